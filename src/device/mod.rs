@@ -1,0 +1,34 @@
+//! What a device is: a state machine from inputs to outputs.
+//!
+//! [`Device::handle`] takes one thing that happened and appends what the device wants done about
+//! it. Everything a device decides is decided here: when to provision, connect, wait and give up;
+//! what to send; how to answer a command; how to acknowledge a property.
+//!
+//! Never here: sockets, tasks, clocks, global randomness, topic strings, or a profile by name.
+//! Time comes in as an argument, randomness as a seed.
+//!
+//! In reading order: [`message`] (the whole vocabulary), [`machine`], [`lifecycle`], [`outbox`],
+//! [`reports`], [`property`], [`command`], [`profile`], [`twin`], [`failure`], [`backoff`],
+//! [`schedule`], [`identity`], [`time`].
+
+pub mod backoff;
+pub mod command;
+pub mod failure;
+pub mod identity;
+pub mod message;
+pub mod profile;
+pub mod property;
+pub mod schedule;
+pub mod time;
+pub mod twin;
+
+pub use command::{Call, Reply};
+pub use failure::{Failure, FailureKind, Retry};
+pub use identity::{Assignment, DeviceId, HubHost, IdScope, ModuleId, RegistrationId};
+pub use message::{Input, LinkStep, Note, Output, ProvisioningStep, Severity, Ticket};
+pub use profile::{
+    CommandSpec, Context, Field, Job, Knob, Led, Model, Profile, PropertySpec, Reading, Schema,
+};
+pub use property::{PropertyState, Standing};
+pub use time::{Millis, Now, TimeScale};
+pub use twin::TwinDocument;

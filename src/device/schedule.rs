@@ -1,0 +1,65 @@
+//! What is due when.
+
+use std::collections::BTreeMap;
+
+use super::Millis;
+
+/// Things to come, in order of time; things due at the same moment keep the order they came in.
+#[derive(Debug, Clone)]
+pub struct Schedule<T> {
+    due: BTreeMap<(Millis, u64), T>,
+    count: u64,
+}
+
+impl<T> Default for Schedule<T> {
+    fn default() -> Self {
+        Self { due: BTreeMap::new(), count: 0 }
+    }
+}
+
+impl<T> Schedule<T> {
+    /// Adds `thing`, due at `at`.
+    pub fn add(&mut self, at: Millis, thing: T) {
+        self.count += 1;
+        self.due.insert((at, self.count), thing);
+    }
+
+    /// When the first thing is due.
+    pub fn next(&self) -> Option<Millis> {
+        self.due.keys().next().map(|(at, _)| *at)
+    }
+
+    /// Takes the first thing that is due by `now`.
+    pub fn pop(&mut self, now: Millis) -> Option<T> {
+        let first = self.due.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove())
+    }
+
+    /// How many things are to come.
+    pub fn len(&self) -> usize {
+        self.due.len()
+    }
+
+    /// Whether nothing is to come.
+    pub fn is_empty(&self) -> bool {
+        self.due.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn things_come_in_order_of_time_then_of_arrival() {
+        let mut schedule = Schedule::default();
+        schedule.add(Millis(20), "late");
+        schedule.add(Millis(10), "first");
+        schedule.add(Millis(10), "second");
+        assert_eq!(schedule.next(), Some(Millis(10)));
+        assert_eq!(schedule.pop(Millis(9)), None);
+        let taken: Vec<_> = std::iter::from_fn(|| schedule.pop(Millis(20))).collect();
+        assert_eq!(taken, ["first", "second", "late"]);
+        assert!(schedule.is_empty());
+    }
+}

@@ -1,0 +1,4 @@
+//! envsim: an environmental-sensor device for Azure IoT, with its own local cloud inside.
+
+pub mod device;
+pub mod wire;

@@ -1,0 +1,142 @@
+//! Paths and bodies of a hub's service side, as back ends use it.
+//!
+//! IoT Hub REST, service data plane, api-version 2021-04-12.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::percent;
+
+/// The api-version of our requests.
+pub const API_VERSION: &str = "2021-04-12";
+
+/// Where our own local cloud streams device-to-cloud messages and twin changes, one JSON object a
+/// line. Azure has AMQP for this instead.
+pub const EVENTS_PATH: &str = "/envsim/events";
+
+/// The path of a twin.
+pub fn twin_path(device: &str, module: Option<&str>) -> String {
+    match module {
+        Some(module) => format!("/twins/{}/modules/{}", percent::encode(device), percent::encode(module)),
+        None => format!("/twins/{}", percent::encode(device)),
+    }
+}
+
+/// The path that invokes a command.
+pub fn methods_path(device: &str, module: Option<&str>) -> String {
+    format!("{}/methods", twin_path(device, module))
+}
+
+/// The body that invokes a command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MethodCall {
+    /// The command.
+    pub method_name: String,
+    /// The request. Absent and null are different to the device: nothing at all, or `null`.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub payload: Option<Value>,
+    /// How long the device may take: 5 to 300 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_timeout_in_seconds: Option<u64>,
+    /// How long to wait for the device to be connected: 0 to 300 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_timeout_in_seconds: Option<u64>,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(value).map(Some)
+}
+
+/// What a command's invocation answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MethodResult {
+    /// The device's status.
+    pub status: i32,
+    /// The device's response.
+    pub payload: Value,
+}
+
+/// A failed request: `{"Message": "ErrorCode:Name;text", "ExceptionMessage": "Tracking ID:…"}`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ErrorBody {
+    /// The code's name and words, or for commands a JSON text of [`MethodError`].
+    pub message: String,
+    /// For the service's support.
+    pub exception_message: String,
+}
+
+/// The inner error of a failed command.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MethodError {
+    /// 404103 the device is not connected, 504101 it did not answer.
+    pub error_code: u32,
+    /// For the service's support.
+    pub tracking_id: String,
+    /// In words.
+    pub message: String,
+    /// What it waited for.
+    pub info: Value,
+    /// RFC 3339.
+    pub timestamp_utc: String,
+}
+
+/// The device is not connected, or does not take commands.
+pub const DEVICE_NOT_ONLINE: u32 = 404_103;
+/// The device did not answer in time.
+pub const GATEWAY_TIMEOUT: u32 = 504_101;
+
+/// An event of [`EVENTS_PATH`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HubEvent {
+    /// Counts up from 1 within a run of the hub.
+    pub sequence: u64,
+    /// When the hub took it, RFC 3339.
+    pub enqueued_time: String,
+    /// `Telemetry`, `twinChangeEvents` or `deviceConnectionStateEvents`, as in Azure's messages.
+    pub source: String,
+    /// Which device.
+    pub device_id: String,
+    /// Which module on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module_id: Option<String>,
+    /// System and application properties, by their names in a property bag.
+    #[serde(default)]
+    pub properties: serde_json::Map<String, Value>,
+    /// The body: JSON when it is, else text, else base64 under `{"base64": …}`.
+    pub body: Value,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn paths_encode_identifiers() {
+        assert_eq!(twin_path("d:1#x?", None), "/twins/d%3A1%23x%3F");
+        assert_eq!(methods_path("d", Some("$edgeHub")), "/twins/d/modules/%24edgeHub/methods");
+    }
+
+    #[test]
+    fn an_absent_payload_and_null_are_different() {
+        let call: MethodCall = serde_json::from_value(json!({"methodName": "x"})).expect("a call");
+        assert_eq!(call.payload, None);
+        let call: MethodCall =
+            serde_json::from_value(json!({"methodName": "x", "payload": null})).expect("a call");
+        assert_eq!(call.payload, Some(Value::Null));
+        assert_eq!(
+            serde_json::to_value(MethodCall {
+                method_name: "blink".to_owned(),
+                payload: Some(json!(5)),
+                response_timeout_in_seconds: Some(30),
+                connect_timeout_in_seconds: None,
+            })
+            .expect("JSON"),
+            json!({"methodName": "blink", "payload": 5, "responseTimeoutInSeconds": 30})
+        );
+    }
+}
