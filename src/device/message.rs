@@ -193,3 +193,16 @@ pub enum Severity {
     /// Something went wrong and needs a person.
     Error,
 }
+
+/// A message as it stood on the wire, for people to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PacketView {
+    /// From the device to the hub, or the other way.
+    pub outbound: bool,
+    /// The topic, to the letter.
+    pub topic: String,
+    /// The topic's property bag, decoded.
+    pub properties: Vec<(String, String)>,
+    /// The payload as text.
+    pub payload: String,
+}

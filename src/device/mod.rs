@@ -15,9 +15,13 @@ pub mod backoff;
 pub mod command;
 pub mod failure;
 pub mod identity;
+pub mod lifecycle;
+pub mod machine;
 pub mod message;
+pub mod outbox;
 pub mod profile;
 pub mod property;
+pub mod reports;
 pub mod schedule;
 pub mod time;
 pub mod twin;
@@ -25,7 +29,9 @@ pub mod twin;
 pub use command::{Call, Reply};
 pub use failure::{Failure, FailureKind, Retry};
 pub use identity::{Assignment, DeviceId, HubHost, IdScope, ModuleId, RegistrationId};
-pub use message::{Input, LinkStep, Note, Output, ProvisioningStep, Severity, Ticket};
+pub use lifecycle::Phase;
+pub use machine::{Device, DeviceOptions};
+pub use message::{Input, LinkStep, Note, Output, PacketView, ProvisioningStep, Severity, Ticket};
 pub use profile::{
     CommandSpec, Context, Field, Job, Knob, Led, Model, Profile, PropertySpec, Reading, Schema,
 };

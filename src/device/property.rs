@@ -42,7 +42,7 @@ impl Wish {
     ///
     /// `value` is what the device holds now; a verdict of `Err` carries the status (400, 404) and
     /// the reason.
-    pub fn acknowledgement(&self, value: &Value, verdict: Result<(), &(u16, String)>) -> Value {
+    pub fn acknowledgement(&self, value: &Value, verdict: &Result<(), (u16, String)>) -> Value {
         let mut ack = Map::new();
         // A null in a reported patch would delete the member instead of stating it.
         if !value.is_null() {
@@ -101,6 +101,18 @@ pub enum Standing {
     },
 }
 
+impl Standing {
+    /// The version it speaks of.
+    pub fn version(&self) -> Option<u64> {
+        match self {
+            Self::Unset => None,
+            Self::Pending { version } | Self::InStep { version } | Self::Refused { version, .. } => {
+                Some(*version)
+            }
+        }
+    }
+}
+
 /// A writable property as it is now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PropertyState {
@@ -123,11 +135,11 @@ mod tests {
         let wish = Wish::read(&json!(2), 7);
         assert_eq!(wish.convention, Convention::Current);
         assert_eq!(
-            wish.acknowledgement(&json!(2), Ok(())),
+            wish.acknowledgement(&json!(2), &Ok(())),
             json!({"value": 2, "ac": 200, "av": 7, "ad": "completed"})
         );
         assert_eq!(
-            wish.acknowledgement(&json!(1), Err(&(400, "too high".to_owned()))),
+            wish.acknowledgement(&json!(1), &Err((400, "too high".to_owned()))),
             json!({"value": 1, "ac": 400, "av": 7, "ad": "too high"})
         );
     }
@@ -137,11 +149,11 @@ mod tests {
         let wish = Wish::read(&json!({"value": "Kitchen"}), 3);
         assert_eq!((wish.convention, &wish.value), (Convention::Wrapped, &json!("Kitchen")));
         assert_eq!(
-            wish.acknowledgement(&json!("Kitchen"), Ok(())),
+            wish.acknowledgement(&json!("Kitchen"), &Ok(())),
             json!({"value": "Kitchen", "status": "completed", "desiredVersion": 3})
         );
         assert_eq!(
-            wish.acknowledgement(&Value::Null, Err(&(400, "not text".to_owned()))),
+            wish.acknowledgement(&Value::Null, &Err((400, "not text".to_owned()))),
             json!({"status": "failed", "statusCode": 400, "message": "not text", "desiredVersion": 3})
         );
     }

@@ -1,0 +1,186 @@
+//! The operator's desk: what can be asked of the hub's service side, and what came of it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde_json::Value;
+use tui_input::Input as TextInput;
+
+use super::Station;
+use crate::device::property::Convention;
+use crate::device::{Millis, Schema};
+
+/// How many answers are kept for the pane.
+const CAPACITY: usize = 50;
+
+/// Something the operator can do, a row of the pane.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Invoke a command.
+    Invoke {
+        /// Which.
+        command: &'static str,
+        /// What it does, for people.
+        title: &'static str,
+        /// A request to start editing from; empty when the command takes none.
+        example: &'static str,
+    },
+    /// Set a writable property.
+    Set {
+        /// Which.
+        property: &'static str,
+        /// What it is, for people.
+        title: &'static str,
+        /// What it takes.
+        schema: &'static Schema,
+    },
+    /// Show the whole twin.
+    ShowTwin,
+    /// Cut the device's link without a word.
+    CutLink,
+}
+
+impl Action {
+    /// Everything that can be done to a device.
+    pub fn all(station: &Station) -> Vec<Self> {
+        let mut actions = Vec::new();
+        for profile in station.device.profiles() {
+            let model = profile.model();
+            actions.extend(model.commands.iter().map(|spec| Self::Invoke {
+                command: spec.name,
+                title: spec.title,
+                example: spec.example,
+            }));
+            actions.extend(model.properties.iter().map(|spec| Self::Set {
+                property: spec.name,
+                title: spec.title,
+                schema: &spec.schema,
+            }));
+        }
+        actions.extend([Self::ShowTwin, Self::CutLink]);
+        actions
+    }
+
+    /// One line for people.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Invoke { command, title, .. } => format!("invoke {command}: {title}"),
+            Self::Set { property, title, .. } => format!("set {property}: {title}"),
+            Self::ShowTwin => "show the twin".to_owned(),
+            Self::CutLink => "drop the link, to see it come back".to_owned(),
+        }
+    }
+}
+
+/// A request to the hub's service side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeskRequest {
+    /// To find the answer's question.
+    pub id: u64,
+    /// About which device.
+    pub device: String,
+    /// What.
+    pub ask: Ask,
+}
+
+/// What is asked of the hub's service side.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// Invoke a command; `None` sends no request at all.
+    Invoke {
+        /// Which.
+        command: String,
+        /// The request.
+        request: Option<Value>,
+    },
+    /// Patch the desired section.
+    Desired(Value),
+    /// Read the twin.
+    Twin,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeskAnswer {
+    /// Which.
+    pub id: u64,
+    /// In words: what the hub answered, or why it could not.
+    pub outcome: Result<String, String>,
+}
+
+/// A request and what became of it, for the pane.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exchange {
+    /// Which.
+    pub id: u64,
+    /// In words.
+    pub request: String,
+    /// When it was asked.
+    pub asked: Millis,
+    /// The answer, and how long it took.
+    pub answer: Option<(Result<String, String>, Duration)>,
+}
+
+/// A text being entered for an action.
+#[derive(Debug, Clone)]
+pub struct Form {
+    /// For what.
+    pub action: Action,
+    /// The text so far.
+    pub text: TextInput,
+    /// Why the text cannot be sent as it is.
+    pub problem: Option<String>,
+}
+
+/// Everything the operator's pane shows.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    /// Why there is none, in words, when there is none: a real hub without a service connection
+    /// string.
+    pub closed: Option<String>,
+    /// Which row the cursor is on.
+    pub cursor: usize,
+    /// In which generation of the convention properties are set.
+    pub convention: Convention,
+    /// A text being entered.
+    pub form: Option<Form>,
+    exchanges: VecDeque<Exchange>,
+    count: u64,
+}
+
+impl Desk {
+    /// An open desk, or one that is closed for a reason.
+    pub fn new(closed: Option<String>) -> Self {
+        Self {
+            closed,
+            cursor: 0,
+            convention: Convention::Current,
+            form: None,
+            exchanges: VecDeque::new(),
+            count: 0,
+        }
+    }
+
+    /// Notes a request; returns its name.
+    pub fn asked(&mut self, at: Millis, request: String) -> u64 {
+        self.count += 1;
+        if self.exchanges.len() == CAPACITY {
+            self.exchanges.pop_front();
+        }
+        self.exchanges.push_back(Exchange { id: self.count, request, asked: at, answer: None });
+        self.count
+    }
+
+    /// Notes an answer; returns the request in words and how long it took.
+    pub fn answered(&mut self, at: Millis, answer: &DeskAnswer) -> Option<(String, Duration)> {
+        let exchange = self.exchanges.iter_mut().find(|exchange| exchange.id == answer.id)?;
+        let took = at.since(exchange.asked);
+        exchange.answer = Some((answer.outcome.clone(), took));
+        Some((exchange.request.clone(), took))
+    }
+
+    /// What was asked, newest first.
+    pub fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        self.exchanges.iter().rev()
+    }
+}

@@ -1,0 +1,470 @@
+//! The device itself: one input in, outputs appended.
+
+mod reconcile;
+mod view;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::{Map, Value};
+
+use super::backoff::Backoff;
+use super::outbox::Outbox;
+use super::profile::Asked;
+use super::property::Wish;
+use super::reports::Reports;
+use super::schedule::Schedule;
+use super::{
+    Assignment, Call, Context, Failure, Input, LinkStep, Millis, Note, Now, Output, Phase, Profile,
+    PropertyState, Reply, Retry, Severity, Standing, Ticket, TimeScale, TwinDocument,
+};
+
+/// How long the hub may take over a twin request before it is asked again. The hub answers in
+/// milliseconds; a request without an answer was lost on the way.
+const TWIN_PATIENCE: Duration = Duration::from_secs(20);
+
+/// The least time between two telemetry messages that a person can choose.
+pub const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
+
+/// How many desired values wait to be applied, at most. More are refused with 429.
+const MOST_WISHES: usize = 64;
+
+/// How a device is set up.
+#[derive(Debug, Clone)]
+pub struct DeviceOptions {
+    /// The hub, when it is known without provisioning.
+    pub direct: Option<Assignment>,
+    /// The telemetry period.
+    pub period: Duration,
+    /// For everything random.
+    pub seed: u64,
+    /// Divides simulated durations.
+    pub scale: TimeScale,
+    /// The time zone in which the device states date and time.
+    pub zone: TimeZone,
+    /// Whether nobody watches: then a device that has never got through gives up on failures
+    /// that look like a wrong address, instead of trying for ever.
+    pub unattended: bool,
+}
+
+/// One simulated device: everything it knows, and everything it decides.
+pub struct Device {
+    options: DeviceOptions,
+    profiles: Vec<Box<dyn Profile>>,
+    phase: Phase,
+    rng: ChaCha8Rng,
+    schedule: Schedule<Due>,
+    tickets: u64,
+    outbox: Outbox,
+    reports: Reports,
+    replies: Vec<PendingReply>,
+    properties: Vec<PropertyState>,
+    wishes: HashMap<usize, usize>,
+    twin: Option<TwinDocument>,
+    twin_asked: Option<(Ticket, Millis)>,
+    period: Duration,
+    next_sample: Option<Millis>,
+    paused: bool,
+    attempts: u32,
+    refusals: u32,
+    started: bool,
+    leaving: bool,
+}
+
+/// A reply that is not known to be written yet.
+#[derive(Debug, Clone)]
+struct PendingReply {
+    ticket: Ticket,
+    rid: String,
+    reply: Reply,
+    handed: bool,
+}
+
+/// Something planned, other than telemetry, a renewal or another attempt, whose moments stand in
+/// the phase and in `next_sample`.
+#[derive(Debug, Clone)]
+enum Due {
+    Profile { profile: usize, tag: u64 },
+    Acknowledge { property: usize, wish: Wish, verdict: Result<(), (u16, String)> },
+    ReportAgain(Ticket),
+    TwinAgain,
+}
+
+impl Device {
+    /// A device of one or more kinds, switched off.
+    pub fn new(options: DeviceOptions, profiles: Vec<Box<dyn Profile>>) -> Self {
+        let properties = profiles
+            .iter()
+            .flat_map(|profile| profile.model().properties)
+            .map(|spec| PropertyState { spec, desired: None, value: Value::Null, standing: Standing::Unset })
+            .collect();
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(options.seed),
+            period: options.period.max(SHORTEST_PERIOD),
+            options,
+            profiles,
+            phase: Phase::Idle,
+            schedule: Schedule::default(),
+            tickets: 0,
+            outbox: Outbox::default(),
+            reports: Reports::default(),
+            replies: Vec::new(),
+            properties,
+            wishes: HashMap::new(),
+            twin: None,
+            twin_asked: None,
+            next_sample: None,
+            paused: false,
+            attempts: 0,
+            refusals: 0,
+            started: false,
+            leaving: false,
+        }
+    }
+
+    /// Advances the device by one input and appends what it wants done.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Start => self.start(out),
+            Input::Leave => self.leave(out),
+            // What a timer is for is found out below; steps are for those who watch.
+            Input::Timer
+            | Input::Provisioning(_)
+            | Input::Link(LinkStep::Reached(_) | LinkStep::Secured { .. }) => {}
+            Input::Assigned(assignment) => self.connect(assignment, out),
+            Input::Link(LinkStep::Online { token_life, .. }) => self.online(now, token_life, out),
+            Input::Failed(failure) => self.failed(now, failure, out),
+            Input::Closed => self.closed(),
+            Input::Twin(document) => self.reconcile(now, document, out),
+            Input::TwinRefused { status, message } => {
+                note(out, Severity::Warning, format!("the hub did not give the twin: {status} {message}"));
+                self.schedule.add(now.at + TWIN_PATIENCE, Due::TwinAgain);
+            }
+            Input::Desired { version, patch } => self.desired(now, version, patch, out),
+            Input::Called(call) => self.called(now, call),
+            Input::Written(ticket) => {
+                self.outbox.written(ticket);
+                self.replies.retain(|pending| pending.ticket != ticket);
+            }
+            Input::Acknowledged(ticket) => {
+                self.outbox.acknowledged(ticket);
+            }
+            Input::ReportTaken { ticket, version } => self.report_taken(ticket, version),
+            Input::ReportRefused { ticket, status, message } => {
+                self.report_refused(now, ticket, status, &message, out);
+            }
+            Input::Turn { knob, by } => self.turn(knob, by),
+            Input::Automatic => self.profiles.iter_mut().for_each(|profile| profile.release(false)),
+            Input::Home => self.profiles.iter_mut().for_each(|profile| profile.release(true)),
+            Input::Pause(paused) => self.pause(now, paused),
+            Input::Period(period) => self.set_period(now, period),
+            Input::Cut => {
+                if self.phase.is_online() {
+                    out.push(Output::Cut);
+                } else {
+                    note(out, Severity::Warning, "there is no link to cut".to_owned());
+                }
+            }
+        }
+        self.catch_up(now, out);
+        self.hand_out(out);
+    }
+
+    /// When the device wants an [`Input::Timer`].
+    pub fn next_due(&self) -> Option<Millis> {
+        let phase = match &self.phase {
+            Phase::Waiting { until, .. } => Some(*until),
+            Phase::Online { renews, .. } => Some(*renews),
+            _ => None,
+        };
+        [phase, self.next_sample, self.schedule.next()].into_iter().flatten().min()
+    }
+
+    fn start(&mut self, out: &mut Vec<Output>) {
+        let known = match &self.phase {
+            Phase::Idle | Phase::Stopped(_) => self.options.direct.clone(),
+            // Also before the back-off has run out, when a person does not want to wait for it.
+            Phase::Waiting { next, .. } => next.clone(),
+            _ => return,
+        };
+        match known {
+            Some(assignment) => self.connect(assignment, out),
+            None => self.provision(out),
+        }
+    }
+
+    fn provision(&mut self, out: &mut Vec<Output>) {
+        self.phase = Phase::Provisioning;
+        out.push(Output::Provision);
+    }
+
+    fn connect(&mut self, assignment: Assignment, out: &mut Vec<Output>) {
+        if self.leaving {
+            return;
+        }
+        self.phase = Phase::Connecting(assignment.clone());
+        out.push(Output::Connect(assignment));
+    }
+
+    fn leave(&mut self, out: &mut Vec<Output>) {
+        self.leaving = true;
+        self.next_sample = None;
+        match self.phase {
+            Phase::Online { .. } => {
+                self.phase = Phase::Leaving;
+                // What is decided goes out before the good-bye.
+                self.hand_out_now(out);
+                out.push(Output::Disconnect);
+            }
+            Phase::Provisioning | Phase::Connecting(_) => {
+                self.phase = Phase::Left;
+                out.push(Output::Abandon);
+            }
+            Phase::Leaving => {}
+            _ => self.phase = Phase::Left,
+        }
+    }
+
+    fn closed(&mut self) {
+        self.link_lost();
+        if self.leaving {
+            self.phase = Phase::Left;
+        }
+    }
+
+    fn online(&mut self, now: Now, token_life: Duration, out: &mut Vec<Output>) {
+        let Phase::Connecting(assignment) = &self.phase else { return };
+        self.phase = Phase::Online {
+            assignment: assignment.clone(),
+            since: now.at,
+            token_ends: now.at + token_life,
+            renews: now.at + renewal(token_life),
+        };
+        self.attempts = 0;
+        self.refusals = 0;
+        if !self.started {
+            self.started = true;
+            for profile in 0..self.profiles.len() {
+                self.with_profile(now, profile, |profile, ctx| profile.started(ctx));
+            }
+        }
+        self.fetch_twin(now, out);
+        if !self.paused {
+            // The first message of a connection goes at once unless one is due anyway.
+            self.next_sample = Some(self.next_sample.unwrap_or(now.at).max(now.at));
+        }
+    }
+
+    fn fetch_twin(&mut self, now: Now, out: &mut Vec<Output>) {
+        let ticket = self.ticket();
+        self.twin_asked = Some((ticket, now.at));
+        self.schedule.add(now.at + TWIN_PATIENCE, Due::TwinAgain);
+        out.push(Output::FetchTwin(ticket));
+    }
+
+    fn link_lost(&mut self) {
+        self.outbox.link_lost();
+        self.reports.link_lost();
+        self.replies.iter_mut().for_each(|pending| pending.handed = false);
+        self.twin_asked = None;
+    }
+
+    fn failed(&mut self, now: Now, failure: Failure, out: &mut Vec<Output>) {
+        self.link_lost();
+        if self.leaving {
+            self.phase = Phase::Left;
+            return;
+        }
+        let next = match failure.kind.retry() {
+            Retry::Never => return self.stop(failure),
+            Retry::UnlessNew if self.options.unattended && !self.started => return self.stop(failure),
+            Retry::Later | Retry::UnlessNew => match &self.phase {
+                Phase::Provisioning => None,
+                other => other.assignment().cloned().or_else(|| self.options.direct.clone()),
+            },
+            // Refused by the provisioning service itself, or by a hub without one: the same key
+            // will be refused again. Refused by a hub that a service assigned: the device may have
+            // been moved, so the service is asked once more, and a second refusal is final.
+            Retry::Reprovision => {
+                self.refusals += 1;
+                let by_service = self.phase == Phase::Provisioning;
+                if by_service || self.options.direct.is_some() || self.refusals > 1 {
+                    return self.stop(failure);
+                }
+                note(out, Severity::Warning, "asking the provisioning service again".to_owned());
+                None
+            }
+        };
+        let jitter = self.rng.random_range(0.0..=1.0);
+        let delay = Backoff::LINK.delay(self.attempts, jitter).max(failure.retry_after.unwrap_or_default());
+        self.attempts += 1;
+        self.phase = Phase::Waiting { cause: failure, until: now.at + delay, attempt: self.attempts, next };
+    }
+
+    fn stop(&mut self, failure: Failure) {
+        self.next_sample = None;
+        self.phase = Phase::Stopped(failure);
+    }
+
+    /// Does everything that is due by now.
+    fn catch_up(&mut self, now: Now, out: &mut Vec<Output>) {
+        match &self.phase {
+            Phase::Waiting { until, .. } if *until <= now.at => self.start(out),
+            Phase::Online { renews, assignment, .. } if *renews <= now.at => {
+                let assignment = assignment.clone();
+                self.link_lost();
+                self.phase = Phase::Connecting(assignment.clone());
+                out.push(Output::Renew(assignment));
+            }
+            _ => {}
+        }
+        while let Some(due) = self.schedule.pop(now.at) {
+            self.due(now, due, out);
+        }
+        if self.next_sample.is_some_and(|at| at <= now.at) {
+            self.sample(now);
+        }
+    }
+
+    fn due(&mut self, now: Now, due: Due, out: &mut Vec<Output>) {
+        match due {
+            Due::Profile { profile, tag } => {
+                self.with_profile(now, profile, |profile, ctx| profile.timer(ctx, tag));
+            }
+            Due::Acknowledge { property, wish, verdict } => self.acknowledge(now, property, &wish, verdict),
+            Due::ReportAgain(ticket) => self.reports.again(ticket),
+            Due::TwinAgain => {
+                let lost = self.twin_asked.is_some_and(|(_, at)| at + TWIN_PATIENCE <= now.at);
+                let refused = self.twin.is_none() && self.twin_asked.is_none();
+                if self.phase.is_online() && (lost || refused) {
+                    note(out, Severity::Warning, "the twin has not come, asking again".to_owned());
+                    self.fetch_twin(now, out);
+                }
+            }
+        }
+    }
+
+    fn sample(&mut self, now: Now) {
+        let mut body = Map::new();
+        for profile in &mut self.profiles {
+            body.extend(profile.sample());
+        }
+        let ticket = self.ticket();
+        self.outbox.add(ticket, Value::Object(body).to_string());
+        // Periods are counted from when a message was due, so that they do not creep; after a
+        // long stop the missed ones are not made up.
+        let due = self.next_sample.unwrap_or(now.at) + self.period;
+        self.next_sample = Some(if due > now.at { due } else { now.at + self.period });
+    }
+
+    fn pause(&mut self, now: Now, paused: bool) {
+        self.paused = paused;
+        let live = self.started && !matches!(self.phase, Phase::Stopped(_) | Phase::Leaving | Phase::Left);
+        self.next_sample = (!paused && live).then_some(now.at);
+    }
+
+    fn set_period(&mut self, now: Now, period: Duration) {
+        self.period = period.max(SHORTEST_PERIOD);
+        if let Some(at) = self.next_sample {
+            self.next_sample = Some(at.min(now.at + self.period));
+        }
+    }
+
+    fn turn(&mut self, knob: usize, by: f64) {
+        let mut before = 0;
+        for profile in &mut self.profiles {
+            let knobs = profile.model().knobs.len();
+            if knob < before + knobs {
+                return profile.turn(knob - before, by);
+            }
+            before += knobs;
+        }
+    }
+
+    fn called(&mut self, now: Now, call: Call) {
+        let reply = self.answer(now, &call);
+        let ticket = self.ticket();
+        self.replies.push(PendingReply { ticket, rid: call.rid, reply, handed: false });
+    }
+
+    fn answer(&mut self, now: Now, call: &Call) -> Reply {
+        let found = self.profiles.iter().enumerate().find_map(|(place, profile)| {
+            let spec = profile.model().commands.iter().find(|spec| spec.name == call.name)?;
+            Some((place, spec))
+        });
+        let Some((place, spec)) = found else {
+            return Reply::refused(404, format!("this device has no command `{}`", call.name));
+        };
+        let request = match &call.payload {
+            Ok(request) => request,
+            Err(text) => return Reply::refused(400, format!("the request is not JSON: {text}")),
+        };
+        if let Some(Err(reason)) = spec.request.as_ref().map(|schema| schema.check(spec.name, request)) {
+            return Reply::refused(400, reason);
+        }
+        self.with_profile(now, place, |profile, ctx| profile.command(ctx, spec.name, request))
+    }
+
+    fn with_profile<T>(
+        &mut self,
+        now: Now,
+        place: usize,
+        act: impl FnOnce(&mut dyn Profile, &mut Context<'_>) -> T,
+    ) -> T {
+        let zone = self.options.zone.clone();
+        let mut ctx = Context::new(now, &zone, self.options.scale);
+        let result = act(self.profiles[place].as_mut(), &mut ctx);
+        for asked in ctx.into_asked() {
+            match asked {
+                Asked::After(at, tag) => self.schedule.add(at, Due::Profile { profile: place, tag }),
+                Asked::Report(patch) => self.report(patch),
+            }
+        }
+        result
+    }
+
+    fn report(&mut self, patch: Value) {
+        let ticket = self.ticket();
+        // An overflowing queue has nobody to complain to: the hub has not answered for very long,
+        // and the link's own failure is already on show.
+        let _ = self.reports.add(ticket, patch);
+    }
+
+    fn hand_out(&mut self, out: &mut Vec<Output>) {
+        if self.phase.is_online() {
+            self.hand_out_now(out);
+        }
+    }
+
+    fn hand_out_now(&mut self, out: &mut Vec<Output>) {
+        for pending in self.replies.iter_mut().filter(|pending| !pending.handed) {
+            pending.handed = true;
+            out.push(Output::Reply {
+                ticket: pending.ticket,
+                rid: pending.rid.clone(),
+                reply: pending.reply.clone(),
+            });
+        }
+        self.reports.hand_out(out);
+        self.outbox.hand_out(out);
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+}
+
+/// When a token of this life is renewed: when four fifths are over, but never later than two
+/// minutes before the end for long-lived ones, as the official Python SDK does.
+fn renewal(life: Duration) -> Duration {
+    let margin = (life / 5).min(Duration::from_secs(120));
+    life.saturating_sub(margin)
+}
+
+fn note(out: &mut Vec<Output>, severity: Severity, text: String) {
+    out.push(Output::Note(Note { severity, text }));
+}

@@ -1,0 +1,117 @@
+//! Kinds of device, one file each, and the catalogue that names them.
+//!
+//! Adding one: a file here, its DTDL in `assets/models/`, a row in [`CATALOG`]. Screens, help and
+//! checks follow from the profile's own tables.
+//!
+//! Never here: topics, sockets, screens, clocks.
+
+pub mod environment;
+
+use crate::device::{Model, Profile};
+
+/// A kind of device that the command line knows.
+pub struct Entry {
+    /// What it offers.
+    pub model: &'static Model,
+    /// Its DTDL, compiled in.
+    pub dtdl: &'static str,
+    /// Makes one; the seed is for everything random in it.
+    pub build: fn(seed: u64) -> Box<dyn Profile>,
+}
+
+/// Every kind of device.
+pub const CATALOG: &[Entry] = &[Entry {
+    model: &environment::MODEL,
+    dtdl: include_str!("../../assets/models/environment.json"),
+    build: |seed| Box::new(environment::Environment::new(seed)),
+}];
+
+/// The kind of device called `name`.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    CATALOG.iter().find(|entry| entry.model.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::Schema;
+    use serde_json::{Value, json};
+
+    /// The names of a DTDL document's contents of one type, in order.
+    fn contents<'a>(dtdl: &'a Value, kind: &str) -> Vec<&'a Value> {
+        let is_kind = |content: &Value| match &content["@type"] {
+            Value::String(one) => one == kind,
+            Value::Array(many) => many.iter().any(|one| one == kind),
+            _ => false,
+        };
+        let all = dtdl["contents"].as_array().map(Vec::as_slice).unwrap_or_default();
+        all.iter().filter(|content| is_kind(content)).collect()
+    }
+
+    fn names<'a>(contents: &[&'a Value]) -> Vec<&'a str> {
+        contents.iter().map(|content| content["name"].as_str().unwrap_or("")).collect()
+    }
+
+    #[test]
+    fn every_table_says_what_its_model_says() {
+        for Entry { model, dtdl, .. } in CATALOG {
+            let dtdl: Value = serde_json::from_str(dtdl).expect("JSON");
+            assert_eq!(dtdl["@id"], model.model_id);
+            assert_eq!(dtdl["@context"], json!(["dtmi:dtdl:context;2", "dtmi:iotcentral:context;2"]));
+            let telemetry: Vec<_> = model.telemetry.iter().map(|field| field.name).collect();
+            assert_eq!(names(&contents(&dtdl, "Telemetry")), telemetry);
+            let commands = contents(&dtdl, "Command");
+            assert_eq!(names(&commands), model.commands.iter().map(|spec| spec.name).collect::<Vec<_>>());
+            for (command, spec) in commands.iter().zip(model.commands) {
+                assert_eq!(command.get("request").is_some(), spec.request.is_some(), "{}", spec.name);
+            }
+            let (writable, reported): (Vec<&Value>, Vec<&Value>) =
+                contents(&dtdl, "Property").into_iter().partition(|property| property["writable"] == true);
+            assert_eq!(names(&writable), model.properties.iter().map(|spec| spec.name).collect::<Vec<_>>());
+            assert_eq!(names(&reported), model.reports);
+            for (property, spec) in writable.iter().zip(model.properties) {
+                let schema = match spec.schema {
+                    Schema::Text { .. } => "string",
+                    Schema::Integer { .. } => "long",
+                    Schema::Number { .. } => "double",
+                };
+                assert_eq!(property["schema"], schema, "{}", spec.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_model_keeps_the_rules_of_dtdl_version_2() {
+        for Entry { model, dtdl, .. } in CATALOG {
+            let dtdl: Value = serde_json::from_str(dtdl).expect("JSON");
+            assert!(model.model_id.starts_with("dtmi:") && model.model_id.len() <= 128);
+            let mut seen = std::collections::HashSet::new();
+            for content in dtdl["contents"].as_array().expect("contents") {
+                let name = content["name"].as_str().expect("a name");
+                assert!(seen.insert(name), "{name} stands twice");
+                let inner = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+                assert!(
+                    inner && name.starts_with(|c: char| c.is_ascii_alphabetic()) && !name.ends_with('_'),
+                    "{name}"
+                );
+                // A unit needs a semantic type beside `Telemetry`.
+                assert!(content.get("unit").is_none() || content["@type"].is_array(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_knob_turns_a_field_and_every_example_is_taken() {
+        for Entry { model, .. } in CATALOG {
+            for knob in model.knobs {
+                assert!(model.telemetry.iter().any(|field| field.name == knob.field), "{}", knob.field);
+            }
+            for spec in model.commands {
+                if let Some(schema) = &spec.request {
+                    let example: Value = serde_json::from_str(spec.example).expect("JSON");
+                    assert_eq!(schema.check(spec.name, &example), Ok(()));
+                }
+            }
+        }
+    }
+}
