@@ -115,6 +115,8 @@ pub struct Exchange {
     pub id: u64,
     /// In words.
     pub request: String,
+    /// Whether the answer is a text to read, which is laid over the panes.
+    pub opens: bool,
     /// When it was asked.
     pub asked: Millis,
     /// The answer, and how long it took.
@@ -162,21 +164,21 @@ impl Desk {
     }
 
     /// Notes a request; returns its name.
-    pub fn asked(&mut self, at: Millis, request: String) -> u64 {
+    pub fn asked(&mut self, at: Millis, request: String, opens: bool) -> u64 {
         self.count += 1;
         if self.exchanges.len() == CAPACITY {
             self.exchanges.pop_front();
         }
-        self.exchanges.push_back(Exchange { id: self.count, request, asked: at, answer: None });
+        self.exchanges.push_back(Exchange { id: self.count, request, opens, asked: at, answer: None });
         self.count
     }
 
-    /// Notes an answer; returns the request in words and how long it took.
-    pub fn answered(&mut self, at: Millis, answer: &DeskAnswer) -> Option<(String, Duration)> {
+    /// Notes an answer; returns the exchange, complete.
+    pub fn answered(&mut self, at: Millis, answer: &DeskAnswer) -> Option<&Exchange> {
         let exchange = self.exchanges.iter_mut().find(|exchange| exchange.id == answer.id)?;
         let took = at.since(exchange.asked);
         exchange.answer = Some((answer.outcome.clone(), took));
-        Some((exchange.request.clone(), took))
+        Some(exchange)
     }
 
     /// What was asked, newest first.

@@ -25,9 +25,9 @@ pub use event::Event;
 pub use fact::{Fact, Source};
 pub use intent::{Edit, Intent, Motion};
 pub use log::{Entry, EntryId, Log};
-pub use reduce::reduce;
+pub use reduce::{reduce, summary};
 pub use series::Series;
 pub use state::{
-    AppState, CommandRecord, Cursor, Ending, Limits, Mode, Overlay, PaneId, Place, Slot, Station, Step,
-    StepState, UiState,
+    AppState, CommandRecord, Cursor, Ending, Limits, Mode, Outbound, Overlay, PaneId, Place, Slot, Station,
+    Step, StepState, UiState,
 };

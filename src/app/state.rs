@@ -8,7 +8,7 @@ use serde_json::Value;
 use tui_input::Input as TextInput;
 
 use super::{Desk, EntryId, Log, Series};
-use crate::device::{Device, Millis, Now, Ticket};
+use crate::device::{Device, Millis, Now, Reply, Ticket};
 
 /// Which of the program's devices.
 pub type Slot = usize;
@@ -18,6 +18,9 @@ const STEPS: usize = 60;
 
 /// Command invocations that are kept.
 const COMMANDS: usize = 100;
+
+/// Messages on their way that are remembered: more than a device ever hands to its link.
+const OUTBOUND: usize = 512;
 
 /// The whole program, but for sockets, clocks and the terminal.
 pub struct AppState {
@@ -41,6 +44,8 @@ pub struct AppState {
     pub ending: Option<Ending>,
     /// The seed of everything random.
     pub seed: u64,
+    /// Whether nobody watches: then it ends when its devices give up.
+    pub unattended: bool,
 }
 
 /// Where the devices are.
@@ -99,12 +104,37 @@ pub struct Station {
     pub commands: VecDeque<CommandRecord>,
     /// One for each telemetry field, in the order of the device's readings.
     pub series: Vec<Series>,
-    /// When messages were written that are not acknowledged yet.
-    pub in_flight: VecDeque<(Ticket, Millis)>,
     /// How long the last acknowledgement took.
     pub last_ack: Option<Duration>,
-    /// The telemetry numbers shown for tickets: messages count from 1.
-    pub numbers: VecDeque<(Ticket, u64)>,
+    /// Messages on their way, to tell about them when they are written and answered.
+    pub outbound: VecDeque<(Ticket, Outbound)>,
+    /// How many telemetry messages have been numbered.
+    pub numbered: u64,
+    /// How the program ends because this device gave up, when it did.
+    pub gave_up: Option<Ending>,
+}
+
+/// A message on its way.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outbound {
+    /// Telemetry.
+    Telemetry {
+        /// Messages count from 1.
+        number: u64,
+        /// The body.
+        body: String,
+        /// When it was written.
+        written: Option<Millis>,
+    },
+    /// The answer to a command.
+    Reply {
+        /// Which call.
+        rid: String,
+        /// The answer.
+        reply: Reply,
+    },
+    /// A reported patch.
+    Report(Value),
 }
 
 /// A step of provisioning or connecting.
@@ -159,9 +189,10 @@ impl Station {
             steps: VecDeque::new(),
             commands: VecDeque::new(),
             series,
-            in_flight: VecDeque::new(),
             last_ack: None,
-            numbers: VecDeque::new(),
+            outbound: VecDeque::new(),
+            numbered: 0,
+            gave_up: None,
         }
     }
 
@@ -171,6 +202,17 @@ impl Station {
             self.steps.pop_front();
         }
         self.steps.push_back(step);
+    }
+
+    /// Remembers a message on its way, unless it is known already.
+    pub fn add_outbound(&mut self, ticket: Ticket, message: Outbound) {
+        if self.outbound.iter().any(|(known, _)| *known == ticket) {
+            return;
+        }
+        if self.outbound.len() == OUTBOUND {
+            self.outbound.pop_front();
+        }
+        self.outbound.push_back((ticket, message));
     }
 
     /// Adds an invocation; the oldest goes when there are too many.
@@ -281,6 +323,23 @@ impl Default for UiState {
 }
 
 impl AppState {
+    /// A program that has not begun, with one device.
+    pub fn new(now: Now, zone: TimeZone, station: Station, place: Place, desk: Desk, seed: u64) -> Self {
+        Self {
+            now,
+            zone,
+            stations: vec![station],
+            place,
+            log: Log::default(),
+            ui: UiState::default(),
+            desk,
+            limits: Limits::default(),
+            ending: None,
+            seed,
+            unattended: false,
+        }
+    }
+
     /// The device on the screen.
     pub fn station(&self) -> &Station {
         &self.stations[self.ui.slot]

@@ -1,0 +1,107 @@
+//! What the operator asks of the hub, and what comes back.
+
+use serde_json::{Value, json};
+
+use super::intent::to_device;
+use crate::app::desk::{Ask, Form};
+use crate::app::{Action, AppState, DeskAnswer, DeskRequest, Effect, Fact, Mode, Overlay};
+use crate::device::profile::brief;
+use crate::device::property::Convention;
+use crate::device::{Input, Schema};
+
+/// Does what stands under the cursor, or opens a form where it needs a text.
+pub(super) fn open(state: &mut AppState, effects: &mut Vec<Effect>) {
+    let actions = Action::all(state.station());
+    let Some(action) = actions.get(state.desk.cursor).cloned() else { return };
+    if action == Action::CutLink {
+        return to_device(state, Input::Cut, effects);
+    }
+    if state.desk.closed.is_some() {
+        return;
+    }
+    let text = match &action {
+        Action::Invoke { example: "", .. } | Action::ShowTwin | Action::CutLink => {
+            return send(state, &action, None, effects);
+        }
+        Action::Invoke { example, .. } => (*example).to_owned(),
+        Action::Set { property, .. } => {
+            let held = state.station().device.properties().iter().find(|held| held.spec.name == *property);
+            match held.map(|held| &held.value) {
+                Some(Value::String(text)) => text.clone(),
+                Some(Value::Null) | None => String::new(),
+                Some(other) => other.to_string(),
+            }
+        }
+    };
+    state.desk.form = Some(Form { action, text: text.into(), problem: None });
+    state.ui.mode = Mode::Form;
+}
+
+/// Sends the form, unless its text cannot be sent.
+pub(super) fn submit(state: &mut AppState, effects: &mut Vec<Effect>) {
+    let Some(form) = &mut state.desk.form else { return };
+    match parse(&form.action, form.text.value()) {
+        Ok(value) => {
+            let action = form.action.clone();
+            state.desk.form = None;
+            state.ui.mode = Mode::Keys;
+            send(state, &action, Some(value), effects);
+        }
+        Err(problem) => form.problem = Some(problem),
+    }
+}
+
+/// The value that a text stands for. What the device will refuse is let through on purpose: to
+/// see it refused is what an operator's desk is for.
+fn parse(action: &Action, text: &str) -> Result<Value, String> {
+    let is_text = matches!(action, Action::Set { schema: Schema::Text { .. }, .. });
+    match serde_json::from_str(text) {
+        Ok(value) => Ok(value),
+        Err(_) if is_text => Ok(Value::String(text.to_owned())),
+        Err(error) => Err(format!("not JSON: {error}; text needs quotes")),
+    }
+}
+
+fn send(state: &mut AppState, action: &Action, value: Option<Value>, effects: &mut Vec<Effect>) {
+    let (said, ask) = match action {
+        Action::Invoke { command, .. } => {
+            let said =
+                value.as_ref().map_or_else(|| (*command).to_owned(), |v| format!("{command} {}", brief(v)));
+            (said, Ask::Invoke { command: (*command).to_owned(), request: value })
+        }
+        Action::Set { property, .. } => {
+            let value = value.unwrap_or_default();
+            let member = match state.desk.convention {
+                Convention::Current => value,
+                Convention::Wrapped => json!({ "value": value }),
+            };
+            (format!("set {property} to {}", brief(&member)), Ask::Desired(json!({ *property: member })))
+        }
+        Action::ShowTwin => ("the twin".to_owned(), Ask::Twin),
+        Action::CutLink => return,
+    };
+    let id = state.desk.asked(state.now.at, said.clone(), ask == Ask::Twin);
+    state.log.add(state.now, Some(state.ui.slot), Fact::Asked { request: said }, None);
+    let device =
+        state.station().device.phase().assignment().map(|assignment| assignment.device_id.to_string());
+    let device = device.unwrap_or_else(|| state.station().name.clone());
+    effects.push(Effect::Desk(DeskRequest { id, device, ask }));
+}
+
+/// The hub's service side has answered.
+pub(super) fn answered(state: &mut AppState, answer: &DeskAnswer) {
+    let Some(exchange) = state.desk.answered(state.now.at, answer) else { return };
+    let Some((outcome, took)) = &exchange.answer else { return };
+    let (ok, text) = match outcome {
+        Ok(text) if exchange.opens => {
+            let lines = text.lines().map(str::to_owned).collect();
+            state.ui.overlay = Overlay::Text("twin".to_owned(), lines, 0);
+            (true, "shown")
+        }
+        Ok(text) => (true, text.as_str()),
+        Err(text) => (false, text.as_str()),
+    };
+    let fact =
+        Fact::AskAnswered { request: exchange.request.clone(), ok, answer: text.to_owned(), took: *took };
+    state.log.add(state.now, None, fact, None);
+}

@@ -1,0 +1,1 @@
+//! Stories of the whole program, without a socket or a screen.
