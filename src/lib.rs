@@ -4,4 +4,5 @@ pub mod app;
 pub mod device;
 pub mod profiles;
 pub mod sensors;
+pub mod ui;
 pub mod wire;
