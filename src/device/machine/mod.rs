@@ -468,3 +468,6 @@ fn renewal(life: Duration) -> Duration {
 fn note(out: &mut Vec<Output>, severity: Severity, text: String) {
     out.push(Output::Note(Note { severity, text }));
 }
+
+#[cfg(test)]
+mod tests;
