@@ -172,6 +172,19 @@ pub enum Output {
     Note(Note),
 }
 
+/// A message as it stood on the wire, for people to look at. Devices neither make nor read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PacketView {
+    /// Whether the device sent it.
+    pub outbound: bool,
+    /// The whole topic.
+    pub topic: String,
+    /// The properties in the topic, decoded.
+    pub properties: Vec<(String, String)>,
+    /// The payload as text.
+    pub payload: String,
+}
+
 /// A remark for whoever watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {

@@ -25,7 +25,7 @@ pub mod twin;
 pub use command::{Call, Reply};
 pub use failure::{Failure, FailureKind, Retry};
 pub use identity::{Assignment, DeviceId, HubHost, IdScope, ModuleId, RegistrationId};
-pub use message::{Input, LinkStep, Note, Output, ProvisioningStep, Severity, Ticket};
+pub use message::{Input, LinkStep, Note, Output, PacketView, ProvisioningStep, Severity, Ticket};
 pub use profile::{
     CommandSpec, Context, Field, Job, Knob, Led, Model, Profile, PropertySpec, Reading, Schema,
 };
