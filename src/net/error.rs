@@ -45,8 +45,17 @@ pub fn lost(hub: &str, error: &SessionError) -> Failure {
                 "hubs do so when the same device connects a second time, when a token ends, and for maintenance",
             )
         }
+        SessionError::Io(error) => match Fault::of(error) {
+            Fault::Broken(said) => Failure::new(FailureKind::Lost, format!("the link to {hub} was lost: {said}")),
+            fault => Failure::new(FailureKind::Lost, format!("the link to {hub} was lost: {}", fault.reason(hub, 8883))),
+        },
         other => Failure::new(FailureKind::Lost, format!("the link to {hub} was lost: {other}")),
     }
+}
+
+/// A link that was dropped because a person wanted to see what happens.
+pub fn cut() -> Failure {
+    Failure::new(FailureKind::Lost, "the link was cut on request")
 }
 
 /// A conversation that ended before the hub accepted the device. MQTT 3.1.1, 3.2.2.3, and what

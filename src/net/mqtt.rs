@@ -17,7 +17,6 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use rumqttc::{Codec, Connect, ConnectReturnCode, Packet, PubAck, Publish, QoS, Subscribe, SubscribeFilter, SubscribeReasonCode};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -43,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// The stream broke.
-    #[error("{}", crate::trust::Fault::of(.0).reason("the hub", 0))]
+    #[error("{0}")]
     Io(io::Error),
     /// The hub closed the stream.
     #[error("the hub closed it")]
@@ -191,22 +190,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// its acknowledgement is told as [`Received::Acknowledged`], without one with QoS 0.
     ///
     /// Not cancel-safe.
-    pub async fn publish(&mut self, topic: String, payload: Bytes, ticket: Option<Ticket>) -> Result<Publish, SessionError> {
-        let mut publish = Publish::from_bytes(topic, QoS::AtMostOnce, payload);
+    pub async fn publish(&mut self, mut publish: Publish, ticket: Option<Ticket>) -> Result<(), SessionError> {
+        check(&publish)?;
         if let Some(ticket) = ticket {
             publish.qos = QoS::AtLeastOnce;
             publish.pkid = self.packet_id();
-            self.check(&publish)?;
             if self.unacknowledged.is_empty() {
                 self.quiet = Instant::now();
             }
             self.unacknowledged.insert(publish.pkid, ticket);
-        } else {
-            self.check(&publish)?;
         }
-        // Payload and topic are shared or small: the copy is for whoever shows the message.
-        self.feed(Packet::Publish(publish.clone())).await?;
-        Ok(publish)
+        self.feed(Packet::Publish(publish)).await
     }
 
     /// Acknowledges a message, when it came with QoS 1; [`Session::flush`] sends it.
@@ -280,15 +274,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.feed(Packet::Disconnect).await?;
             self.framed.close().await?;
             loop {
-                if let Packet::PubAck(ack) = self.read().await? {
-                    acknowledged.extend(self.unacknowledged.remove(&ack.pkid));
+                match self.read().await {
+                    Ok(Packet::PubAck(ack)) => acknowledged.extend(self.unacknowledged.remove(&ack.pkid)),
+                    Ok(_) => {}
+                    Err(SessionError::Closed) => return Ok(()),
+                    Err(error) => return Err(error),
                 }
             }
-            #[allow(unreachable_code)]
-            Ok::<(), SessionError>(())
         };
         if let Ok(Err(error)) = timeout(wait, goodbye).await {
-            tracing::trace!(%error, "link closed");
+            tracing::trace!(%error, "the link was closed on one side only");
         }
         acknowledged
     }
@@ -318,7 +313,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             if now >= pinged + PATIENCE {
                 return Err(SessionError::NoAnswer { what: "sign of life after a ping", after: PATIENCE });
             }
-            self.timer.as_mut().reset(pinged + PATIENCE);
+            self.timer.as_mut().reset((pinged + PATIENCE).min(now + self.keep_alive));
             return Ok(false);
         }
         let owed = (!self.unacknowledged.is_empty()).then_some(self.quiet);
@@ -329,7 +324,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         self.pinged = Some(now);
         // Where the keep-alive is shorter than our patience, the next look is after a keep-alive:
-        // the hub needs pings at that pace even while it owes an answer.
+        // by then the answer is there and the next ping is due.
         self.timer.as_mut().reset(now + PATIENCE.min(self.keep_alive));
         Ok(true)
     }
@@ -347,16 +342,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Ok(())
     }
 
-    fn check(&self, publish: &Publish) -> Result<(), SessionError> {
-        let size = publish.size();
-        // The codec would write the first 64 KiB of a longer topic's length and break the stream.
-        let topic = publish.topic.len();
-        if topic > usize::from(u16::MAX) {
-            return Err(SessionError::TooLarge { size: topic, most: usize::from(u16::MAX) });
-        }
-        if size > MAX_PACKET { Err(SessionError::TooLarge { size, most: MAX_PACKET }) } else { Ok(()) }
-    }
-
     /// The next packet id that is not in use. There is one: the device's outbox has a window that
     /// is far smaller than 65,535.
     fn packet_id(&mut self) -> u16 {
@@ -368,6 +353,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         self.next_id
     }
+}
+
+fn check(publish: &Publish) -> Result<(), SessionError> {
+    // The packet id is not in it yet.
+    let size = publish.size() + 2;
+    // The codec would cut a longer topic's length to 16 bits and break the stream.
+    let (topic, most) = (publish.topic.len(), usize::from(u16::MAX));
+    if topic > most {
+        return Err(SessionError::TooLarge { size: topic, most });
+    }
+    if size > MAX_PACKET { Err(SessionError::TooLarge { size, most: MAX_PACKET }) } else { Ok(()) }
 }
 
 /// How many messages a hub may send before it answers SUBSCRIBE.
