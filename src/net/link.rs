@@ -97,7 +97,7 @@ pub fn spawn(
     tasks: &mut JoinSet<()>,
 ) -> LinkHandle {
     let (sender, outputs) = mpsc::channel(OUTPUTS);
-    let sink = Sink::new(options.slot, inputs);
+    let sink = Sink::new(options.slot, inputs, stop.clone());
     let link = Link { options, sink, queue: Queue { outputs, held: VecDeque::new(), stop } };
     tasks.spawn(link.run());
     LinkHandle { outputs: sender }

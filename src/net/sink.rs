@@ -1,6 +1,8 @@
 //! Where a link tells what happened.
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio_util::sync::CancellationToken;
 
 use crate::device::{Input, PacketView};
 
@@ -28,11 +30,12 @@ pub struct Gone;
 pub(super) struct Sink {
     slot: usize,
     events: InputSink,
+    stop: CancellationToken,
 }
 
 impl Sink {
-    pub(super) fn new(slot: usize, events: InputSink) -> Self {
-        Self { slot, events }
+    pub(super) fn new(slot: usize, events: InputSink, stop: CancellationToken) -> Self {
+        Self { slot, events, stop }
     }
 
     pub(super) async fn tell(&self, input: Input) -> Result<(), Gone> {
@@ -40,6 +43,15 @@ impl Sink {
     }
 
     pub(super) async fn show(&self, input: Input, packet: Option<PacketView>) -> Result<(), Gone> {
-        self.events.send(LinkEvent { slot: self.slot, input, packet }).await.map_err(|_| Gone)
+        let event = LinkEvent { slot: self.slot, input, packet };
+        match self.events.try_send(event) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(Gone),
+            // A loop that is stopping may hold its end and read no more.
+            Err(TrySendError::Full(event)) => tokio::select! {
+                sent = self.events.send(event) => sent.map_err(|_| Gone),
+                () = self.stop.cancelled() => Err(Gone),
+            },
+        }
     }
 }
