@@ -80,10 +80,8 @@ pub(super) async fn connect(options: &LinkOptions, to: &Assignment, sink: &Sink)
         .await
         .map_err(|error| error::not_accepted(host, device, &error))?;
     let filters = [topic::filter::METHODS, topic::filter::TWIN_ANSWERS, topic::filter::DESIRED];
-    let early = session
-        .subscribe(&filters, MQTT)
-        .await
-        .map_err(|error| error::not_accepted(host, device, &error))?;
+    let early =
+        session.subscribe(&filters, MQTT).await.map_err(|error| error::not_accepted(host, device, &error))?;
     Ok(Standing { session, early, session_present })
 }
 
@@ -102,7 +100,12 @@ fn hello(options: &LinkOptions, to: &Assignment, now: i64) -> Hello {
     Hello {
         client_id: connect::client_id(device, module),
         user_name: connect::hub_user_name(hub, device, module, options.model_id.as_deref()),
-        password: Token::sign(&options.key, &device_resource(hub, device, module), now.saturating_add(life), None),
+        password: Token::sign(
+            &options.key,
+            &device_resource(hub, device, module),
+            now.saturating_add(life),
+            None,
+        ),
         keep_alive: options.keep_alive,
     }
 }

@@ -76,7 +76,10 @@ pub(super) async fn provision(
 
 fn assignment(host: &str, state: Option<&wire::RegistrationState>) -> Result<Assignment, Failure> {
     let wrong = |why: String| {
-        Failure::new(FailureKind::Protocol, format!("{host} assigned the device to a hub that cannot be used: {why}"))
+        Failure::new(
+            FailureKind::Protocol,
+            format!("{host} assigned the device to a hub that cannot be used: {why}"),
+        )
     };
     let hub = state.and_then(|state| state.assigned_hub.as_deref());
     let device = state.and_then(|state| state.device_id.as_deref());
@@ -115,8 +118,8 @@ impl<'a> Service<'a> {
         let client = builder.build().map_err(|error| unusable(error.to_string()))?;
         let resource = registration_resource(options.scope.as_str(), options.registration.as_str());
         let token = Token::sign(&options.key, &resource, now() + TOKEN_LIFE, Some(wire::POLICY));
-        let mut authorization =
-            HeaderValue::from_str(token.reveal()).map_err(|_| unusable("the token is no header".to_owned()))?;
+        let mut authorization = HeaderValue::from_str(token.reveal())
+            .map_err(|_| unusable("the token is no header".to_owned()))?;
         authorization.set_sensitive(true);
         let base = format!("https://{host}:{port}");
         Ok(Self { options, client, host, port, base, authorization })

@@ -37,17 +37,25 @@ pub fn lost(hub: &str, error: &SessionError) -> Failure {
             FailureKind::Rejected,
             format!("a message of {size} bytes cannot be sent to {hub}: the most is {most}"),
         ),
-        SessionError::Codec(said) | SessionError::Protocol(said) => {
-            Failure::new(FailureKind::Lost, format!("the link to {hub} was lost: it sent what is not MQTT 3.1.1 ({said})"))
-        }
-        SessionError::Closed => {
-            Failure::new(FailureKind::Lost, format!("the link to {hub} was lost: the hub closed it")).advise(
-                "hubs do so when the same device connects a second time, when a token ends, and for maintenance",
-            )
-        }
+        SessionError::Codec(said) | SessionError::Protocol(said) => Failure::new(
+            FailureKind::Lost,
+            format!("the link to {hub} was lost: it sent what is not MQTT 3.1.1 ({said})"),
+        ),
+        SessionError::Closed => Failure::new(
+            FailureKind::Lost,
+            format!("the link to {hub} was lost: the hub closed it"),
+        )
+        .advise(
+            "hubs do so when the same device connects a second time, when a token ends, and for maintenance",
+        ),
         SessionError::Io(error) => match Fault::of(error) {
-            Fault::Broken(said) => Failure::new(FailureKind::Lost, format!("the link to {hub} was lost: {said}")),
-            fault => Failure::new(FailureKind::Lost, format!("the link to {hub} was lost: {}", fault.reason(hub, 8883))),
+            Fault::Broken(said) => {
+                Failure::new(FailureKind::Lost, format!("the link to {hub} was lost: {said}"))
+            }
+            fault => Failure::new(
+                FailureKind::Lost,
+                format!("the link to {hub} was lost: {}", fault.reason(hub, 8883)),
+            ),
         },
         other => Failure::new(FailureKind::Lost, format!("the link to {hub} was lost: {other}")),
     }
@@ -80,7 +88,9 @@ pub fn not_accepted(hub: &str, device: &str, error: &SessionError) -> Failure {
         ),
         Code::BadUserNamePassword => refused(FailureKind::Unauthorized, 4, "bad user name or token")
             .advise("check the device's id and key, and this machine's clock"),
-        Code::ServiceUnavailable => refused(FailureKind::Unavailable, 3, "busy or not available at the moment"),
+        Code::ServiceUnavailable => {
+            refused(FailureKind::Unavailable, 3, "busy or not available at the moment")
+        }
         Code::BadClientId => refused(FailureKind::Rejected, 2, "it does not take this device id")
             .advise("check the device id for characters that IoT Hub does not allow"),
         Code::RefusedProtocolVersion => refused(FailureKind::Protocol, 1, "it does not speak MQTT 3.1.1")
@@ -120,20 +130,26 @@ pub fn dps_refused(refusal: DpsRefusal<'_>) -> Failure {
     };
     let attempt = format!("registering `{registration}` in ID scope `{scope}` at {host}");
     match status {
-        401 => Failure::new(FailureKind::Unauthorized, format!("{attempt} was not authorised: {said}")).advise(
-            ahead.and_then(skew).unwrap_or_else(|| {
+        401 => Failure::new(FailureKind::Unauthorized, format!("{attempt} was not authorised: {said}"))
+            .advise(ahead.and_then(skew).unwrap_or_else(|| {
                 format!(
                     "check that the key is the one of `{registration}` (an enrolment group's key goes with \
                      --group-key, not --key), and that the ID scope is right"
                 )
-            }),
-        ),
+            })),
         403 => Failure::new(FailureKind::Disabled, format!("{attempt} is forbidden: {said}"))
             .advise("the enrolment may be switched off; ask whoever runs the service"),
-        404 => Failure::new(FailureKind::Rejected, format!("{attempt} failed, the service knows no such thing: {said}"))
-            .advise("check the ID scope and the registration id, and that an enrolment exists for it"),
+        404 => Failure::new(
+            FailureKind::Rejected,
+            format!("{attempt} failed, the service knows no such thing: {said}"),
+        )
+        .advise("check the ID scope and the registration id, and that an enrolment exists for it"),
         408 | 429 | 500..=599 => {
-            let why = if status == 429 { "was put off, too many requests" } else { "failed, the service has trouble" };
+            let why = if status == 429 {
+                "was put off, too many requests"
+            } else {
+                "failed, the service has trouble"
+            };
             Failure::new(FailureKind::Unavailable, format!("{attempt} {why}: {said}")).after(retry_after)
         }
         400..=499 => Failure::new(FailureKind::Rejected, format!("{attempt} was refused: {said}")),
@@ -146,7 +162,12 @@ pub fn dps_refused(refusal: DpsRefusal<'_>) -> Failure {
 }
 
 /// A registration that ended without a hub.
-pub fn dps_ended(host: &str, registration: &str, status: &str, state: Option<&dps::RegistrationState>) -> Failure {
+pub fn dps_ended(
+    host: &str,
+    registration: &str,
+    status: &str,
+    state: Option<&dps::RegistrationState>,
+) -> Failure {
     let said = state.map(|state| (state.error_code, state.error_message.as_deref().unwrap_or("")));
     let said = match said {
         Some((Some(code), "")) => format!(": error {code}"),
@@ -208,7 +229,11 @@ mod tests {
     #[test]
     fn a_skewed_clock_is_told_by_how_much() {
         let failure = refusal(401, "", Some(-3725));
-        assert!(failure.advice.starts_with("this machine's clock is 1 h 02 min behind"), "{}", failure.advice);
+        assert!(
+            failure.advice.starts_with("this machine's clock is 1 h 02 min behind"),
+            "{}",
+            failure.advice
+        );
         assert_eq!(skew(300), None);
         assert!(skew(301).is_some_and(|said| said.contains("ahead")));
     }

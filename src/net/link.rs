@@ -12,7 +12,9 @@ use super::attempt::{self, Ended, Standing};
 use super::online::{After, Online};
 use super::sink::{Gone, InputSink, Sink};
 use super::{dps, error};
-use crate::device::{Assignment, Failure, HubHost, IdScope, Input, LinkStep, ModuleId, Output, RegistrationId};
+use crate::device::{
+    Assignment, Failure, HubHost, IdScope, Input, LinkStep, ModuleId, Output, RegistrationId,
+};
 use crate::trust::Trust;
 use crate::wire::SharedKey;
 
@@ -121,11 +123,6 @@ enum Outcome<T> {
 }
 
 impl Queue {
-    #[cfg(test)]
-    pub(super) fn new(outputs: mpsc::Receiver<Output>, stop: CancellationToken) -> Self {
-        Self { outputs, held: VecDeque::new(), stop }
-    }
-
     /// The next output; `None` when the task shall end. Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<Output> {
         if self.stop.is_cancelled() {
@@ -245,7 +242,8 @@ impl Link {
         let online = LinkStep::Online { session_present, token_life: self.options.sas_ttl };
         self.sink.tell(Input::Link(online)).await?;
         let module = self.options.module.as_ref().map(ModuleId::as_str);
-        let mut link = Online::new(session, to.device_id.as_str(), module, &self.sink, self.options.keep_packets);
+        let mut link =
+            Online::new(session, to.device_id.as_str(), module, &self.sink, self.options.keep_packets);
         let after = link.run(early, &mut self.queue).await?;
         let hub = to.hub.name.as_str();
         match after {

@@ -21,6 +21,8 @@ pub mod mqtt;
 pub mod online;
 pub mod packet;
 pub mod sink;
+#[cfg(test)]
+mod testing;
 
 pub use link::{Full, LinkHandle, LinkOptions, ProvisioningOptions, spawn};
 pub use sink::{InputSink, LinkEvent};

@@ -18,7 +18,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use rumqttc::{Codec, Connect, ConnectReturnCode, Packet, PubAck, Publish, QoS, Subscribe, SubscribeFilter, SubscribeReasonCode};
+use rumqttc::{
+    Codec, Connect, ConnectReturnCode, Packet, PubAck, Publish, QoS, Subscribe, SubscribeFilter,
+    SubscribeReasonCode,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::codec::Framed;
@@ -145,7 +148,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         session.flush().await?;
         let answer = timeout(wait, session.read()).await;
         match answer.map_err(|_| SessionError::NoAnswer { what: "answer to CONNECT", after: wait })?? {
-            Packet::ConnAck(ack) if ack.code == ConnectReturnCode::Success => Ok((session, ack.session_present)),
+            Packet::ConnAck(ack) if ack.code == ConnectReturnCode::Success => {
+                Ok((session, ack.session_present))
+            }
             Packet::ConnAck(ack) => Err(SessionError::Refused(ack.code)),
             other => Err(SessionError::Protocol(format!("{} before CONNACK", name(&other)))),
         }
@@ -154,9 +159,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Subscribes to all of `filters` in one packet and waits for the hub's answer. Returns the
     /// messages that came before it: a hub that kept the session sends them at once. Not
     /// cancel-safe.
-    pub async fn subscribe(&mut self, filters: &[&str], wait: Duration) -> Result<Vec<Publish>, SessionError> {
+    pub async fn subscribe(
+        &mut self,
+        filters: &[&str],
+        wait: Duration,
+    ) -> Result<Vec<Publish>, SessionError> {
         let id = self.packet_id();
-        let filters = filters.iter().map(|filter| SubscribeFilter::new((*filter).to_owned(), QoS::AtLeastOnce));
+        let filters =
+            filters.iter().map(|filter| SubscribeFilter::new((*filter).to_owned(), QoS::AtLeastOnce));
         let mut subscribe = Subscribe::new_many(filters);
         subscribe.pkid = id;
         self.feed(Packet::Subscribe(subscribe)).await?;
@@ -166,7 +176,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             loop {
                 match self.read().await? {
                     Packet::SubAck(ack) if ack.pkid == id => {
-                        let all = ack.return_codes.iter().all(|code| matches!(code, SubscribeReasonCode::Success(_)));
+                        let all = ack
+                            .return_codes
+                            .iter()
+                            .all(|code| matches!(code, SubscribeReasonCode::Success(_)));
                         return if all {
                             Ok(())
                         } else {
@@ -190,7 +203,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// its acknowledgement is told as [`Received::Acknowledged`], without one with QoS 0.
     ///
     /// Not cancel-safe.
-    pub async fn publish(&mut self, mut publish: Publish, ticket: Option<Ticket>) -> Result<(), SessionError> {
+    pub async fn publish(
+        &mut self,
+        mut publish: Publish,
+        ticket: Option<Ticket>,
+    ) -> Result<(), SessionError> {
         check(&publish)?;
         if let Some(ticket) = ticket {
             publish.qos = QoS::AtLeastOnce;
@@ -288,7 +305,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         acknowledged
     }
 
-    fn receive(&mut self, packet: Option<Result<Packet, rumqttc::mqttbytes::Error>>) -> Result<Option<Received>, SessionError> {
+    fn receive(
+        &mut self,
+        packet: Option<Result<Packet, rumqttc::mqttbytes::Error>>,
+    ) -> Result<Option<Received>, SessionError> {
         let packet = packet.ok_or(SessionError::Closed)??;
         self.quiet = Instant::now();
         self.pinged = None;

@@ -261,9 +261,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Online<'a, S> {
                     Asked::Change => Input::ReportRefused { ticket, status, message: message_of(body) },
                     Asked::Whole if good => match twin::parse_document(body) {
                         Some(document) => Input::Twin(document),
-                        None => {
-                            Input::TwinRefused { status, message: "the answer is not a twin".to_owned() }
-                        }
+                        None => Input::TwinRefused { status, message: "the answer is not a twin".to_owned() },
                     },
                     Asked::Whole => Input::TwinRefused { status, message: message_of(body) },
                 })

@@ -43,7 +43,8 @@ impl Client {
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none());
         // A proxy has no business between this machine and itself.
-        if host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback()) {
+        if host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        {
             builder = builder.no_proxy();
         }
         Ok(Self {
@@ -112,7 +113,10 @@ impl Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("hub", &self.resource).field("policy", &self.policy).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("hub", &self.resource)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }
 

@@ -100,7 +100,9 @@ pub enum OperatorError {
     #[error("{0} answered something that no IoT Hub does")]
     NotAHub(String),
     /// A thing that only the local cloud can do so far.
-    #[error("{host} cannot stream its messages to envsim: in Azure that needs AMQP, which envsim does not speak yet")]
+    #[error(
+        "{host} cannot stream its messages to envsim: in Azure that needs AMQP, which envsim does not speak yet"
+    )]
     LocalOnly {
         /// The hub.
         host: String,
@@ -218,7 +220,10 @@ mod tests {
         assert_eq!(refused(404, &nested(404_103)), OperatorError::Offline { subject: subject() });
         assert_eq!(refused(504, &nested(504_101)), OperatorError::NoAnswer { subject: subject() });
         assert_eq!(
-            refused(404, r#"{"Message":"ErrorCode:DeviceNotFound;dev-01","ExceptionMessage":"Tracking ID:0"}"#),
+            refused(
+                404,
+                r#"{"Message":"ErrorCode:DeviceNotFound;dev-01","ExceptionMessage":"Tracking ID:0"}"#
+            ),
             OperatorError::Unknown { host: "hub".to_owned(), subject: subject() }
         );
     }

@@ -28,7 +28,12 @@ pub struct Invocation {
 impl Invocation {
     /// A command with the hub's own time-outs: 30 s to answer, none to connect.
     pub fn new(name: impl Into<String>, payload: Option<Value>) -> Self {
-        Self { name: name.into(), payload, response_timeout: Duration::from_secs(30), connect_timeout: Duration::ZERO }
+        Self {
+            name: name.into(),
+            payload,
+            response_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::ZERO,
+        }
     }
 
     fn body(&self) -> MethodCall {

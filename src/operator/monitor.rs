@@ -102,7 +102,8 @@ mod tests {
 
     #[tokio::test]
     async fn events_are_read_line_by_line_however_they_are_cut() {
-        let line = r#"{"sequence":1,"enqueuedTime":"2030","source":"Telemetry","deviceId":"d","body":{"temp":20}}"#;
+        let line =
+            r#"{"sequence":1,"enqueuedTime":"2030","source":"Telemetry","deviceId":"d","body":{"temp":20}}"#;
         let body = format!("{line}\n\n{line}\n");
         let response = Response::from(axum::http::Response::new(body));
         let mut events = Events { host: "h".to_owned(), response, buffer: Vec::new(), searched: 0 };

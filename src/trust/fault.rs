@@ -107,7 +107,9 @@ impl Fault {
             Self::Unresolved => format!("the name `{host}` has no address"),
             Self::Refused => format!("nothing listens on {host}:{port}"),
             Self::Unreachable(said) => format!("{host}:{port} cannot be reached ({said})"),
-            Self::Untrusted => "its certificate is signed by an authority that is not trusted here".to_owned(),
+            Self::Untrusted => {
+                "its certificate is signed by an authority that is not trusted here".to_owned()
+            }
             Self::WrongName(names) if names.is_empty() => {
                 format!("its certificate is not for the name `{host}`")
             }
@@ -125,18 +127,25 @@ impl Fault {
     /// What to do next: one sentence.
     pub fn advice(&self, port: u16) -> String {
         match self {
-            Self::Unresolved => "check the host name for typing errors, and that this machine is online".to_owned(),
+            Self::Unresolved => {
+                "check the host name for typing errors, and that this machine is online".to_owned()
+            }
             Self::Refused => "check the port, and that the service is running there".to_owned(),
             Self::Unreachable(_) => "check that this machine is online".to_owned(),
             Self::Untrusted => {
                 "if it is the local cloud or your own, name its authority's PEM file with --ca".to_owned()
             }
             Self::WrongName(_) => {
-                "connect by a name that stands in the certificate, or make a certificate for this name".to_owned()
+                "connect by a name that stands in the certificate, or make a certificate for this name"
+                    .to_owned()
             }
-            Self::NotValidNow => "check this machine's clock; if it is right, the certificate must be renewed".to_owned(),
+            Self::NotValidNow => {
+                "check this machine's clock; if it is right, the certificate must be renewed".to_owned()
+            }
             Self::BadCertificate(_) => "the other side needs another certificate".to_owned(),
-            Self::NotTls(_) => format!("check that port {port} is the right one: it must speak TLS 1.2 or 1.3"),
+            Self::NotTls(_) => {
+                format!("check that port {port} is the right one: it must speak TLS 1.2 or 1.3")
+            }
             Self::TimedOut => format!("a firewall may be blocking port {port}; many networks block 8883"),
             Self::Broken(_) => String::new(),
         }
