@@ -102,7 +102,7 @@ pub struct Hello {
 /// What a session receives.
 #[derive(Debug, PartialEq)]
 pub enum Received {
-    /// A message. QoS 1 ones must be given to [`Session::acknowledge`] when they are dealt with.
+    /// A message. `QoS` 1 ones must be given to [`Session::acknowledge`] when they are dealt with.
     Message(Publish),
     /// Ours was acknowledged.
     Acknowledged(Ticket),
@@ -199,8 +199,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Ok(early)
     }
 
-    /// Hands over a message; [`Session::flush`] sends it. With a ticket it goes out with QoS 1 and
-    /// its acknowledgement is told as [`Received::Acknowledged`], without one with QoS 0.
+    /// Hands over a message; [`Session::flush`] sends it. With a ticket it goes out with `QoS` 1 and
+    /// its acknowledgement is told as [`Received::Acknowledged`], without one with `QoS` 0.
     ///
     /// Not cancel-safe.
     pub async fn publish(
@@ -220,7 +220,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.feed(Packet::Publish(publish)).await
     }
 
-    /// Acknowledges a message, when it came with QoS 1; [`Session::flush`] sends it.
+    /// Acknowledges a message, when it came with `QoS` 1; [`Session::flush`] sends it.
     pub async fn acknowledge(&mut self, publish: &Publish) -> Result<(), SessionError> {
         match publish.qos {
             QoS::AtMostOnce => Ok(()),

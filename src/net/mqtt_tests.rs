@@ -192,7 +192,7 @@ async fn bytes_that_are_no_mqtt_end_the_session() {
     use tokio::io::AsyncWriteExt as _;
     let (mut session, hub) = open(60).await;
     let mut raw = hub.into_inner();
-    raw.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("sent");
+    raw.write_all(&[0xff; 64]).await.expect("sent");
     let ended = session.next().await;
     assert!(matches!(ended, Err(SessionError::Codec(_) | SessionError::Protocol(_))), "{ended:?}");
 }

@@ -196,7 +196,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Online<'a, S> {
         Ok(None)
     }
 
-    /// Hands over a message whose writing is told; `acknowledged` makes it QoS 1.
+    /// Hands over a message whose writing is told; `acknowledged` makes it `QoS` 1.
     async fn send(
         &mut self,
         publish: Publish,
@@ -223,9 +223,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Online<'a, S> {
             Received::Acknowledged(ticket) => self.sink.tell(Input::Acknowledged(ticket)).await?,
             Received::Message(publish) => {
                 let view = self.keep_packets.then(|| packet::view(&publish, false));
-                match self.read(&publish) {
-                    Some(input) => self.sink.show(input, view).await?,
-                    None => tracing::debug!(topic = publish.topic, "a message that nothing waits for"),
+                if let Some(input) = self.read(&publish) {
+                    self.sink.show(input, view).await?;
+                } else {
+                    tracing::debug!(topic = publish.topic, "a message that nothing waits for");
                 }
                 self.session.acknowledge(&publish).await?;
             }
@@ -296,7 +297,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Online<'a, S> {
     }
 }
 
-/// A QoS 0 message.
+/// A `QoS` 0 message.
 fn quiet(topic: String, body: String) -> Publish {
     Publish::from_bytes(topic, QoS::AtMostOnce, Bytes::from(body))
 }

@@ -146,12 +146,11 @@ impl OperatorError {
         let (host, subject) = (host.to_owned(), subject.to_owned());
         match (status, code) {
             (_, Some(service::DEVICE_NOT_ONLINE)) => Self::Offline { subject },
-            (_, Some(service::GATEWAY_TIMEOUT)) => Self::NoAnswer { subject },
+            (504, _) | (_, Some(service::GATEWAY_TIMEOUT)) => Self::NoAnswer { subject },
             (401, _) => Self::Unauthorized { host, said, skew: ahead.and_then(skew) },
             (404, _) => Self::Unknown { host, subject },
             (412, _) => Self::Changed { subject },
             (429, _) => Self::Throttled { host, said },
-            (504, _) => Self::NoAnswer { subject },
             (500..=599, _) => Self::Broken { host, said, status },
             (300..=399, _) => Self::NotAHub(host),
             _ => Self::Refused { subject, said, status },

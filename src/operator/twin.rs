@@ -51,9 +51,9 @@ impl Client {
         module: Option<&ModuleId>,
         patch: &TwinPatch,
     ) -> Result<Value, OperatorError> {
-        let path = service::twin_path(device.as_str(), module.map(ModuleId::as_str));
+        let at = service::twin_path(device.as_str(), module.map(ModuleId::as_str));
         let request =
-            if_match(self.request(Method::PATCH, &path)?, patch.etag.as_deref()).json(&patch.body());
+            if_match(self.request(Method::PATCH, &at)?, patch.etag.as_deref()).json(&patch.body());
         self.json(request, &subject(device, module), None).await
     }
 }

@@ -86,7 +86,9 @@ impl Fault {
     fn of_tls(error: &rustls::Error) -> Self {
         match error {
             rustls::Error::InvalidCertificate(certificate) => match certificate {
-                CertificateError::UnknownIssuer => Self::Untrusted,
+                // A bad signature is what an authority of the same name and another key looks
+                // like: the local cloud's of an earlier run.
+                CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::Untrusted,
                 CertificateError::NotValidForName => Self::WrongName(Vec::new()),
                 CertificateError::NotValidForNameContext { presented, .. } => {
                     Self::WrongName(presented.iter().map(|name| plain_name(name)).collect())
