@@ -2,6 +2,10 @@
 
 pub mod app;
 pub mod device;
+pub mod net;
+pub mod operator;
 pub mod profiles;
+pub mod report;
 pub mod sensors;
+pub mod trust;
 pub mod wire;
