@@ -1,4 +1,5 @@
 //! envsim: an environmental-sensor device for Azure IoT, with its own local cloud inside.
 
+pub mod config;
 pub mod device;
 pub mod wire;
