@@ -185,7 +185,10 @@ mod tests {
     #[test]
     fn a_line_is_cut_where_its_pieces_meet_too() {
         let line = |room| cut(Line::from(vec![Span::raw("abc"), Span::raw("def")]), room).to_string();
-        assert_eq!((line(6), line(5), line(3), line(2)), ("abcdef".into(), "abcd…".into(), "ab…".into(), "a…".into()));
+        assert_eq!(
+            (line(6), line(5), line(3), line(2)),
+            ("abcdef".into(), "abcd…".into(), "ab…".into(), "a…".into())
+        );
     }
 
     #[test]

@@ -274,10 +274,9 @@ mod tests {
 
     #[test]
     fn without_colour_nothing_has_a_colour() {
-        for theme in [
-            Theme::choose(true, ColorDepth::Full, false),
-            Theme::choose(false, ColorDepth::None, false),
-        ] {
+        for theme in
+            [Theme::choose(true, ColorDepth::Full, false), Theme::choose(false, ColorDepth::None, false)]
+        {
             for style in [theme.ok, theme.bad, theme.warn, theme.accent, theme.series[0], theme.key] {
                 assert_eq!((style.fg, style.bg), (None, None));
             }

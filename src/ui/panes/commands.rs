@@ -9,9 +9,9 @@ use super::is_focused;
 use crate::app::{AppState, CommandRecord, PaneId};
 use crate::device::time::Spoken;
 use crate::device::{CommandSpec, Job, Led, Profile};
+use crate::ui::Theme;
 use crate::ui::text::{clean, clock, column, left, right, spoken};
 use crate::ui::widgets::{gauge, list};
-use crate::ui::Theme;
 
 /// How many jobs are shown at once; the others are counted.
 const JOBS: usize = 3;
@@ -20,11 +20,8 @@ const JOBS: usize = 3;
 pub fn note(state: &AppState, theme: &Theme) -> Line<'static> {
     let Some(led) = state.station().device.led() else { return Line::default() };
     let symbols = theme.symbols;
-    let (symbol, style) = if led.is_lit(state.now.at) {
-        (symbols.lit, theme.warn)
-    } else {
-        (symbols.dark, theme.dim)
-    };
+    let (symbol, style) =
+        if led.is_lit(state.now.at) { (symbols.lit, theme.warn) } else { (symbols.dark, theme.dim) };
     let word = match led {
         Led::Off => "off".to_owned(),
         Led::On => "on".to_owned(),
@@ -42,8 +39,12 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     let room = usize::from(area.width);
     let height = usize::from(area.height);
     let mut head = jobs(state, theme, room);
-    let specs: Vec<&CommandSpec> =
-        state.station().device.profiles().flat_map(|profile: &dyn Profile| profile.model().commands).collect();
+    let specs: Vec<&CommandSpec> = state
+        .station()
+        .device
+        .profiles()
+        .flat_map(|profile: &dyn Profile| profile.model().commands)
+        .collect();
     if height >= head.len() + specs.len() + 5 {
         head.extend(specs.iter().map(|spec| offer(theme, spec, room)));
         head.push(list::rule("history", theme.symbols.rule, theme.dim, room));
@@ -82,10 +83,7 @@ fn job(state: &AppState, theme: &Theme, job: &Job, room: usize) -> Line<'static>
 
 fn offer(theme: &Theme, spec: &CommandSpec, room: usize) -> Line<'static> {
     let name = column(spec.name, 15.min(room / 2));
-    let mut spans = vec![
-        Span::styled(name + " ", theme.accent),
-        Span::styled(spec.title, theme.text),
-    ];
+    let mut spans = vec![Span::styled(name + " ", theme.accent), Span::styled(spec.title, theme.text)];
     if let Some(schema) = &spec.request {
         spans.push(Span::styled(format!(" ({})", schema.describe()), theme.dim));
     }

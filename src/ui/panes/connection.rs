@@ -7,9 +7,9 @@ use ratatui::text::{Line, Span};
 use super::is_focused;
 use crate::app::{AppState, PaneId, Step, StepState};
 use crate::device::time::Spoken;
+use crate::ui::Theme;
 use crate::ui::text::{clean, clock, column, right, width, wrap};
 use crate::ui::widgets::list;
-use crate::ui::Theme;
 
 /// How far up from the newest the pane is scrolled.
 pub fn note(state: &AppState, theme: &Theme) -> Line<'static> {

@@ -65,7 +65,11 @@ fn hints(state: &AppState, ascii: bool) -> Vec<Hint> {
         Hint {
             keys: keys.join(if arrows { "" } else { "/" }),
             words: keymap::words(state, short),
-            pinned: if plain { matches!(short, "help" | "quit") } else { matches!(short, "done" | "leave" | "close") },
+            pinned: if plain {
+                matches!(short, "help" | "quit")
+            } else {
+                matches!(short, "done" | "leave" | "close")
+            },
         }
     };
     hints.into_iter().map(hint).collect()

@@ -76,7 +76,8 @@ fn place(state: &AppState, theme: &Theme) -> Vec<Piece> {
 
 fn identity(state: &AppState, theme: &Theme) -> Vec<Piece> {
     let station = state.station();
-    let titles: Vec<_> = station.device.profiles().map(|profile: &dyn Profile| profile.model().title).collect();
+    let titles: Vec<_> =
+        station.device.profiles().map(|profile: &dyn Profile| profile.model().title).collect();
     let mut pieces = vec![Piece::new(3, titles.join(" + "), theme.text).cuttable()];
     if !station.fingerprint.is_empty() {
         pieces.push(Piece::new(1, format!("key {}", clean(&station.fingerprint)), theme.dim));

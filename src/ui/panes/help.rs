@@ -66,12 +66,10 @@ fn rows(state: &AppState, ascii: bool) -> Vec<(String, String)> {
         let name = |row: &&Binding, n: usize| row.keys.get(n).map(|key| keymap::name(*key, ascii));
         let first: Vec<_> = rows.iter().filter_map(|row| name(row, 0)).collect();
         let second: Vec<_> = rows.iter().filter_map(|row| name(row, 1)).collect();
-        let digits = first.len() > 2 && first.iter().all(|key| key.len() == 1 && key.as_bytes()[0].is_ascii_digit());
-        let mut keys = if digits {
-            format!("{}-{}", first[0], first[first.len() - 1])
-        } else {
-            first.join(" ")
-        };
+        let digits =
+            first.len() > 2 && first.iter().all(|key| key.len() == 1 && key.as_bytes()[0].is_ascii_digit());
+        let mut keys =
+            if digits { format!("{}-{}", first[0], first[first.len() - 1]) } else { first.join(" ") };
         if !second.is_empty() {
             keys = format!("{keys}  {}", second.join(" "));
         }

@@ -120,11 +120,8 @@ pub(super) fn draw(
         return (pane.draw)(state, theme, area, frame);
     }
     let focused = is_focused(state, id);
-    let (border, style) = if focused {
-        (theme.border_focused, theme.frame_focused)
-    } else {
-        (theme.border, theme.frame)
-    };
+    let (border, style) =
+        if focused { (theme.border_focused, theme.frame_focused) } else { (theme.border, theme.frame) };
     let title = Line::from(vec![
         Span::styled(format!(" {} ", pane.key), if focused { theme.badge } else { theme.key }),
         Span::styled(format!(" {} ", pane.title), if focused { theme.accent } else { theme.strong }),

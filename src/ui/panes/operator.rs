@@ -9,9 +9,9 @@ use crate::app::desk::Exchange;
 use crate::app::{Action, AppState, PaneId};
 use crate::device::property::Convention;
 use crate::device::time::Spoken;
+use crate::ui::Theme;
 use crate::ui::text::{clean, clock, fit, wrap};
 use crate::ui::widgets::list;
-use crate::ui::Theme;
 
 /// In which generation of the convention properties are set.
 pub fn note(state: &AppState, theme: &Theme) -> Line<'static> {
@@ -41,10 +41,7 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     let height = usize::from(area.height);
     let (left, right) = if area.width >= 72 {
         let left = 40.max(area.width / 2 - 10).min(56);
-        (
-            Rect { width: left, ..area },
-            Rect { x: area.x + left + 2, width: area.width - left - 2, ..area },
-        )
+        (Rect { width: left, ..area }, Rect { x: area.x + left + 2, width: area.width - left - 2, ..area })
     } else {
         // The last answers stay in sight, the actions can be scrolled.
         let below = match height.saturating_sub(actions.len()) {

@@ -26,10 +26,7 @@ fn lines(theme: &Theme, entry: &Entry, room: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for (n, text) in wrap(&entry.fact.to_string(), room.saturating_sub(2)).into_iter().enumerate() {
         let mark = if n == 0 { symbol } else { " " };
-        lines.push(Line::from(vec![
-            Span::styled(format!("{mark} "), style),
-            Span::styled(text, theme.text),
-        ]));
+        lines.push(Line::from(vec![Span::styled(format!("{mark} "), style), Span::styled(text, theme.text)]));
     }
     lines.push(Line::default());
     let Some(packet) = &entry.packet else {

@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 use crate::app::{AppState, Series};
 use crate::device::time::Spoken;
 use crate::device::{Millis, Reading};
+use crate::ui::Theme;
 use crate::ui::text::{self, clock};
 use crate::ui::widgets::chart::{self, Chart};
 use crate::ui::widgets::list;
 use crate::ui::widgets::strip::{Piece, strip};
-use crate::ui::Theme;
 
 /// The shortest time that a chart spans, in milliseconds: two samples are no curve yet.
 const SHORTEST: u64 = 60_000;
@@ -69,10 +69,8 @@ fn next_message(state: &AppState, theme: &Theme, readings: &[Reading], room: usi
         Some(at) => format!("next at {}", clock(state.now.wall_at(at), &state.zone)),
         None => "next once connected".to_owned(),
     };
-    let body: Map<String, Value> = readings
-        .iter()
-        .map(|reading| (reading.field.name.to_owned(), Value::from(reading.value)))
-        .collect();
+    let body: Map<String, Value> =
+        readings.iter().map(|reading| (reading.field.name.to_owned(), Value::from(reading.value))).collect();
     let when = Span::styled(format!("{when}  "), theme.dim);
     let body = Span::styled(text::clean(&Value::Object(body).to_string()), theme.text);
     if when.width() + body.width() <= room || room < 30 {
@@ -95,10 +93,7 @@ fn values(theme: &Theme, place: usize, reading: &Reading, room: usize) -> Line<'
     };
     let value = format!("{:.digits$} {}", reading.value, reading.field.unit);
     strip(
-        vec![
-            Piece::new(5, reading.field.title, style).cuttable(),
-            Piece::new(9, value, theme.strong),
-        ],
+        vec![Piece::new(5, reading.field.title, style).cuttable(), Piece::new(9, value, theme.strong)],
         vec![
             Piece::new(3, "set ", theme.dim).and(format!("{:.digits$}", reading.set_point), theme.text),
             Piece::new(if reading.manual { 6 } else { 1 }, format!("{hand} {word}"), hand_style),

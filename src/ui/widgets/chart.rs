@@ -37,22 +37,15 @@ pub fn draw(frame: &mut Frame<'_>, theme: &Theme, area: Rect, chart: &Chart) {
     if area.width < LEAST.0 || area.height < LEAST.1 {
         return;
     }
-    let plot = Rect {
-        x: area.x + LABELS + 1,
-        y: area.y,
-        width: area.width - LABELS - 1,
-        height: area.height - 1,
-    };
+    let plot =
+        Rect { x: area.x + LABELS + 1, y: area.y, width: area.width - LABELS - 1, height: area.height - 1 };
     let (low, high) = bounds(chart);
     axes(frame, theme, area, plot, (low, high), chart);
     let (left, right) = chart.x;
     let fg = chart.style.fg.unwrap_or_default();
     let width = f64::from(plot.width);
-    let canvas = Canvas::default()
-        .marker(theme.marker)
-        .x_bounds([left, right])
-        .y_bounds([low, high])
-        .paint(|ctx| {
+    let canvas =
+        Canvas::default().marker(theme.marker).x_bounds([left, right]).y_bounds([low, high]).paint(|ctx| {
             let dash = Line::styled(theme.symbols.set_point.to_string(), theme.dim);
             for cell in (0..plot.width).step_by(2) {
                 let x = left + (f64::from(cell) + 0.5) / width * (right - left);
