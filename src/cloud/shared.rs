@@ -157,7 +157,7 @@ impl Shared {
                 }
                 // A millisecond more, because the clock is read in whole ones.
                 () = tokio::time::sleep(left + Duration::from_millis(1)) => {
-                    self.with(|core, now, out| core.expire_calls(now, out));
+                    self.with(Core::expire_calls);
                 }
                 () = self.stop.cancelled() => {
                     return Err(Fault::no_answer("the local cloud is being stopped"));
