@@ -79,7 +79,7 @@ impl Wire {
         timeout(PATIENCE, packet).await.expect("a packet in time")
     }
 
-    /// The next packet as a PUBLISH of QoS 0 or 1: topic and body.
+    /// The next packet as a PUBLISH of either quality: topic and body.
     async fn hear_publish(&mut self) -> (String, Value) {
         let (head, body) = self.hear().await;
         assert_eq!(head & 0xf0, 0x30, "a PUBLISH");
@@ -428,8 +428,9 @@ async fn events_stream_as_they_happen() {
     let mut device = online(&cloud).await;
     let mut stream = Wire::open(&cloud, cloud.https_port()).await;
     let token = service(&cloud);
-    let head = format!("GET /envsim/events?device=d HTTP/1.1\r\nHost: h\r\nAuthorization: {token}\r\n\r\n");
-    stream.say(head.as_bytes()).await;
+    let request =
+        format!("GET /envsim/events?device=d HTTP/1.1\r\nHost: h\r\nAuthorization: {token}\r\n\r\n");
+    stream.say(request.as_bytes()).await;
     let mut heard = String::new();
     let mut hear_until = async |wanted: &str| {
         while !heard.contains(wanted) {
