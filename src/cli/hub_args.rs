@@ -1,5 +1,10 @@
 //! The options and verbs of `envsim hub`.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments of options are the help, where back quotes only disturb"
+)]
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -28,16 +33,18 @@ const WHICH: &str = "Which hub";
 #[derive(Debug, Clone, Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP), disable_help_subcommand = true)]
 pub struct HubArgs {
-    /// A back end's connection string, with SharedAccessKeyName [env: IOTHUB_CONNECTION_STRING]
-    #[arg(id = "hub_connection_string", long = "connection-string", value_name = "STRING", global = true, help_heading = WHICH)]
+    /// A back end's connection string, with SharedAccessKeyName
+    /// [env: IOTHUB_CONNECTION_STRING]
+    #[arg(verbatim_doc_comment, id = "hub_connection_string", long = "connection-string", value_name = "STRING", global = true, help_heading = WHICH)]
     connection_string: Option<String>,
 
     /// The connection string from a file, so that it stands in no process list
     #[arg(id = "hub_connection_string_file", long = "connection-string-file", value_name = "FILE", global = true, help_heading = WHICH)]
     connection_string_file: Option<String>,
 
-    /// Certificates (PEM) to trust besides the system's; checking is never off [env: ENVSIM_CA]
-    #[arg(id = "hub_ca", long = "ca", value_name = "FILE", global = true, help_heading = WHICH)]
+    /// Certificates (PEM) to trust besides the system's; checking is never off
+    /// [env: ENVSIM_CA]
+    #[arg(verbatim_doc_comment, id = "hub_ca", long = "ca", value_name = "FILE", global = true, help_heading = WHICH)]
     ca: Option<String>,
 
     /// Form of the output
