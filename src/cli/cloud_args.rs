@@ -10,7 +10,7 @@ use crate::device::{DeviceId, HubHost};
 
 const EXAMPLES: &str = "Examples:
   envsim cloud                            on 127.0.0.1, MQTT on 8883 and HTTPS on 8443
-  eval \"$(envsim cloud --env &)\"          variables that Microsoft's device SDK samples read
+  envsim cloud --env > cloud.env          for a shell: . ./cloud.env
   envsim cloud --mqtt-port 0 --https-port 0 --format json --devices 1000
                                           free ports, a thousand devices, a line for a script
 
