@@ -148,10 +148,9 @@ impl Fact {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Acknowledged { .. } | Self::Reported { .. } | Self::Reached { .. } => Severity::Trace,
-            Self::Failed { again_in: Some(_), .. } => Severity::Warning,
+            Self::Failed { again_in: Some(_), .. } | Self::AskAnswered { ok: false, .. } => Severity::Warning,
             Self::Failed { again_in: None, .. } => Severity::Error,
             Self::Answered { status, .. } if *status >= 400 => Severity::Warning,
-            Self::AskAnswered { ok: false, .. } => Severity::Warning,
             Self::Note { severity, .. } => *severity,
             _ => Severity::Info,
         }

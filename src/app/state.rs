@@ -88,6 +88,8 @@ pub enum Ending {
     NotConnected,
     /// By Ctrl-C or SIGINT.
     Interrupted,
+    /// By SIGTERM or SIGHUP.
+    Terminated,
 }
 
 /// A device and what is remembered about it for those who watch.

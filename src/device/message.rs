@@ -172,6 +172,19 @@ pub enum Output {
     Note(Note),
 }
 
+/// A message as it stood on the wire, for people to look at. Devices neither make nor read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PacketView {
+    /// Whether the device sent it.
+    pub outbound: bool,
+    /// The whole topic.
+    pub topic: String,
+    /// The properties in the topic, decoded.
+    pub properties: Vec<(String, String)>,
+    /// The payload as text.
+    pub payload: String,
+}
+
 /// A remark for whoever watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
@@ -192,17 +205,4 @@ pub enum Severity {
     Warning,
     /// Something went wrong and needs a person.
     Error,
-}
-
-/// A message as it stood on the wire, for people to look at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PacketView {
-    /// From the device to the hub, or the other way.
-    pub outbound: bool,
-    /// The topic, to the letter.
-    pub topic: String,
-    /// The topic's property bag, decoded.
-    pub properties: Vec<(String, String)>,
-    /// The payload as text.
-    pub payload: String,
 }

@@ -27,7 +27,7 @@ pub fn merge(document: &mut Map<String, Value>, patch: &Map<String, Value>) {
             }
             Value::Object(inner) => {
                 if let Some(Value::Object(existing)) = document.get_mut(key) {
-                    merge(existing, inner)
+                    merge(existing, inner);
                 } else {
                     let mut fresh = Map::new();
                     merge(&mut fresh, inner);

@@ -1,0 +1,248 @@
+//! Why a request to a hub's service side did not do what was asked, in plain words.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::header::{DATE, HeaderMap};
+
+use crate::device::time::Spoken;
+use crate::trust::{Fault, TrustError};
+use crate::wire::{sas, service};
+
+/// Why it failed. [`OperatorError::advice`] says what to do next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OperatorError {
+    /// A device's connection string was given.
+    #[error("the connection string is a device's, not a service's")]
+    NotService,
+    /// Certificates to trust cannot be read.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The HTTP client cannot be made.
+    #[error("requests cannot be made: {0}")]
+    Setup(String),
+    /// No connection.
+    #[error("cannot reach the hub {host}: {}", fault.reason(host, *port))]
+    Unreachable {
+        /// The hub.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// Why.
+        fault: Fault,
+    },
+    /// The policy's key or name is wrong, or its rights do not reach.
+    #[error("the hub {host} did not authorise the request: {said}")]
+    Unauthorized {
+        /// The hub.
+        host: String,
+        /// Its words.
+        said: String,
+        /// What is wrong with our clock, if it is.
+        skew: Option<String>,
+    },
+    /// There is no such device or module.
+    #[error("the hub {host} has no `{subject}`")]
+    Unknown {
+        /// The hub.
+        host: String,
+        /// The device or module.
+        subject: String,
+    },
+    /// 404103: the device is not connected, or takes no commands.
+    #[error("`{subject}` is not connected to the hub, or takes no commands")]
+    Offline {
+        /// The device or module.
+        subject: String,
+    },
+    /// 504101: the device did not answer.
+    #[error("`{subject}` got the command and did not answer in time")]
+    NoAnswer {
+        /// The device or module.
+        subject: String,
+    },
+    /// 412: somebody else was faster.
+    #[error("`{subject}` has changed since it was read")]
+    Changed {
+        /// The device or module.
+        subject: String,
+    },
+    /// 429 or 403: too much at once.
+    #[error("the hub {host} is busy: {said}")]
+    Throttled {
+        /// The hub.
+        host: String,
+        /// Its words.
+        said: String,
+    },
+    /// Refused for another reason.
+    #[error("the hub refused the request for `{subject}`: {said} (HTTP status {status})")]
+    Refused {
+        /// The device or module.
+        subject: String,
+        /// Its words.
+        said: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The hub has trouble of its own.
+    #[error("the hub {host} has trouble: {said} (HTTP status {status})")]
+    Broken {
+        /// The hub.
+        host: String,
+        /// Its words.
+        said: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The answer is not one that a hub gives.
+    #[error("{0} answered something that no IoT Hub does")]
+    NotAHub(String),
+    /// A thing that only the local cloud can do so far.
+    #[error(
+        "{host} cannot stream its messages to envsim: in Azure that needs AMQP, which envsim does not speak yet"
+    )]
+    LocalOnly {
+        /// The hub.
+        host: String,
+    },
+    /// The stream of events broke.
+    #[error("the stream of events from {host} ended: {why}")]
+    StreamEnded {
+        /// The hub.
+        host: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl OperatorError {
+    /// What to do next: one sentence, empty when there is nothing to add.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::NotService => "use one with `SharedAccessKeyName`: in the portal, the hub's shared access policies, `service`".to_owned(),
+            Self::Unreachable { port, fault, .. } => fault.advice(*port),
+            Self::Unauthorized { skew: Some(skew), .. } => skew.clone(),
+            Self::Unauthorized { .. } => {
+                "check the policy's name and key, and that the policy has the right `service connect`".to_owned()
+            }
+            Self::Unknown { .. } => "check the device id; case matters".to_owned(),
+            Self::Offline { .. } => "start the device, or wait for it with a connect time-out".to_owned(),
+            Self::NoAnswer { .. } => "give it more time, or see what the device is doing".to_owned(),
+            Self::Changed { .. } => "read it again, then repeat the change".to_owned(),
+            Self::Throttled { .. } | Self::Broken { .. } => "try again in a moment".to_owned(),
+            Self::NotAHub(_) => "check the host name in the connection string".to_owned(),
+            Self::LocalOnly { .. } => {
+                "use the local cloud, or `az iot hub monitor-events` for a hub in Azure".to_owned()
+            }
+            Self::Trust(_) | Self::Setup(_) | Self::Refused { .. } | Self::StreamEnded { .. } => String::new(),
+        }
+    }
+
+    /// Reads a refusal. IoT Hub REST, error bodies; Edge hub's plain `{"message": …}` too.
+    pub(super) fn refused(host: &str, subject: &str, status: u16, body: &[u8], ahead: Option<i64>) -> Self {
+        let Refusal { code, said } = Refusal::read(body, status);
+        let (host, subject) = (host.to_owned(), subject.to_owned());
+        match (status, code) {
+            (_, Some(service::DEVICE_NOT_ONLINE)) => Self::Offline { subject },
+            (504, _) | (_, Some(service::GATEWAY_TIMEOUT)) => Self::NoAnswer { subject },
+            (401, _) => Self::Unauthorized { host, said, skew: ahead.and_then(skew) },
+            (404, _) => Self::Unknown { host, subject },
+            (412, _) => Self::Changed { subject },
+            (429, _) => Self::Throttled { host, said },
+            (500..=599, _) => Self::Broken { host, said, status },
+            (300..=399, _) => Self::NotAHub(host),
+            _ => Self::Refused { subject, said, status },
+        }
+    }
+
+    /// By how many seconds our clock is ahead of the one that wrote the `Date` header.
+    pub(super) fn clock_ahead(headers: &HeaderMap, now: i64) -> Option<i64> {
+        let date = headers.get(DATE)?.to_str().ok()?;
+        let theirs: Timestamp = rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?;
+        Some(now - theirs.as_second())
+    }
+}
+
+fn skew(ahead: i64) -> Option<String> {
+    if ahead.abs() <= sas::CLOCK_SKEW {
+        return None;
+    }
+    let by = Spoken(Duration::from_secs(ahead.unsigned_abs()));
+    let way = if ahead > 0 { "ahead of" } else { "behind" };
+    Some(format!("this machine's clock is {by} {way} the hub's: set it, because tokens depend on it"))
+}
+
+/// What the body of a refusal says.
+struct Refusal {
+    code: Option<u32>,
+    said: String,
+}
+
+impl Refusal {
+    fn read(body: &[u8], status: u16) -> Self {
+        let outer = serde_json::from_slice::<service::ErrorBody>(body).unwrap_or_default();
+        let plain = serde_json::from_slice::<service::MethodError>(body).unwrap_or_default();
+        let outer = if outer.message.is_empty() { plain.message } else { outer.message };
+        // A failed command nests its error as JSON text.
+        if let Ok(inner) = serde_json::from_str::<service::MethodError>(&outer) {
+            return Self { code: Some(inner.error_code).filter(|code| *code > 0), said: inner.message };
+        }
+        // `ErrorCode:DeviceNotFound;words`
+        let said = match outer.strip_prefix("ErrorCode:").and_then(|rest| rest.split_once(';')) {
+            Some((name, "")) => name.to_owned(),
+            Some((name, words)) => format!("{words} ({name})"),
+            None if outer.is_empty() => format!("HTTP status {status}"),
+            None => outer,
+        };
+        Self { code: Some(plain.error_code).filter(|code| *code > 0), said }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, body: &str) -> OperatorError {
+        OperatorError::refused("hub", "dev-01", status, body.as_bytes(), None)
+    }
+
+    #[test]
+    fn offline_silent_and_unknown_devices_read_differently() {
+        let nested = |code: u32| {
+            format!(
+                r#"{{"Message":"{{\"errorCode\":{code},\"trackingId\":\"x\",\"message\":\"Timed out.\",\"info\":{{\"timeout\":\"00:00:00\"}},\"timestampUtc\":\"2030\"}}","ExceptionMessage":""}}"#
+            )
+        };
+        let subject = || "dev-01".to_owned();
+        assert_eq!(refused(404, &nested(404_103)), OperatorError::Offline { subject: subject() });
+        assert_eq!(refused(504, &nested(504_101)), OperatorError::NoAnswer { subject: subject() });
+        assert_eq!(
+            refused(
+                404,
+                r#"{"Message":"ErrorCode:DeviceNotFound;dev-01","ExceptionMessage":"Tracking ID:0"}"#
+            ),
+            OperatorError::Unknown { host: "hub".to_owned(), subject: subject() }
+        );
+    }
+
+    #[test]
+    fn the_hub_s_words_are_kept() {
+        assert_eq!(
+            refused(400, r#"{"Message":"ErrorCode:ArgumentInvalid;The timeout is too long."}"#).to_string(),
+            "the hub refused the request for `dev-01`: The timeout is too long. (ArgumentInvalid) (HTTP status 400)"
+        );
+        assert_eq!(
+            refused(400, r#"{"message":"plain"}"#).to_string(),
+            "the hub refused the request for `dev-01`: plain (HTTP status 400)"
+        );
+        assert!(refused(503, "<html>").to_string().contains("HTTP status 503"));
+    }
+
+    #[test]
+    fn a_skewed_clock_explains_a_refused_token() {
+        let error = OperatorError::refused("hub", "d", 401, b"{}", Some(7200));
+        assert!(error.advice().starts_with("this machine's clock is 2 h 00 min ahead"), "{}", error.advice());
+    }
+}

@@ -1,0 +1,115 @@
+//! Watching what devices send, and what happens to their twins and connections.
+
+use reqwest::{Method, Response, StatusCode};
+
+use super::client::now;
+use super::{Client, OperatorError};
+use crate::wire::service::{EVENTS_PATH, HubEvent};
+
+/// The longest line that is taken: a message of 256 KiB in base64 and its properties.
+const MAX_LINE: usize = 1024 * 1024;
+
+/// A running stream of a hub's events.
+#[derive(Debug)]
+pub struct Events {
+    host: String,
+    response: Response,
+    buffer: Vec<u8>,
+    /// How much of the buffer has no line end, so that it is not searched again.
+    searched: usize,
+}
+
+impl Client {
+    /// Begins to watch. Only the local cloud has this stream; a hub in Azure is refused with
+    /// words.
+    pub async fn monitor(&self) -> Result<Events, OperatorError> {
+        let host = self.host().to_owned();
+        if is_azure(&host) {
+            return Err(OperatorError::LocalOnly { host });
+        }
+        // No time-out: a quiet hub has nothing to say.
+        let response =
+            self.request(Method::GET, EVENTS_PATH)?.send().await.map_err(|error| self.unreached(&error))?;
+        match response.status() {
+            StatusCode::OK => Ok(Events { host, response, buffer: Vec::new(), searched: 0 }),
+            StatusCode::NOT_FOUND => Err(OperatorError::LocalOnly { host }),
+            status => {
+                let ahead = OperatorError::clock_ahead(response.headers(), now());
+                let body = response.bytes().await.unwrap_or_default();
+                Err(OperatorError::refused(&host, "events", status.as_u16(), &body, ahead))
+            }
+        }
+    }
+}
+
+impl Events {
+    /// The next event; `None` when the hub has ended the stream. Cancel-safe.
+    pub async fn next(&mut self) -> Result<Option<HubEvent>, OperatorError> {
+        loop {
+            if let Some(line) = self.line() {
+                if line.iter().all(u8::is_ascii_whitespace) {
+                    continue;
+                }
+                return serde_json::from_slice(&line)
+                    .map(Some)
+                    .map_err(|error| self.ended(format!("a line in it is not an event ({error})")));
+            }
+            if self.buffer.len() > MAX_LINE {
+                return Err(self.ended(format!("a line in it is longer than {MAX_LINE} bytes")));
+            }
+            match self.response.chunk().await {
+                Ok(Some(chunk)) => self.buffer.extend_from_slice(&chunk),
+                Ok(None) => return Ok(None),
+                Err(error) => {
+                    let why = crate::trust::Fault::of(&error).reason(&self.host, 0);
+                    return Err(self.ended(why));
+                }
+            }
+        }
+    }
+
+    /// Takes the first whole line off the buffer.
+    fn line(&mut self) -> Option<Vec<u8>> {
+        let found = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n');
+        let Some(end) = found.map(|at| at + self.searched) else {
+            self.searched = self.buffer.len();
+            return None;
+        };
+        self.searched = 0;
+        Some(self.buffer.drain(..=end).collect())
+    }
+
+    fn ended(&self, why: String) -> OperatorError {
+        OperatorError::StreamEnded { host: self.host.clone(), why }
+    }
+}
+
+/// Hubs in Azure's clouds: public, China, US government.
+fn is_azure(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    [".azure-devices.net", ".azure-devices.cn", ".azure-devices.us"].iter().any(|end| host.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn azure_is_recognised_by_its_names() {
+        assert!(is_azure("Contoso-Hub.azure-devices.net"));
+        assert!(!is_azure("localhost"));
+    }
+
+    #[tokio::test]
+    async fn events_are_read_line_by_line_however_they_are_cut() {
+        let line =
+            r#"{"sequence":1,"enqueuedTime":"2030","source":"Telemetry","deviceId":"d","body":{"temp":20}}"#;
+        let body = format!("{line}\n\n{line}\n");
+        let response = Response::from(axum::http::Response::new(body));
+        let mut events = Events { host: "h".to_owned(), response, buffer: Vec::new(), searched: 0 };
+        for _ in 0..2 {
+            assert_eq!(events.next().await.expect("an event").expect("not the end").device_id, "d");
+        }
+        assert_eq!(events.next().await, Ok(None));
+    }
+}

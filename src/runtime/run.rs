@@ -1,0 +1,173 @@
+//! The loop: wait for something to happen, decide, carry out, show.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::desk::DeskClerk;
+use super::signals::Signals;
+use super::{Clock, Show};
+use crate::app::{self, AppState, DeskAnswer, Effect, Ending, Event, Fact};
+use crate::device::{Failure, FailureKind, Input};
+use crate::net::{LinkEvent, LinkHandle};
+
+/// How many events are taken in before the next picture: a flood must not freeze the screen.
+const BATCH: usize = 256;
+
+/// How long devices may take to say good-bye.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Everything that the loop holds besides the state.
+pub struct Wiring {
+    /// The time.
+    pub clock: Clock,
+    /// Where the state is shown.
+    pub show: Show,
+    /// One for each device, by slot.
+    pub links: Vec<LinkHandle>,
+    /// What happens to the devices.
+    pub link_events: mpsc::Receiver<LinkEvent>,
+    /// The operator's client.
+    pub clerk: DeskClerk,
+    /// The operator's answers.
+    pub answers: mpsc::Receiver<DeskAnswer>,
+    /// Signals.
+    pub signals: Signals,
+    /// The tasks of the links.
+    pub tasks: JoinSet<()>,
+    /// Told when everything is to stop.
+    pub stop: CancellationToken,
+}
+
+/// Runs until it ends; returns how.
+///
+/// The end is a written sequence: devices say good-bye (what is decided goes out first), links
+/// close politely, tasks are waited for with a deadline, the summary is shown, and the terminal
+/// goes back when `wiring` is dropped. A second interrupt skips to the last.
+pub async fn run(state: &mut AppState, mut wiring: Wiring) -> io::Result<Ending> {
+    for slot in 0..state.stations.len() {
+        let start = Event::Device { slot, input: Input::Start, packet: None };
+        wiring.take_in(state, start)?;
+    }
+    let mut deadline = None;
+    loop {
+        wiring.show.refresh(state, wiring.clock.now().at)?;
+        if state.ending.is_some() && deadline.is_none() {
+            deadline = Some(tokio::time::Instant::now() + GRACE);
+        }
+        let Some(event) = wiring.next(state, deadline).await? else { break };
+        if interrupts_again(state, &event) {
+            break;
+        }
+        let mut done = wiring.take_in(state, event)?;
+        for _ in 0..BATCH {
+            let Ok(event) = wiring.link_events.try_recv() else { break };
+            done |= wiring.take_in(state, from_link(event))?;
+        }
+        if done {
+            break;
+        }
+    }
+    wiring.stop.cancel();
+    drain(&mut wiring.tasks).await;
+    let summary = Event::Remark { fact: app::summary(state) };
+    wiring.take_in(state, summary)?;
+    Ok(state.ending.unwrap_or(Ending::Done))
+}
+
+/// A second wish to end while devices still say good-bye.
+fn interrupts_again(state: &AppState, event: &Event) -> bool {
+    let ends = matches!(event, Event::Stop(_) | Event::Intent(app::Intent::Interrupt | app::Intent::Quit));
+    state.ending.is_some() && ends
+}
+
+fn from_link(event: LinkEvent) -> Event {
+    Event::Device { slot: event.slot, input: event.input, packet: event.packet }
+}
+
+/// Waits for tasks, then ends those that are stuck.
+async fn drain(tasks: &mut JoinSet<()>) {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(Duration::from_secs(1), all).await.is_err() {
+        tasks.shutdown().await;
+    }
+}
+
+impl Wiring {
+    /// The next event; `None` when the time to say good-bye is over.
+    async fn next(
+        &mut self,
+        state: &AppState,
+        deadline: Option<tokio::time::Instant>,
+    ) -> io::Result<Option<Event>> {
+        let due = [state.next_due(), self.show.next_due(state)].into_iter().flatten().min();
+        let wake = due.map(|at| self.clock.instant(at));
+        let event = tokio::select! {
+            biased;
+            ending = self.signals.next() => Event::Stop(ending),
+            event = self.show.next_event(state) => match event {
+                Ok(event) => event.unwrap_or(Event::Tick),
+                // The terminal has gone, as with SIGHUP.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Event::Stop(Ending::Terminated),
+                Err(error) => return Err(error),
+            },
+            Some(event) = self.link_events.recv() => from_link(event),
+            Some(answer) = self.answers.recv() => Event::Desk(answer),
+            () = sleep_until(wake) => Event::Tick,
+            () = sleep_until(deadline) => return Ok(None),
+        };
+        Ok(Some(event))
+    }
+
+    /// Takes one event in, carries out what it brings about, and shows it; whether all is over.
+    fn take_in(&mut self, state: &mut AppState, event: Event) -> io::Result<bool> {
+        let mut done = false;
+        let mut events = vec![event];
+        let ticked = matches!(events[0], Event::Tick) && !self.is_due(state);
+        if ticked {
+            return Ok(false);
+        }
+        while let Some(event) = events.pop() {
+            for effect in app::reduce(state, self.clock.now(), event) {
+                match effect {
+                    Effect::Link { slot, output } => {
+                        let full = self.links.get(slot).is_some_and(|link| link.send(output).is_err());
+                        if full {
+                            events.push(stuck(slot));
+                        }
+                    }
+                    Effect::Desk(request) => self.clerk.handle(request),
+                    Effect::Exit => done = true,
+                }
+            }
+        }
+        self.show.changed(state)?;
+        Ok(done)
+    }
+
+    /// Whether a tick is for the state; otherwise it is only for the picture.
+    fn is_due(&self, state: &AppState) -> bool {
+        state.next_due().is_some_and(|at| at <= self.clock.now().at)
+    }
+}
+
+/// A link whose queue is full has not moved for hundreds of messages: it counts as lost.
+fn stuck(slot: usize) -> Event {
+    let failure = Failure::new(FailureKind::Lost, "the link does not take any more messages");
+    Event::Device { slot, input: Input::Failed(failure), packet: None }
+}
+
+async fn sleep_until(moment: Option<tokio::time::Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What a fact says at the start of a run.
+pub fn announce(state: &mut AppState, fact: Fact) {
+    state.log.add(state.now, None, fact, None);
+}

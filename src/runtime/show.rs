@@ -1,0 +1,153 @@
+//! One state, many faces: a terminal, lines on standard output, or nothing.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind};
+use futures_util::StreamExt as _;
+
+use super::terminal::TakenTerminal;
+use crate::app::{AppState, Edit, EntryId, Event, Intent, Mode};
+use crate::device::Millis;
+use crate::report::Format;
+use crate::ui::{self, Theme};
+
+/// The least time between two pictures: thirty a second look fluent and cost little.
+const FRAME: Duration = Duration::from_millis(33);
+
+/// Where the state is shown.
+pub enum Show {
+    /// On a terminal.
+    Screen(Box<Screen>),
+    /// As lines.
+    Lines(Lines),
+}
+
+/// A terminal, and what is typed into it.
+pub struct Screen {
+    taken: TakenTerminal,
+    theme: Theme,
+    events: EventStream,
+    pasted: std::vec::IntoIter<char>,
+    last_frame: Option<Millis>,
+    dirty: bool,
+}
+
+/// Lines on standard output, each new entry of the log once.
+pub struct Lines {
+    format: Format,
+    printed: Option<EntryId>,
+}
+
+impl Show {
+    /// Takes the terminal.
+    pub fn screen(theme: Theme) -> io::Result<Self> {
+        Ok(Self::Screen(Box::new(Screen {
+            taken: TakenTerminal::take()?,
+            theme,
+            events: EventStream::new(),
+            pasted: Vec::new().into_iter(),
+            last_frame: None,
+            dirty: true,
+        })))
+    }
+
+    /// Writes lines.
+    pub fn lines(format: Format) -> Self {
+        Self::Lines(Lines { format, printed: None })
+    }
+
+    /// The state has changed.
+    pub fn changed(&mut self, state: &AppState) -> io::Result<()> {
+        match self {
+            Self::Screen(screen) => {
+                screen.dirty = true;
+                Ok(())
+            }
+            Self::Lines(lines) => lines.print(state),
+        }
+    }
+
+    /// Draws, if there is something new and the last picture is old enough.
+    pub fn refresh(&mut self, state: &AppState, at: Millis) -> io::Result<()> {
+        match self {
+            Self::Screen(screen) => screen.refresh(state, at),
+            Self::Lines(_) => Ok(()),
+        }
+    }
+
+    /// When [`refresh`](Self::refresh) wants to be called, if nothing happens before.
+    pub fn next_due(&self, state: &AppState) -> Option<Millis> {
+        match self {
+            Self::Screen(screen) if screen.dirty => Some(screen.last_frame.unwrap_or_default() + FRAME),
+            Self::Screen(_) => ui::next_change(state),
+            Self::Lines(_) => None,
+        }
+    }
+
+    /// What a person does next. May be dropped and called again without losing anything.
+    pub async fn next_event(&mut self, state: &AppState) -> io::Result<Option<Event>> {
+        match self {
+            Self::Screen(screen) => screen.next_event(state).await,
+            Self::Lines(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Screen {
+    fn refresh(&mut self, state: &AppState, at: Millis) -> io::Result<()> {
+        let due = self.last_frame.is_none_or(|last| last + FRAME <= at);
+        let changes = self.dirty || ui::next_change(state).is_some_and(|change| change <= at);
+        if due && changes {
+            self.taken.terminal.draw(|frame| ui::draw(state, &self.theme, frame))?;
+            self.last_frame = Some(at);
+            self.dirty = false;
+        }
+        Ok(())
+    }
+
+    async fn next_event(&mut self, state: &AppState) -> io::Result<Option<Event>> {
+        if let Some(c) = self.pasted.next() {
+            return Ok(Some(Event::Intent(Intent::Edit(Edit::Insert(c)))));
+        }
+        let event = match self.events.next().await {
+            Some(event) => event?,
+            None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the terminal was closed")),
+        };
+        let intent = match event {
+            TerminalEvent::Key(key) if key.kind != KeyEventKind::Release => ui::keymap::intent(state, key),
+            TerminalEvent::Mouse(mouse) => {
+                let size = self.taken.terminal.size()?;
+                let area = ratatui::layout::Rect::new(0, 0, size.width, size.height);
+                ui::keymap::mouse_intent(state, area, mouse)
+            }
+            TerminalEvent::Paste(text) if state.ui.mode != Mode::Keys => {
+                // Texts that are entered here have one line.
+                let line: Vec<char> = text.chars().filter(|c| !c.is_control()).collect();
+                self.pasted = line.into_iter();
+                None
+            }
+            TerminalEvent::Resize(..) => {
+                self.dirty = true;
+                None
+            }
+            _ => None,
+        };
+        Ok(intent.map(Event::Intent))
+    }
+}
+
+impl Lines {
+    fn print(&mut self, state: &AppState) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        for entry in state.log.since(self.printed) {
+            let station = entry.slot.and_then(|slot| state.stations.get(slot)).or(state.stations.first());
+            let device = station.map_or("", |station| &station.name);
+            if let Some(line) = (self.format.line)(entry, device, &state.zone) {
+                writeln!(out, "{line}")?;
+            }
+        }
+        self.printed = state.log.newest();
+        out.flush()
+    }
+}
