@@ -110,12 +110,14 @@ pub fn wrap(text: &str, room: usize) -> Vec<String> {
         }
         lines.push(line);
     }
-    lines.iter_mut().for_each(|line| line.truncate(line.trim_end().len()));
+    for line in &mut lines {
+        line.truncate(line.trim_end().len());
+    }
     lines
 }
 
 /// Cuts a line of styled pieces to `room` cells; what is cut ends with `…`.
-pub fn cut<'a>(line: Line<'a>, room: usize) -> Line<'a> {
+pub fn cut(line: Line<'_>, room: usize) -> Line<'_> {
     if line.width() <= room {
         return line;
     }

@@ -48,7 +48,6 @@ pub struct Symbols {
     pub axis_tick: &'static str,
     pub axis_corner: &'static str,
     pub axis_line: &'static str,
-    pub set_point: char,
 }
 
 const UNICODE: Symbols = Symbols {
@@ -77,7 +76,6 @@ const UNICODE: Symbols = Symbols {
     axis_tick: "┤",
     axis_corner: "└",
     axis_line: "─",
-    set_point: '┄',
 };
 
 const ASCII: Symbols = Symbols {
@@ -106,7 +104,6 @@ const ASCII: Symbols = Symbols {
     axis_tick: "+",
     axis_corner: "+",
     axis_line: "-",
-    set_point: '-',
 };
 
 const ASCII_BORDER: border::Set<'static> = border::Set {

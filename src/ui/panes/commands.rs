@@ -10,14 +10,17 @@ use crate::app::{AppState, CommandRecord, PaneId};
 use crate::device::time::Spoken;
 use crate::device::{CommandSpec, Job, Led, Profile};
 use crate::ui::Theme;
-use crate::ui::text::{clean, clock, column, left, right, spoken};
+use crate::ui::text::{clean, clock, column, fit, left, right, spoken};
 use crate::ui::widgets::{gauge, list};
 
 /// How many jobs are shown at once; the others are counted.
 const JOBS: usize = 3;
 
+/// Cells for how long an answer took.
+const TOOK: usize = 8;
+
 /// The light.
-pub fn note(state: &AppState, theme: &Theme) -> Line<'static> {
+pub fn note(state: &AppState, theme: &Theme, room: usize) -> Line<'static> {
     let Some(led) = state.station().device.led() else { return Line::default() };
     let symbols = theme.symbols;
     let (symbol, style) =
@@ -25,6 +28,7 @@ pub fn note(state: &AppState, theme: &Theme) -> Line<'static> {
     let word = match led {
         Led::Off => "off".to_owned(),
         Led::On => "on".to_owned(),
+        Led::Blinking { period, .. } if room < 26 => format!("every {}", Spoken(period)),
         Led::Blinking { period, .. } => format!("blinks every {}", Spoken(period)),
     };
     Line::from(vec![
@@ -131,8 +135,6 @@ fn row(state: &AppState, theme: &Theme, record: &CommandRecord, room: usize) -> 
         format!("{} {}", clean(&record.name), spoken(&record.request))
     };
     // The call may be as long as the answer; neither may push the other out.
-    let call = if room >= 60 { column(&call, 20) } else { crate::ui::text::fit(&call, room / 2) };
-    spans.push(Span::styled(call, theme.strong));
     let (answer, took) = match &record.answer {
         Some((_, response, took)) if response.is_null() => (String::new(), Spoken(*took).to_string()),
         Some((_, response, took)) => {
@@ -141,7 +143,15 @@ fn row(state: &AppState, theme: &Theme, record: &CommandRecord, room: usize) -> 
         None => (String::new(), String::new()),
     };
     let taken: usize = spans.iter().map(Span::width).sum();
-    let wide = 8.min(room.saturating_sub(taken));
+    let rest = room.saturating_sub(taken + TOOK);
+    let call = match room {
+        60.. => column(&call, 20),
+        _ if answer.is_empty() => fit(&call, rest),
+        _ => fit(&call, rest * 2 / 3),
+    };
+    spans.push(Span::styled(call, theme.strong));
+    let taken: usize = spans.iter().map(Span::width).sum();
+    let wide = TOOK.min(room.saturating_sub(taken));
     let rest = room.saturating_sub(taken + wide);
     spans.push(Span::styled(column(&answer, rest), theme.text));
     spans.push(Span::styled(right(&took, wide), theme.dim));

@@ -29,7 +29,7 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     let mut taken = 0;
     for hint in &rest {
         if taken + wide(hint) + 2 + end > room {
-            continue;
+            break;
         }
         taken += wide(hint) + 2;
         push(&mut spans, theme, hint);
@@ -60,7 +60,8 @@ fn hints(state: &AppState, ascii: bool) -> Vec<Hint> {
     }
     let plain = state.ui.mode == Mode::Keys && state.ui.overlay == Overlay::None;
     let hint = |(rows, short): (Vec<&Binding>, &'static str)| {
-        let keys: Vec<_> = rows.iter().map(|row| keymap::name(row.keys[0], ascii)).collect();
+        let keys: Vec<_> =
+            rows.iter().filter_map(|row| row.keys.first()).map(|key| keymap::name(*key, ascii)).collect();
         let arrows = keys.iter().all(|key| "↑↓←→".contains(key.as_str()));
         Hint {
             keys: keys.join(if arrows { "" } else { "/" }),
@@ -72,5 +73,7 @@ fn hints(state: &AppState, ascii: bool) -> Vec<Hint> {
             },
         }
     };
+    // What helps against trouble goes before everything else.
+    hints.sort_by_key(|(_, short)| *short != "try now");
     hints.into_iter().map(hint).collect()
 }

@@ -13,7 +13,7 @@ use crate::ui::text::{clean, clock, column, fit};
 use crate::ui::widgets::list;
 
 /// Whether the log follows what happens, and how far it lags behind.
-pub fn note(state: &AppState, theme: &Theme) -> Line<'static> {
+pub fn note(state: &AppState, theme: &Theme, _: usize) -> Line<'static> {
     let Cursor::At(id) = state.ui.log else { return Line::styled("following", theme.dim) };
     let newer = state.filtered_log().rev().take_while(|entry| entry.id > id).count();
     Line::from(vec![

@@ -35,8 +35,8 @@ pub struct Pane {
     pub key: char,
     /// What it shows, in a sentence.
     pub about: &'static str,
-    /// A few words at the right end of its title.
-    pub note: fn(&AppState, &Theme) -> Line<'static>,
+    /// A few words at the right end of its title, in so many cells.
+    pub note: fn(&AppState, &Theme, usize) -> Line<'static>,
     /// Draws what is inside its frame.
     pub draw: fn(&AppState, &Theme, Rect, &mut Frame<'_>),
 }
@@ -127,7 +127,7 @@ pub(super) fn draw(
         Span::styled(format!(" {} ", pane.title), if focused { theme.accent } else { theme.strong }),
     ]);
     let room = usize::from(area.width).saturating_sub(title.width() + 6);
-    let mut note = (pane.note)(state, theme);
+    let mut note = (pane.note)(state, theme, room);
     let mut block = Block::bordered()
         .border_set(border)
         .border_style(style)
@@ -152,7 +152,7 @@ pub(super) fn tabs(state: &AppState, theme: &Theme, area: Rect, frame: &mut Fram
     let labels = layout::tab_labels(state, area.width).into_iter().map(|(pane, label)| {
         Span::styled(label, if is_focused(state, pane) { theme.badge } else { theme.dim })
     });
-    let line = text::cut(Line::from_iter(labels), usize::from(area.width));
+    let line = text::cut(labels.collect(), usize::from(area.width));
     frame.render_widget(line, area);
 }
 

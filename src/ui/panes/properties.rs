@@ -14,10 +14,13 @@ use crate::ui::text::{clean, column, fit, spoken, wrap};
 use crate::ui::widgets::{gauge, list};
 
 /// The versions of the two sections.
-pub fn note(state: &AppState, theme: &Theme) -> Line<'static> {
+pub fn note(state: &AppState, theme: &Theme, room: usize) -> Line<'static> {
     let Some(twin) = state.station().device.twin() else {
         return Line::styled("no twin yet", theme.dim);
     };
+    if room < 26 {
+        return Line::styled(format!("v{} / v{}", twin.desired_version, twin.reported_version), theme.dim);
+    }
     let version = |version: u64| Span::styled(version.to_string(), theme.strong);
     Line::from(vec![
         Span::styled("desired v", theme.dim),
