@@ -1,0 +1,14 @@
+//! The real program from outside: its processes, its screen in a pseudo-terminal, its sockets.
+//!
+//! One binary for all of it, because linking is what takes time. Every test starts its own
+//! processes on free ports, in a folder of its own, and waits for what it reads, never for time to
+//! pass.
+
+mod architecture;
+mod bad_input;
+mod headless;
+mod hub;
+mod picture;
+mod python_sdk;
+mod screen;
+mod support;
