@@ -65,6 +65,8 @@ pub struct Device {
     wishes: HashMap<usize, usize>,
     twin: Option<TwinDocument>,
     twin_asked: Option<(Ticket, Millis)>,
+    /// Whether this link has said anything about desired properties yet.
+    desired_heard: bool,
     period: Duration,
     next_sample: Option<Millis>,
     paused: bool,
@@ -116,6 +118,7 @@ impl Device {
             wishes: HashMap::new(),
             twin: None,
             twin_asked: None,
+            desired_heard: false,
             next_sample: None,
             paused: false,
             attempts: 0,
@@ -251,6 +254,7 @@ impl Device {
                 self.with_profile(now, profile, |profile, ctx| profile.started(ctx));
             }
         }
+        self.desired_heard = false;
         self.fetch_twin(now, out);
         if !self.paused {
             // The first message of a connection goes at once unless one is due anyway.

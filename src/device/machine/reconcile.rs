@@ -13,6 +13,16 @@ impl Device {
     pub(super) fn reconcile(&mut self, now: Now, document: TwinDocument, out: &mut Vec<Output>) {
         self.twin_asked = None;
         let version = document.desired_version;
+        let known = self.twin.as_ref().map_or(0, |twin| twin.desired_version);
+        if version < known && !self.desired_heard {
+            note(
+                out,
+                Severity::Warning,
+                format!("the twin is another one: desired version {version} after {known}"),
+            );
+            self.properties.iter_mut().for_each(|state| state.standing = Standing::Unset);
+        }
+        self.desired_heard = true;
         let mut missed = Map::new();
         for (name, member) in &document.desired {
             if self.is_open(name, version, &document.reported) {
@@ -57,6 +67,7 @@ impl Device {
         patch: Map<String, Value>,
         out: &mut Vec<Output>,
     ) {
+        self.desired_heard = true;
         if let Some(document) = &mut self.twin {
             if version <= document.desired_version {
                 let had = document.desired_version;

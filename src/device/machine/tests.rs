@@ -380,6 +380,21 @@ fn a_change_that_is_not_newer_is_ignored_and_a_gap_fetches_the_twin() {
 }
 
 #[test]
+fn a_hub_that_was_made_anew_gets_its_properties_acknowledged_anew() {
+    let mut bench = Bench::online();
+    bench.desired(5, json!({"name": "old hub"}));
+    bench.run_until(1_000);
+    bench.settle();
+    bench.lose();
+    bench.run_until(3_000);
+    bench.connect();
+    bench.out.clear();
+    bench.twin(json!({"name": "new hub"}), 2, json!({}));
+    bench.run_until(bench.at + 1_000);
+    assert_eq!(bench.reports()[0]["name"]["av"], json!(2));
+}
+
+#[test]
 fn unacknowledged_messages_go_out_again_on_the_next_link() {
     let mut bench = Bench::online();
     bench.run_until(2_000);

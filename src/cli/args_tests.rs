@@ -1,0 +1,189 @@
+//! The command line against its contract.
+
+use std::time::Duration;
+
+use clap::CommandFactory as _;
+
+use super::*;
+use crate::cli::cloud_args::OutputFormat;
+use crate::cli::hub_args::{TwinVerb, Verb};
+use crate::config::Setting;
+use crate::config::setting::{HUB, RUN, Row};
+
+fn words(line: &str) -> impl Iterator<Item = OsString> {
+    std::iter::once("envsim")
+        .chain(line.split_whitespace())
+        .map(OsString::from)
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+#[track_caller]
+fn command(line: &str) -> Command {
+    read(words(line)).unwrap_or_else(|error| panic!("{line}: {error}"))
+}
+
+#[track_caller]
+fn refused(line: &str) -> String {
+    let error = read(words(line)).expect_err(line);
+    assert!(error.use_stderr(), "{line}");
+    error.to_string()
+}
+
+fn help(line: &str) -> String {
+    let error = read(words(line)).expect_err("help");
+    assert!(!error.use_stderr());
+    error.to_string()
+}
+
+#[test]
+fn the_grammar_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_option_of_run_is_taken_with_and_without_the_word() {
+    for row in RUN {
+        let Some(option) = row.option else { continue };
+        let line = match row.setting {
+            Setting::Headless | Setting::Verbose => format!("--{option}"),
+            _ => format!("--{option} x"),
+        };
+        for line in [line.clone(), format!("run {line}")] {
+            let Command::Run(args) = command(&line) else { panic!("{line}") };
+            let layer = args.into_layer();
+            assert!(layer.get(row.setting).is_some(), "{line}");
+        }
+    }
+    let Command::Run(args) = command("-vv") else { panic!("run") };
+    assert_eq!(args.into_layer().get(Setting::Verbose).map(|given| given.text.as_str()), Some("2"));
+    let Command::Run(args) = command("") else { panic!("run") };
+    assert_eq!(args.into_layer(), crate::config::Layer::new());
+}
+
+#[test]
+fn the_help_names_every_variable_and_default() {
+    let check = |line: &str, rows: &[Row]| {
+        let help: String = help(line).split_whitespace().collect::<Vec<_>>().join(" ");
+        for row in rows {
+            if let Some(option) = row.option {
+                assert!(help.contains(&format!("--{option}")), "{line}: --{option}");
+            }
+            if let Some(variable) = row.variable {
+                assert!(help.contains(&format!("[env: {variable}")), "{line}: {variable}");
+            }
+            if let Some(default) = row.default {
+                assert!(help.contains(&format!("[default: {default}]")), "{line}: {default}");
+            }
+        }
+        assert!(help.contains("Exit codes:") && help.contains("Examples:"), "{line}");
+    };
+    check("--help", RUN);
+    check("run --help", RUN);
+    check("run -h", RUN);
+    check("hub --help", HUB);
+    check("cloud --help", &[]);
+}
+
+#[test]
+fn the_local_cloud_listens_as_documented() {
+    let Command::Cloud(args) = command("cloud") else { panic!("cloud") };
+    assert_eq!((args.bind.to_string().as_str(), args.mqtt_port, args.https_port), ("127.0.0.1", 8883, 8443));
+    assert_eq!((args.hostname.as_str(), args.env, args.format), ("localhost", false, OutputFormat::Text));
+    assert_eq!((args.device.len(), args.devices, args.id_pattern.name(1)), (0, None, "dev000001".to_owned()));
+    let Command::Cloud(args) = command(
+        "cloud --bind 0.0.0.0 --mqtt-port 0 --https-port 443 --hostname box --device a b --device c \
+         --devices 10 --id-pattern s{} --format json",
+    ) else {
+        panic!("cloud")
+    };
+    assert_eq!((args.device.len(), args.devices, args.id_pattern.name(1)), (3, Some(10), "s1".to_owned()));
+    assert_eq!((args.mqtt_port, args.https_port, args.format), (0, 443, OutputFormat::Json));
+    let Command::Cloud(args) = command("cloud --env") else { panic!("cloud") };
+    assert!(args.env);
+}
+
+#[test]
+fn the_verbs_of_hub_are_taken() {
+    let verb = |line: &str| match command(line) {
+        Command::Hub(args) => (args.verb, args.format),
+        other => panic!("{line}: {other:?}"),
+    };
+    let (Verb::Invoke(invoke), OutputFormat::Json) = verb(
+        "hub invoke dev-1 reboot --payload {\"a\":1} --response-timeout 60s --connect-timeout 5 \
+         --wait-for rebootTime --timeout 90s --format json",
+    ) else {
+        panic!("invoke")
+    };
+    assert_eq!((invoke.device.as_str(), invoke.command.as_str()), ("dev-1", "reboot"));
+    assert_eq!(invoke.payload.as_deref(), Some("{\"a\":1}"));
+    assert_eq!(
+        [invoke.response_timeout, invoke.connect_timeout, invoke.timeout],
+        [60, 5, 90].map(Duration::from_secs)
+    );
+    assert_eq!(invoke.wait_for.map(|wanted| wanted.to_string()).as_deref(), Some("rebootTime"));
+    let (Verb::Twin(TwinVerb::Show { device }), OutputFormat::Text) = verb("hub twin show d") else {
+        panic!("show")
+    };
+    assert_eq!(device.as_str(), "d");
+    assert!(matches!(verb("hub twin update d --desired {} --tags {}"), (Verb::Twin(TwinVerb::Update(_)), _)));
+    let (Verb::Monitor(monitor), _) = verb("hub --format json monitor --device d --count 3") else {
+        panic!("monitor")
+    };
+    assert_eq!((monitor.device.map(|id| id.to_string()).as_deref(), monitor.count), (Some("d"), Some(3)));
+    let Command::Hub(args) = command("hub twin show d --connection-string x --ca y") else { panic!("hub") };
+    assert!(args.layer().get(Setting::ConnectionString).is_some() && args.layer().get(Setting::Ca).is_some());
+}
+
+#[test]
+fn bad_usage_is_refused_with_code_2() {
+    for line in [
+        "--nonsense",
+        "nonsense",
+        "run nonsense",
+        "--headless run",
+        "--key",
+        "--key a --key b",
+        "cloud --mqtt-port 70000",
+        "cloud --bind somewhere",
+        "cloud --hostname a:1",
+        "cloud --device a/b",
+        "cloud --devices 0",
+        "cloud --id-pattern dev{}",
+        "cloud --devices 1 --id-pattern dev",
+        "cloud --env --format json",
+        "cloud --data-dir x",
+        "hub",
+        "hub invoke d",
+        "hub invoke d c --response-timeout 4s",
+        "hub invoke d c --connect-timeout 301s",
+        "hub invoke d c --timeout 5s",
+        "hub invoke d c --wait-for =x",
+        "hub twin",
+        "hub twin update d",
+        "hub monitor --count 0",
+    ] {
+        refused(line);
+    }
+    assert_eq!(parse(words("--nonsense")).err(), Some(Exit::Usage));
+}
+
+#[test]
+fn no_error_repeats_a_key() {
+    const K1: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    for line in [
+        K1.to_owned(),
+        format!("run {K1}"),
+        format!("hub {K1}"),
+        format!("--key x {K1}"),
+        format!("--kee={K1}"),
+        format!("--headless={K1}"),
+        format!("-k{K1}"),
+        format!("--key {K1} --key {K1}"),
+        format!("cloud --key {K1}"),
+        format!("hub monitor SharedAccessKey={K1}"),
+    ] {
+        let said = refused(&line);
+        assert!(!said.contains(&K1[..12]), "{line}: {said}");
+    }
+}

@@ -1,0 +1,83 @@
+//! The options of `envsim cloud`.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use clap::{Args, ValueEnum};
+
+use super::exit;
+use crate::config::IdPattern;
+use crate::device::{DeviceId, HubHost};
+
+const EXAMPLES: &str = "Examples:
+  envsim cloud                            on 127.0.0.1, MQTT on 8883 and HTTPS on 8443
+  eval \"$(envsim cloud --env &)\"          variables that Microsoft's device SDK samples read
+  envsim cloud --mqtt-port 0 --https-port 0 --format json --devices 1000
+                                          free ports, a thousand devices, a line for a script
+
+HTTPS serves DPS and the hub's REST side, and GET /health. Nothing is kept after the end.
+Keys in its output are throw-away keys of this run.";
+
+/// The form of what is printed for people or programs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// The options of `envsim cloud`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+pub struct CloudArgs {
+    /// Address to listen on; anything but this computer itself lets others in
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), help_heading = "Listening")]
+    pub bind: IpAddr,
+
+    /// Port of MQTT over TLS, the one that SDKs hard-code; 0 for any free one
+    #[arg(long, value_name = "PORT", default_value_t = 8883, help_heading = "Listening")]
+    pub mqtt_port: u16,
+
+    /// Port of HTTPS; 0 for any free one, 443 for SDKs that know no other
+    #[arg(long, value_name = "PORT", default_value_t = 8443, help_heading = "Listening")]
+    pub https_port: u16,
+
+    /// Name by which devices reach it; stands in its certificate and connection strings
+    #[arg(long, value_name = "NAME", default_value = "localhost", value_parser = host_name, help_heading = "Listening")]
+    pub hostname: String,
+
+    /// Create these devices at start
+    #[arg(long, value_name = "ID", num_args = 1.., help_heading = "Devices")]
+    pub device: Vec<DeviceId>,
+
+    /// Create N devices at start, with keys derived from the group's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Devices")]
+    pub devices: Option<u32>,
+
+    /// Names of the N devices, with a place for the number, from 0
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        default_value = "dev{:06}",
+        requires = "devices",
+        help_heading = "Devices"
+    )]
+    pub id_pattern: IdPattern,
+
+    /// When ready, print the facts as `export` lines
+    #[arg(long, conflicts_with = "format", help_heading = "Output")]
+    pub env: bool,
+
+    /// When ready, print a line for people, or one JSON object for programs
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Output")]
+    pub format: OutputFormat,
+}
+
+fn host_name(text: &str) -> Result<String, String> {
+    match text.parse::<HubHost>() {
+        Ok(HubHost { name, port: None }) => Ok(name),
+        Ok(_) => Err("a port does not belong here, see --mqtt-port and --https-port".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,10 @@
+//! The verbs of `envsim hub`: what is asked, how it is waited for, and how it is told.
+//!
+//! Everything here is pure; the requests themselves are `operator`'s.
+//!
+//! In reading order: [`payload`] (what is sent), [`wait_for`] (when an outcome is there),
+//! [`print`] (how it is told).
+
+pub mod payload;
+pub mod print;
+pub mod wait_for;

@@ -1,0 +1,123 @@
+//! What a person typed as JSON, read, with words for what is wrong.
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::hub_args::{InvokeArgs, TwinUpdateArgs};
+use crate::wire::service::MethodCall;
+
+/// Why a request cannot be made of what was typed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PayloadError {
+    /// Not JSON.
+    #[error("--{option} is not JSON: {why}; text needs quotes of its own, as in --{option} '\"text\"'")]
+    NotJson {
+        /// Which option.
+        option: &'static str,
+        /// What the parser says.
+        why: String,
+    },
+    /// JSON, but not an object.
+    #[error("--{option} is not a JSON object, such as '{{\"brightness\": 80}}'")]
+    NotObject {
+        /// Which option.
+        option: &'static str,
+    },
+    /// A name that only the hub itself writes.
+    #[error("--{option} has the name `{name}`: names beginning with `$` are the hub's own")]
+    Reserved {
+        /// Which option.
+        option: &'static str,
+        /// The name.
+        name: String,
+    },
+}
+
+/// The body that invokes a command. No payload stays none, which is not the same as null.
+pub fn method_call(args: &InvokeArgs) -> Result<MethodCall, PayloadError> {
+    Ok(MethodCall {
+        method_name: args.command.clone(),
+        payload: args.payload.as_deref().map(|text| json_of("payload", text)).transpose()?,
+        response_timeout_in_seconds: Some(args.response_timeout.as_secs()),
+        connect_timeout_in_seconds: Some(args.connect_timeout.as_secs()),
+    })
+}
+
+/// The body that merges into a twin.
+pub fn twin_patch(args: &TwinUpdateArgs) -> Result<Value, PayloadError> {
+    let mut patch = Map::new();
+    if let Some(text) = &args.tags {
+        patch.insert("tags".to_owned(), Value::Object(object_of("tags", text)?));
+    }
+    if let Some(text) = &args.desired {
+        patch.insert("properties".to_owned(), json!({"desired": object_of("desired", text)?}));
+    }
+    Ok(Value::Object(patch))
+}
+
+fn json_of(option: &'static str, text: &str) -> Result<Value, PayloadError> {
+    serde_json::from_str(text).map_err(|error| PayloadError::NotJson { option, why: error.to_string() })
+}
+
+fn object_of(option: &'static str, text: &str) -> Result<Map<String, Value>, PayloadError> {
+    let Value::Object(members) = json_of(option, text)? else {
+        return Err(PayloadError::NotObject { option });
+    };
+    match members.keys().find(|name| name.starts_with('$')) {
+        Some(name) => Err(PayloadError::Reserved { option, name: name.clone() }),
+        None => Ok(members),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn invoke(payload: Option<&str>) -> Result<Value, String> {
+        let args = InvokeArgs {
+            device: "d".parse().expect("an id"),
+            command: "blink".to_owned(),
+            payload: payload.map(str::to_owned),
+            response_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::ZERO,
+            wait_for: None,
+            timeout: Duration::from_secs(60),
+        };
+        let call = method_call(&args).map_err(|error| error.to_string())?;
+        serde_json::to_value(call).map_err(|error| error.to_string())
+    }
+
+    fn update(desired: Option<&str>, tags: Option<&str>) -> Result<Value, String> {
+        let args = TwinUpdateArgs {
+            device: "d".parse().expect("an id"),
+            desired: desired.map(str::to_owned),
+            tags: tags.map(str::to_owned),
+        };
+        twin_patch(&args).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_command_carries_what_was_typed_and_nothing_else() {
+        let body = |payload: Value| {
+            json!({"methodName": "blink", "payload": payload, "responseTimeoutInSeconds": 30,
+                   "connectTimeoutInSeconds": 0})
+        };
+        assert_eq!(invoke(Some("5")), Ok(body(json!(5))));
+        assert_eq!(invoke(Some("null")), Ok(body(Value::Null)));
+        assert_eq!(invoke(Some(r#"{"a": [1]}"#)), Ok(body(json!({"a": [1]}))));
+        assert_eq!(invoke(None).map(|body| body.get("payload").cloned()), Ok(None));
+        let error = invoke(Some("hello")).expect_err("no JSON");
+        assert!(error.starts_with("--payload is not JSON: ") && error.contains(r#"'"text"'"#), "{error}");
+        assert!(invoke(Some("")).is_err());
+    }
+
+    #[test]
+    fn a_patch_has_the_form_of_a_twin() {
+        assert_eq!(
+            update(Some(r#"{"brightness": 80, "name": null}"#), Some(r#"{"floor": 2}"#)),
+            Ok(json!({"tags": {"floor": 2}, "properties": {"desired": {"brightness": 80, "name": null}}}))
+        );
+        assert!(update(Some("80"), None).expect_err("an error").contains("not a JSON object"));
+        assert!(update(None, Some("{\"$x\": 1}")).expect_err("an error").contains("`$x`"));
+    }
+}

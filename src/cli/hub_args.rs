@@ -1,0 +1,167 @@
+//! The options and verbs of `envsim hub`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::cloud_args::OutputFormat;
+use super::exit;
+use super::hub::wait_for::WaitFor;
+use crate::config::setting::HUB;
+use crate::config::{Layer, Setting, durations};
+use crate::device::DeviceId;
+
+const EXAMPLES: &str = "Examples:
+  envsim hub invoke env-sensor-01 blink --payload 5
+  envsim hub invoke env-sensor-01 rundiagnostics --wait-for rundiagnostics --timeout 1m
+  envsim hub twin update env-sensor-01 --desired '{\"brightness\": 80}'
+  envsim hub monitor --device env-sensor-01 --count 3 --format json
+
+Without a connection string the verbs go to the local cloud that runs on this computer.";
+
+const WHICH: &str = "Which hub";
+
+/// The options and verbs of `envsim hub`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP), disable_help_subcommand = true)]
+pub struct HubArgs {
+    /// A back end's connection string, with SharedAccessKeyName [env: IOTHUB_CONNECTION_STRING]
+    #[arg(long, value_name = "STRING", global = true, help_heading = WHICH)]
+    connection_string: Option<String>,
+
+    /// The connection string from a file, so that it stands in no process list
+    #[arg(long, value_name = "FILE", global = true, help_heading = WHICH)]
+    connection_string_file: Option<String>,
+
+    /// Certificates (PEM) to trust besides the system's; checking is never off [env: ENVSIM_CA]
+    #[arg(long, value_name = "FILE", global = true, help_heading = WHICH)]
+    ca: Option<String>,
+
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, global = true, help_heading = "Output")]
+    pub format: OutputFormat,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What a back end can do.
+#[derive(Debug, Clone, PartialEq, Subcommand)]
+pub enum Verb {
+    /// Invoke a command, and on request wait for its outcome in the twin
+    Invoke(InvokeArgs),
+    /// Read or change a twin
+    #[command(subcommand, disable_help_subcommand = true)]
+    Twin(TwinVerb),
+    /// Watch what devices send
+    Monitor(MonitorArgs),
+}
+
+/// The options of `envsim hub invoke`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct InvokeArgs {
+    /// The device
+    pub device: DeviceId,
+
+    /// The command
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub command: String,
+
+    /// The request, as JSON; a text in quotes of its own: '"text"'
+    #[arg(long, value_name = "JSON")]
+    pub payload: Option<String>,
+
+    /// How long the device may take to answer, 5s to 300s
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = response_timeout)]
+    pub response_timeout: Duration,
+
+    /// How long to wait for the device to be connected, 0s to 300s
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = connect_timeout)]
+    pub connect_timeout: Duration,
+
+    /// Then wait until the twin's reported section shows this, reported after the command was sent
+    #[arg(long, value_name = "PATH[=VALUE]")]
+    pub wait_for: Option<WaitFor>,
+
+    /// How long to wait for that
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "wait_for", value_parser = positive)]
+    pub timeout: Duration,
+}
+
+/// What can be done with a twin.
+#[derive(Debug, Clone, PartialEq, Subcommand)]
+pub enum TwinVerb {
+    /// Show a device's twin
+    Show {
+        /// The device
+        device: DeviceId,
+    },
+    /// Merge into a twin's desired properties or tags; null removes
+    Update(TwinUpdateArgs),
+}
+
+/// The options of `envsim hub twin update`.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[group(id = "change", required = true, multiple = true, args = ["desired", "tags"])]
+pub struct TwinUpdateArgs {
+    /// The device
+    pub device: DeviceId,
+
+    /// Desired properties to merge, a JSON object
+    #[arg(long, value_name = "JSON")]
+    pub desired: Option<String>,
+
+    /// Tags to merge, a JSON object
+    #[arg(long, value_name = "JSON")]
+    pub tags: Option<String>,
+}
+
+/// The options of `envsim hub monitor`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct MonitorArgs {
+    /// Only this device
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<DeviceId>,
+
+    /// End after N events
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+}
+
+impl HubArgs {
+    /// The options that say which hub.
+    pub fn layer(&self) -> Layer {
+        Layer::from_options(
+            HUB,
+            [
+                (Setting::ConnectionString, self.connection_string.clone()),
+                (Setting::ConnectionStringFile, self.connection_string_file.clone()),
+                (Setting::Ca, self.ca.clone()),
+            ],
+        )
+    }
+}
+
+/// IoT Hub, "Understand and invoke direct methods": 5 to 300 s.
+fn response_timeout(text: &str) -> Result<Duration, String> {
+    whole_seconds(text, 5)
+}
+
+/// IoT Hub, as above: 0 to 300 s, and 0 asks for no waiting.
+fn connect_timeout(text: &str) -> Result<Duration, String> {
+    whole_seconds(text, 0)
+}
+
+fn whole_seconds(text: &str, least: u64) -> Result<Duration, String> {
+    let span = durations::parse(text).map_err(|error| error.to_string())?;
+    if span.subsec_nanos() != 0 || !(least..=300).contains(&span.as_secs()) {
+        return Err(format!("give whole seconds from {least}s to 300s"));
+    }
+    Ok(span)
+}
+
+fn positive(text: &str) -> Result<Duration, String> {
+    let span = durations::parse(text).map_err(|error| error.to_string())?;
+    if span.is_zero() { Err("give a time longer than nothing".to_owned()) } else { Ok(span) }
+}

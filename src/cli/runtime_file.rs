@@ -1,0 +1,307 @@
+//! How `envsim hub` in one terminal finds the local cloud that runs in another.
+//!
+//! A running `envsim` or `envsim cloud` leaves a file for its own user in the user's runtime
+//! directory, one for each process. It holds the local cloud's throw-away keys, so neither the
+//! folder nor the file may be open to others, and a folder that somebody else made is not used.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::ConnectionString;
+
+/// More than any file of ours holds; what is longer is not ours.
+const MOST: u64 = 64 * 1024;
+
+/// What a back end needs to know of a running local cloud.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Running {
+    /// The process.
+    pub pid: u32,
+    /// When that process began, in the system's own words, as numbers of processes are used again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    process_start: Option<String>,
+    /// The hub's name.
+    pub hub: String,
+    /// The connection string of its back ends, with the port of HTTPS in `HostName`.
+    pub service_connection_string: String,
+    /// The certificate to trust, as PEM.
+    pub ca: String,
+}
+
+impl Running {
+    /// This process, with this local cloud.
+    pub fn this_process(hub: &str, service: &ConnectionString, ca: &str) -> Self {
+        let pid = std::process::id();
+        Self {
+            pid,
+            process_start: process_start(pid),
+            hub: hub.to_owned(),
+            service_connection_string: service.reveal(),
+            ca: ca.to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("pid", &self.pid).field("hub", &self.hub).finish_non_exhaustive()
+    }
+}
+
+/// The file of this process, removed when this goes.
+#[derive(Debug)]
+pub struct RuntimeFile {
+    path: PathBuf,
+}
+
+impl RuntimeFile {
+    /// Leaves the file in the user's runtime directory.
+    pub fn leave(running: &Running) -> io::Result<Self> {
+        Self::leave_in(&folder()?, running)
+    }
+
+    fn leave_in(folder: &Path, running: &Running) -> io::Result<Self> {
+        private_folder(folder)?;
+        let path = folder.join(format!("{}.json", running.pid));
+        let draft = folder.join(format!("{}.tmp", running.pid));
+        // One that a process with the same number left when it was killed.
+        remove(&draft);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options.open(&draft).and_then(|mut file| {
+            file.write_all(&serde_json::to_vec(running)?)?;
+            // Whole or not at all: a reader never sees half of it.
+            fs::rename(&draft, &path)
+        });
+        if let Err(error) = written {
+            remove(&draft);
+            return Err(error);
+        }
+        Ok(Self { path })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for RuntimeFile {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+/// The local cloud that was started last and still runs. Files of processes that are gone are
+/// removed on the way.
+pub fn newest() -> io::Result<Option<Running>> {
+    newest_in(&folder()?)
+}
+
+fn newest_in(folder: &Path) -> io::Result<Option<Running>> {
+    match fs::symlink_metadata(folder) {
+        Ok(_) => check_private(folder)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let mut files: Vec<(SystemTime, PathBuf)> = fs::read_dir(folder)?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter_map(|path| Some((fs::symlink_metadata(&path).ok()?.modified().ok()?, path)))
+        .collect();
+    files.sort();
+    for (_, path) in files.into_iter().rev() {
+        let Some(running) = read(&path) else { continue };
+        if is_alive(&running) {
+            return Ok(Some(running));
+        }
+        remove(&path);
+    }
+    Ok(None)
+}
+
+/// A file that cannot be read is somebody else's, or of another version: it is left alone.
+fn read(path: &Path) -> Option<Running> {
+    if !fs::symlink_metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let mut text = String::new();
+    File::open(path).ok()?.take(MOST).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// `$XDG_RUNTIME_DIR/envsim`, or a folder of the user's own among the temporary ones.
+fn folder() -> io::Result<PathBuf> {
+    match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
+        // The specification asks for an absolute path and to ignore any other.
+        Some(path) if path.is_absolute() && path.is_dir() => Ok(path.join("envsim")),
+        _ => Ok(std::env::temp_dir().join(format!("envsim-{}", user()?))),
+    }
+}
+
+fn private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => check_private(folder),
+    }
+}
+
+/// In a shared folder for temporary files anyone can make one with our name and wait for us.
+#[cfg(unix)]
+fn check_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = fs::symlink_metadata(folder)?;
+    let refuse = |why: &str| {
+        let text =
+            format!("{} {why}; remove it, or set XDG_RUNTIME_DIR to a folder of your own", folder.display());
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+    };
+    if !metadata.is_dir() {
+        return refuse("is not a folder");
+    }
+    if metadata.uid() != user()? {
+        return refuse("belongs to another user");
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return refuse("is open to other users");
+    }
+    Ok(())
+}
+
+/// On other systems the folder for temporary files is the user's own already.
+#[cfg(not(unix))]
+fn check_private(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// The number of the user this process acts for. The standard library does not say, but what the
+/// process makes belongs to that user.
+#[cfg(unix)]
+fn user() -> io::Result<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    if let Ok(metadata) = fs::metadata("/proc/self") {
+        return Ok(metadata.uid());
+    }
+    let nonce = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let probe = std::env::temp_dir().join(format!("envsim-probe-{}-{nonce}", std::process::id()));
+    let uid = OpenOptions::new().write(true).create_new(true).open(&probe)?.metadata()?.uid();
+    remove(&probe);
+    Ok(uid)
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same form on every system")]
+fn user() -> io::Result<u32> {
+    Ok(0)
+}
+
+/// Whether the process still runs; where the system cannot be asked, whether its port answers.
+fn is_alive(running: &Running) -> bool {
+    if Path::new("/proc/self").exists() {
+        let start = process_start(running.pid);
+        return start.is_some() && (running.process_start.is_none() || start == running.process_start);
+    }
+    let Ok(service) = ConnectionString::parse(&running.service_connection_string) else { return false };
+    let address = (service.hub.name.as_str(), service.hub.port.unwrap_or(443));
+    let Ok(addresses) = address.to_socket_addrs() else { return false };
+    addresses
+        .into_iter()
+        .any(|address| TcpStream::connect_timeout(&address, Duration::from_millis(300)).is_ok())
+}
+
+/// proc(5), `/proc/PID/stat`, field 22: when the process began, in ticks since the system did.
+fn process_start(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in brackets and may hold anything, brackets too.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace();
+    // A zombie has ended; only its parent has not taken notice yet.
+    (fields.next()? != "Z").then(|| fields.nth(18).map(str::to_owned))?
+}
+
+/// Whether it was there does not matter.
+fn remove(path: &Path) {
+    let _ = fs::remove_file(path);
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    fn running(pid: u32) -> Running {
+        let service = ConnectionString::parse(
+            "HostName=localhost:8443;SharedAccessKeyName=iothubowner;SharedAccessKey=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        )
+        .expect("a connection string");
+        Running {
+            pid,
+            process_start: process_start(pid),
+            ..Running::this_process("localhost", &service, "PEM")
+        }
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("there").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_file_is_left_for_its_owner_found_and_taken_away() {
+        let base = tempfile::tempdir().expect("a folder");
+        let folder = base.path().join("envsim");
+        assert_eq!(newest_in(&folder).expect("no folder is no error"), None);
+        let this = running(std::process::id());
+        let file = RuntimeFile::leave_in(&folder, &this).expect("a file");
+        assert_eq!((mode(&folder), mode(file.path())), (0o700, 0o600));
+        assert_eq!(newest_in(&folder).expect("readable"), Some(this.clone()));
+        assert!(!format!("{this:?}").contains("SharedAccessKey"));
+        let path = file.path().to_owned();
+        drop(file);
+        assert!(!path.exists());
+        assert_eq!(newest_in(&folder).expect("readable"), None);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_skipped_and_removed() {
+        let base = tempfile::tempdir().expect("a folder");
+        let folder = base.path().join("envsim");
+        let this = RuntimeFile::leave_in(&folder, &running(std::process::id())).expect("a file");
+        // No process can have this number; one with ours that began at another time is gone too.
+        let gone = RuntimeFile::leave_in(&folder, &running(u32::MAX)).expect("a file");
+        let foreign = folder.join("foreign.json");
+        fs::write(&foreign, "not ours").expect("written");
+        assert_eq!(newest_in(&folder).expect("readable").map(|found| found.pid), Some(std::process::id()));
+        assert_eq!((gone.path().exists(), this.path().exists(), foreign.exists()), (false, true, true));
+        let again = Running { process_start: Some("1".to_owned()), ..running(std::process::id()) };
+        let again = RuntimeFile::leave_in(&folder, &again).expect("a file");
+        assert_eq!(newest_in(&folder).expect("readable"), None);
+        assert!(!again.path().exists());
+    }
+
+    #[test]
+    fn a_folder_that_is_open_or_not_a_folder_is_refused() {
+        let base = tempfile::tempdir().expect("a folder");
+        let open = base.path().join("open");
+        fs::create_dir(&open).expect("made");
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).expect("set");
+        let link = base.path().join("link");
+        symlink(base.path(), &link).expect("linked");
+        for folder in [&open, &link] {
+            let error = RuntimeFile::leave_in(folder, &running(1)).expect_err("refused").to_string();
+            assert!(error.contains("XDG_RUNTIME_DIR"), "{error}");
+            assert!(newest_in(folder).is_err());
+        }
+    }
+}

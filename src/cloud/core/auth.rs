@@ -1,0 +1,413 @@
+//! Who may do what: tokens of devices, of registrations and of service policies.
+//!
+//! The order of the checks follows Edge hub's `TokenCredentialsAuthenticator`. Azure answers all
+//! of these alike; a cloud for development says which it was.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::registry::Identity;
+use crate::device::{IdScope, RegistrationId};
+use crate::wire::SharedKey;
+use crate::wire::sas::{Presented, TokenError};
+
+/// Why credentials are refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// No password or `Authorization` header at all.
+    NoToken,
+    /// Not a token.
+    NotAToken(TokenError),
+    /// For another hub.
+    WrongHub {
+        /// The host name presented.
+        presented: String,
+        /// This hub's.
+        own: String,
+    },
+    /// For another provisioning service.
+    WrongIdScope {
+        /// The scope presented.
+        presented: String,
+        /// This service's.
+        own: String,
+    },
+    /// Signed well, but for something else.
+    WrongResource {
+        /// What the token is for.
+        presented: String,
+        /// What it would have to be for.
+        wanted: String,
+    },
+    /// Signed with the enrolment group's key itself.
+    GroupKey,
+    /// Signed with a key that is nobody's here.
+    WrongSignature,
+    /// It has run out.
+    Expired {
+        /// How long ago, in seconds.
+        ago: i64,
+    },
+    /// No such device.
+    UnknownDevice(String),
+    /// The device is switched off.
+    DisabledDevice(String),
+    /// No such policy.
+    UnknownPolicy(String),
+    /// The policy does not have the right.
+    Right {
+        /// The policy.
+        policy: String,
+        /// What it lacks.
+        right: Right,
+    },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoToken => f.write_str(
+                "no token was sent: this cloud takes shared access signatures, no client certificates",
+            ),
+            Self::NotAToken(why) => write!(f, "the token {why}"),
+            Self::WrongHub { presented, own } => {
+                write!(f, "the token or user name is for the hub `{presented}`, this hub is `{own}`")
+            }
+            Self::WrongIdScope { presented, own } => {
+                write!(f, "the ID scope `{presented}` is not this service's, which is `{own}`")
+            }
+            Self::WrongResource { presented, wanted } => {
+                write!(f, "the token is for `{presented}`, here it has to be for `{wanted}`")
+            }
+            Self::GroupKey => f.write_str(
+                "the token is signed with the enrolment group's key itself, not with the key derived for \
+                 the device: derive it as base64(HMAC-SHA256(group key, registration id))",
+            ),
+            Self::WrongSignature => {
+                f.write_str("the signature does not match: the key is not the one this cloud has")
+            }
+            Self::Expired { ago } => {
+                write!(f, "the token ran out {ago} s ago: check the device's clock, or renew the token")
+            }
+            Self::UnknownDevice(device) => write!(f, "there is no device `{device}` in this hub"),
+            Self::DisabledDevice(device) => write!(f, "the device `{device}` is disabled"),
+            Self::UnknownPolicy(policy) => write!(f, "there is no shared access policy `{policy}`"),
+            Self::Right { policy, right } => {
+                write!(f, "the shared access policy `{policy}` does not have the right {right:?}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// What a policy allows. IoT Hub, "Control access to IoT Hub", permissions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Twins, commands and messages, as back ends use them.
+    ServiceConnect,
+    /// Reading identities.
+    RegistryRead,
+    /// Writing identities.
+    RegistryWrite,
+    /// Connecting as any device.
+    DeviceConnect,
+}
+
+/// A shared access policy with its key.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Its name.
+    pub name: &'static str,
+    /// What it allows.
+    pub rights: &'static [Right],
+    /// Its key.
+    pub key: SharedKey,
+}
+
+/// The policies of every new hub in Azure: names and rights.
+pub const DEFAULT_POLICIES: &[(&str, &[Right])] = &[
+    (
+        "iothubowner",
+        &[Right::ServiceConnect, Right::RegistryRead, Right::RegistryWrite, Right::DeviceConnect],
+    ),
+    ("service", &[Right::ServiceConnect]),
+    ("device", &[Right::DeviceConnect]),
+    ("registryRead", &[Right::RegistryRead]),
+    ("registryReadWrite", &[Right::RegistryRead, Right::RegistryWrite]),
+];
+
+/// The names a hub answers to. Ports do not count: SDKs differ in whether they keep them.
+#[derive(Debug, Clone)]
+pub struct HubNames {
+    /// The name it gives out.
+    pub own: String,
+    /// Others it takes as well.
+    pub aliases: Vec<String>,
+}
+
+impl HubNames {
+    /// Whether `host`, with or without a port, is this hub.
+    pub fn includes(&self, host: &str) -> bool {
+        let bare = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+        let bare = bare.map_or(host, |(name, _)| name);
+        std::iter::once(&self.own).chain(&self.aliases).any(|name| name.eq_ignore_ascii_case(bare))
+    }
+
+    /// The refusal of a host that is not this hub.
+    pub fn check(&self, host: &str) -> Result<(), Refusal> {
+        if self.includes(host) {
+            return Ok(());
+        }
+        Err(Refusal::WrongHub { presented: host.to_owned(), own: self.own.clone() })
+    }
+}
+
+fn parse(token: &str) -> Result<Presented, Refusal> {
+    if token.is_empty() {
+        return Err(Refusal::NoToken);
+    }
+    Presented::parse(token).map_err(Refusal::NotAToken)
+}
+
+fn check_expiry(token: &Presented, wall: Timestamp) -> Result<(), Refusal> {
+    if token.is_expired(wall.as_second()) {
+        return Err(Refusal::Expired { ago: wall.as_second().saturating_sub(token.expiry) });
+    }
+    Ok(())
+}
+
+/// Whether `token` is good for `path` below this hub.
+fn check_resource(token: &Presented, names: &HubNames, path: &str) -> Result<(), Refusal> {
+    let host = token.resource.split('/').next().unwrap_or_default();
+    names.check(host)?;
+    let wanted = format!("{host}{path}");
+    if token.covers(&wanted) {
+        return Ok(());
+    }
+    Err(Refusal::WrongResource { presented: token.resource.clone(), wanted })
+}
+
+fn check_policy<'a>(
+    token: &Presented,
+    name: &str,
+    policies: &'a [Policy],
+    right: Right,
+) -> Result<&'a Policy, Refusal> {
+    let Some(policy) = policies.iter().find(|policy| policy.name == name) else {
+        return Err(Refusal::UnknownPolicy(name.to_owned()));
+    };
+    if !token.is_signed_by(&policy.key) {
+        return Err(Refusal::WrongSignature);
+    }
+    if !policy.rights.contains(&right) {
+        return Err(Refusal::Right { policy: name.to_owned(), right });
+    }
+    Ok(policy)
+}
+
+/// Checks a service's token for a path of the hub.
+pub fn service(
+    token: &str,
+    path: &str,
+    right: Right,
+    names: &HubNames,
+    policies: &[Policy],
+    wall: Timestamp,
+) -> Result<(), Refusal> {
+    let token = parse(token)?;
+    let policy = token.policy.clone().unwrap_or_default();
+    check_policy(&token, &policy, policies, right)?;
+    check_expiry(&token, wall)?;
+    check_resource(&token, names, path)
+}
+
+/// What a device's token is checked against.
+#[derive(Debug, Clone, Copy)]
+pub struct DeviceCheck<'a> {
+    /// The device's name.
+    pub device: &'a str,
+    /// Its identity, when there is one.
+    pub identity: Option<&'a Identity>,
+    /// The hub's names.
+    pub names: &'a HubNames,
+    /// The hub's policies.
+    pub policies: &'a [Policy],
+    /// The enrolment group's key, which must not have signed.
+    pub group: &'a SharedKey,
+}
+
+/// Checks a device's token. Answers when it runs out, in seconds since 1970.
+pub fn device(token: &str, check: DeviceCheck<'_>, wall: Timestamp) -> Result<i64, Refusal> {
+    let token = parse(token)?;
+    let identity = check.identity.ok_or_else(|| Refusal::UnknownDevice(check.device.to_owned()))?;
+    match token.policy.as_deref() {
+        Some(policy) => {
+            check_policy(&token, policy, check.policies, Right::DeviceConnect)?;
+        }
+        None => {
+            let keys = [&identity.keys.primary, &identity.keys.secondary];
+            if !keys.into_iter().any(|key| token.is_signed_by(key)) {
+                let group = token.is_signed_by(check.group);
+                return Err(if group { Refusal::GroupKey } else { Refusal::WrongSignature });
+            }
+        }
+    }
+    check_expiry(&token, wall)?;
+    check_resource(&token, check.names, &format!("/devices/{}", check.device))?;
+    if !identity.enabled {
+        return Err(Refusal::DisabledDevice(check.device.to_owned()));
+    }
+    Ok(token.expiry)
+}
+
+/// Checks a token for a provisioning service and answers the key that the device has.
+///
+/// Registration ids are compared without regard to case, as DPS does. The key is derived from the
+/// id as it is presented, or from its lower-case form: which of the two DPS does is not published.
+pub fn registration(
+    token: &str,
+    presented_scope: &str,
+    registration: &RegistrationId,
+    own_scope: &IdScope,
+    group: &SharedKey,
+    wall: Timestamp,
+) -> Result<(SharedKey, i64), Refusal> {
+    if presented_scope != own_scope.as_str() {
+        return Err(Refusal::WrongIdScope {
+            presented: presented_scope.to_owned(),
+            own: own_scope.as_str().to_owned(),
+        });
+    }
+    let token = parse(token)?;
+    let id = registration.as_str();
+    let candidates = [group.derive(id), group.derive(&id.to_ascii_lowercase())];
+    let Some(key) = candidates.into_iter().find(|key| token.is_signed_by(key)) else {
+        let group = token.is_signed_by(group);
+        return Err(if group { Refusal::GroupKey } else { Refusal::WrongSignature });
+    };
+    check_expiry(&token, wall)?;
+    let wanted = format!("{own_scope}/registrations/{id}");
+    if !token.resource.eq_ignore_ascii_case(&wanted) {
+        return Err(Refusal::WrongResource { presented: token.resource.clone(), wanted });
+    }
+    Ok((key, token.expiry))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::sas::Token;
+
+    const K1: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    const K2: &str =
+        "//79/Pv6+fj39vX08/Lx8O/u7ezr6uno5+bl5OPi4eDf3t3c29rZ2NfW1dTT0tHQz87NzMvKycjHxsXEw8LBwA==";
+    const SE: i64 = 1_893_456_000;
+
+    fn key(text: &str) -> SharedKey {
+        SharedKey::from_base64(text).expect("a key")
+    }
+
+    fn wall(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a moment")
+    }
+
+    fn names(own: &str) -> HubNames {
+        HubNames { own: own.to_owned(), aliases: vec!["127.0.0.1".to_owned()] }
+    }
+
+    fn policies() -> Vec<Policy> {
+        vec![
+            Policy { name: "iothubowner", rights: DEFAULT_POLICIES[0].1, key: key(K2) },
+            Policy { name: "service", rights: DEFAULT_POLICIES[1].1, key: key(K1) },
+        ]
+    }
+
+    #[test]
+    fn published_service_tokens_are_taken() {
+        let v5 = "SharedAccessSignature sr=contoso-hub.azure-devices.net&sig=Cy6ypbaSM0tszWcVTW%2ByJkU7KhIR5CTz2JQQh7MorrE%3D&se=1893456000&skn=iothubowner";
+        let hub = names("contoso-hub.azure-devices.net");
+        assert_eq!(service(v5, "/twins/d", Right::RegistryWrite, &hub, &policies(), wall(SE)), Ok(()));
+        let v6 = "SharedAccessSignature sr=localhost%3A8443&sig=S82VeJ/uWysBysKErSrOWOc6EliEdc5yeDssWsNAbec%3D&se=1893456000&skn=service";
+        let hub = names("localhost");
+        assert_eq!(service(v6, "/twins/d", Right::ServiceConnect, &hub, &policies(), wall(SE)), Ok(()));
+        assert_eq!(
+            service(v6, "/devices/d", Right::RegistryRead, &hub, &policies(), wall(SE)),
+            Err(Refusal::Right { policy: "service".to_owned(), right: Right::RegistryRead })
+        );
+        assert_eq!(
+            service(v6, "/twins/d", Right::ServiceConnect, &names("other"), &policies(), wall(SE)),
+            Err(Refusal::WrongHub { presented: "localhost:8443".to_owned(), own: "other".to_owned() })
+        );
+        assert_eq!(
+            service(v6, "/twins/d", Right::ServiceConnect, &hub, &policies(), wall(SE + 301)),
+            Err(Refusal::Expired { ago: 301 })
+        );
+    }
+
+    #[test]
+    fn a_service_token_needs_a_policy_that_exists() {
+        let sign = |policy| Token::sign(&key(K1), "localhost", SE, policy);
+        let check = |token: &Token| {
+            service(token.reveal(), "/x", Right::ServiceConnect, &names("localhost"), &policies(), wall(0))
+        };
+        assert_eq!(check(&sign(Some("nobody"))), Err(Refusal::UnknownPolicy("nobody".to_owned())));
+        assert_eq!(check(&sign(None)), Err(Refusal::UnknownPolicy(String::new())));
+        assert_eq!(check(&sign(Some("iothubowner"))), Err(Refusal::WrongSignature));
+    }
+
+    #[test]
+    fn a_hub_answers_to_its_names_with_any_port() {
+        let hub = names("localhost");
+        for host in ["localhost", "LOCALHOST", "localhost:8883", "127.0.0.1", "127.0.0.1:1"] {
+            assert!(hub.includes(host), "{host}");
+        }
+        for host in ["", "local", "localhost:x", "contoso.azure-devices.net"] {
+            assert!(!hub.includes(host), "{host}");
+        }
+    }
+
+    fn register(secret: &SharedKey, resource: &str, id: &str) -> Result<i64, Refusal> {
+        let token = Token::sign(secret, resource, SE, Some("registration"));
+        registration(
+            token.reveal(),
+            resource.split('/').next().unwrap_or_default(),
+            &id.parse().expect("an id"),
+            &"0ne00ABCDEF".parse().expect("a scope"),
+            &key(K1),
+            wall(SE),
+        )
+        .map(|(_, expiry)| expiry)
+    }
+
+    #[test]
+    fn a_derived_key_registers_and_every_other_is_told_apart() {
+        let derived = SharedKey::from_base64("8NqVUuWeBcXZXvMjEs8QcaTAvskXQ6V5RDXFBEtwYQ0=").expect("a key");
+        let resource = "0ne00ABCDEF/registrations/sensor-01";
+        assert_eq!(register(&derived, resource, "sensor-01"), Ok(SE));
+        assert_eq!(register(&derived, resource, "SENSOR-01"), Ok(SE));
+        assert_eq!(register(&key(K1), resource, "sensor-01"), Err(Refusal::GroupKey));
+        assert_eq!(register(&key(K2), resource, "sensor-01"), Err(Refusal::WrongSignature));
+        assert_eq!(register(&derived, resource, "sensor-02"), Err(Refusal::WrongSignature));
+        assert!(matches!(
+            register(&derived, "0ne00ABCDEF/registrations/other", "sensor-01"),
+            Err(Refusal::WrongResource { .. })
+        ));
+        assert!(matches!(
+            register(&derived, "0neWRONG/registrations/sensor-01", "sensor-01"),
+            Err(Refusal::WrongIdScope { .. })
+        ));
+    }
+
+    #[test]
+    fn no_token_and_nonsense_read_differently() {
+        let said = |token: &str| {
+            service(token, "/x", Right::ServiceConnect, &names("h"), &policies(), wall(0))
+                .expect_err("refused")
+                .to_string()
+        };
+        assert!(said("").starts_with("no token was sent"));
+        assert_eq!(said("Bearer x"), "the token is not `SharedAccessSignature` and its fields");
+    }
+}

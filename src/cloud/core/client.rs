@@ -1,0 +1,273 @@
+//! What a device may ask of the cloud.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::auth::{self, DeviceCheck, Refusal};
+use super::capture::Content;
+use super::clients::{ConnectionId, Granted, Subscriptions, Welcome};
+use super::fault::Fault;
+use super::provisioning::{Attempt, Registration, RegistrationRequest};
+use super::registry::{Address, Identity, Keys};
+use super::twins::Twin;
+use super::{Closing, Core, Delivery, Output};
+use crate::device::{Now, RegistrationId};
+use crate::wire::SharedKey;
+
+/// The most a device-to-cloud message may hold: body and properties.
+pub const MESSAGE_LIMIT: usize = 256 * 1024;
+
+impl Core {
+    /// Checks a device's user name and password. Answers when the token runs out, in seconds
+    /// since 1970.
+    pub fn authorize_device(
+        &self,
+        now: Now,
+        host: &str,
+        address: &Address,
+        token: &str,
+    ) -> Result<i64, Refusal> {
+        self.settings.names.check(host)?;
+        let check = DeviceCheck {
+            device: address.device.as_str(),
+            identity: self.registry.get(address),
+            names: &self.settings.names,
+            policies: &self.policies,
+            group: &self.settings.group_key,
+        };
+        auth::device(token, check, now.wall)
+    }
+
+    /// Checks a device's credentials for the provisioning service. Answers the device's key and
+    /// when the token runs out.
+    pub fn authorize_registration(
+        &self,
+        now: Now,
+        scope: &str,
+        id: &RegistrationId,
+        token: &str,
+    ) -> Result<(SharedKey, i64), Refusal> {
+        auth::registration(token, scope, id, &self.settings.id_scope, &self.settings.group_key, now.wall)
+    }
+
+    /// Takes a client that has been checked.
+    pub fn connect(
+        &mut self,
+        now: Now,
+        address: &Address,
+        clean: bool,
+        model_id: Option<String>,
+        out: &mut Vec<Output>,
+    ) -> Welcome {
+        let welcome = self.clients.connect(address, clean);
+        if let Some(old) = welcome.replaced {
+            out.push(Output::Deliver(old, Delivery::Close(Closing::Replaced)));
+        }
+        if let Some(identity) = self.registry.get_mut(address) {
+            identity.connected = true;
+            identity.connection_updated = Some(now.wall);
+            identity.last_activity = Some(now.wall);
+            if model_id.is_some() {
+                identity.model_id = model_id;
+            }
+        }
+        if welcome.replaced.is_none() {
+            self.capture.push(now.wall, address, Content::Connection { connected: true });
+        }
+        self.send_waiting(now, address, out);
+        welcome
+    }
+
+    /// A connection has ended.
+    pub fn disconnected(&mut self, now: Now, connection: ConnectionId) {
+        let Some(address) = self.clients.disconnect(connection) else { return };
+        if let Some(identity) = self.registry.get_mut(&address) {
+            identity.connected = false;
+            identity.connection_updated = Some(now.wall);
+        }
+        self.capture.push(now.wall, &address, Content::Connection { connected: false });
+    }
+
+    /// What a connection is subscribed to.
+    pub fn subscriptions(&self, connection: ConnectionId) -> Subscriptions {
+        self.clients.get(connection).map(|client| client.subscriptions).unwrap_or_default()
+    }
+
+    /// Grants a subscription. Answers the quality and whether the filter has a meaning here.
+    pub fn subscribe(
+        &mut self,
+        now: Now,
+        connection: ConnectionId,
+        filter: &str,
+        quality: u8,
+        out: &mut Vec<Output>,
+    ) -> (Granted, bool) {
+        let granted = self.clients.subscribe(connection, filter, quality);
+        if let Some(address) = self.clients.get(connection).map(|client| client.address.clone()) {
+            self.send_waiting(now, &address, out);
+        }
+        granted
+    }
+
+    /// Takes a subscription back.
+    pub fn unsubscribe(&mut self, connection: ConnectionId, filter: &str) {
+        self.clients.unsubscribe(connection, filter);
+    }
+
+    /// Takes a message.
+    pub fn message(&mut self, now: Now, address: &Address, bag: &str, body: Bytes) -> Result<(), Fault> {
+        let size = bag.len() + body.len();
+        if size > MESSAGE_LIMIT {
+            return Err(Fault::too_large(format!(
+                "the message has {size} bytes, the most is {MESSAGE_LIMIT}"
+            )));
+        }
+        let identity = self.registry.need_mut(address)?;
+        identity.last_activity = Some(now.wall);
+        let content = Content::Message { bag: bag.to_owned(), body, model_id: identity.model_id.clone() };
+        self.capture.push(now.wall, address, content);
+        Ok(())
+    }
+
+    /// The whole twin as the device sees it.
+    pub fn device_twin(&self, address: &Address) -> Result<Value, Fault> {
+        Ok(self.registry.need(address)?.twin.for_device())
+    }
+
+    /// Changes reported properties. Answers their version.
+    pub fn report(
+        &mut self,
+        now: Now,
+        address: &Address,
+        body: &[u8],
+        base: Option<&str>,
+    ) -> Result<u64, Fault> {
+        let patch: Value = serde_json::from_slice(body)
+            .map_err(|error| Fault::bad_request(format!("the reported properties are not JSON: {error}")))?;
+        let base = base
+            .map(|text| {
+                text.parse().map_err(|_| Fault::bad_request("`$version` in the topic is not a number"))
+            })
+            .transpose()?;
+        let identity = self.registry.need_mut(address)?;
+        identity.last_activity = Some(now.wall);
+        let version = identity.twin.report(&patch, base, now.wall)?;
+        let mut reported = patch;
+        if let Value::Object(members) = &mut reported {
+            members.insert("$version".to_owned(), json!(version));
+        }
+        let body = json!({"version": identity.twin.version, "properties": {"reported": reported}});
+        self.capture.push(now.wall, address, Content::Twin(body));
+        Ok(version)
+    }
+
+    /// Takes a device's answer to a command. Answers whether anybody waited for it.
+    pub fn method_answer(
+        &mut self,
+        address: &Address,
+        rid: &str,
+        status: &str,
+        body: &[u8],
+        out: &mut Vec<Output>,
+    ) -> bool {
+        match self.methods.answer(address, rid, status, body) {
+            Some((call, outcome)) => {
+                out.push(Output::Answer(call, outcome));
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Begins a registration of a device that has been checked. `key` is its derived key.
+    pub fn register(
+        &mut self,
+        now: Now,
+        id: &RegistrationId,
+        key: SharedKey,
+        body: &[u8],
+    ) -> Result<&Registration, Fault> {
+        let request = RegistrationRequest::parse(body)?;
+        let name = self.random_name();
+        let attempt =
+            Attempt { operation: format!("4.{}.{}", &name[..16], &name[16..]), waits: self.settings.waits };
+        self.provisioning.begin(id, key, request, attempt, now.wall)
+    }
+
+    /// Goes on with a registration: tells to wait, or creates the device in the hub.
+    pub fn operation(
+        &mut self,
+        now: Now,
+        id: &RegistrationId,
+        operation: &str,
+        out: &mut Vec<Output>,
+    ) -> Result<Registration, Fault> {
+        let registration = self.provisioning.operation(id, operation)?;
+        if registration.assigned {
+            return Ok(registration.clone());
+        }
+        if registration.waits > 0 {
+            registration.waits -= 1;
+            return Ok(registration.clone());
+        }
+        let snapshot = registration.clone();
+        self.enrol(now, &snapshot, out)?;
+        let registration = self.provisioning.operation(id, operation)?;
+        registration.assigned = true;
+        registration.updated = now.wall;
+        registration.revision += 1;
+        Ok(registration.clone())
+    }
+
+    /// A registration as it stands.
+    pub fn registration(&self, id: &RegistrationId) -> Result<&Registration, Fault> {
+        self.provisioning.get(id)
+    }
+
+    /// Sees to it that the hub knows a registered device under its derived key.
+    fn enrol(&mut self, now: Now, from: &Registration, out: &mut Vec<Output>) -> Result<(), Fault> {
+        let address = Address::device(from.device.clone());
+        let fresh = self.random_keys();
+        let keys = Keys { primary: from.key.clone(), secondary: fresh.secondary };
+        if let Some(identity) = self.registry.get_mut(&address) {
+            if from.model_id.is_some() {
+                identity.model_id.clone_from(&from.model_id);
+            }
+            let known = identity.keys.primary == from.key || identity.keys.secondary == from.key;
+            if known {
+                return Ok(());
+            }
+            // The device was made by hand under other keys. A registration writes the enrolment's
+            // keys into the hub, and whoever holds the old ones is out.
+            identity.keys = keys;
+            let etag = self.random_name();
+            if let Some(identity) = self.registry.get_mut(&address) {
+                identity.etag = etag;
+            }
+            if let Some((connection, _)) = self.clients.online(&address) {
+                out.push(Output::Deliver(connection, Delivery::Close(Closing::KeysChanged)));
+            }
+            return Ok(());
+        }
+        let mut identity = self.new_identity(now, address, keys);
+        identity.model_id.clone_from(&from.model_id);
+        self.registry.add(identity)
+    }
+
+    pub(super) fn new_identity(&mut self, now: Now, address: Address, keys: Keys) -> Identity {
+        Identity {
+            address,
+            keys,
+            generation: self.random_name(),
+            etag: self.random_name(),
+            enabled: true,
+            status_reason: None,
+            status_updated: None,
+            connected: false,
+            connection_updated: None,
+            last_activity: None,
+            model_id: None,
+            twin: Twin::new(now.wall),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Why the cloud refuses a request: Azure's number and name for it, and words a person can use.
+
+use std::fmt;
+
+/// A refusal, in the numbers and names of "Understand IoT Hub errors" and of the DPS REST
+/// reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Like an HTTP status.
+    pub status: u16,
+    /// Azure's number, which begins with the status.
+    pub code: u32,
+    /// Azure's name for the number.
+    pub name: &'static str,
+    /// What was attempted, on what, and why it is refused.
+    pub message: String,
+}
+
+impl Fault {
+    fn new(status: u16, code: u32, name: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, name, message: message.into() }
+    }
+
+    /// The request means nothing to the cloud.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(400, 400_004, "ArgumentInvalid", message)
+    }
+
+    /// The body is not what it should be.
+    pub fn undeserializable(message: impl Into<String>) -> Self {
+        Self::new(400, 400_012, "DeserializationError", message)
+    }
+
+    /// The credentials do not allow it.
+    pub fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(401, 401_002, "IotHubUnauthorizedAccess", message)
+    }
+
+    /// There is no such device.
+    pub fn unknown_device(device: &str) -> Self {
+        Self::new(404, 404_001, "DeviceNotFound", format!("there is no device `{device}` in this hub"))
+    }
+
+    /// There is no such registration or operation.
+    pub fn unknown_registration(message: impl Into<String>) -> Self {
+        Self::new(404, 404_202, "DeviceRegistrationNotFound", message)
+    }
+
+    /// The device is not connected, or takes no commands.
+    pub fn not_online(message: impl Into<String>) -> Self {
+        Self::new(404, 404_103, "DeviceNotOnline", message)
+    }
+
+    /// The device did not answer in time.
+    pub fn no_answer(message: impl Into<String>) -> Self {
+        Self::new(504, 504_101, "GatewayTimeout", message)
+    }
+
+    /// What the device answered cannot be passed on.
+    pub fn bad_answer(message: impl Into<String>) -> Self {
+        Self::new(502, 502_000, "BadDeviceResponse", message)
+    }
+
+    /// The device is there already.
+    pub fn exists(device: &str) -> Self {
+        Self::new(
+            409,
+            409_001,
+            "DeviceAlreadyExists",
+            format!("there is a device `{device}` already; to change it, send If-Match"),
+        )
+    }
+
+    /// Somebody else changed it in between.
+    pub fn precondition(message: impl Into<String>) -> Self {
+        Self::new(412, 412_001, "PreconditionFailed", message)
+    }
+
+    /// Too large.
+    pub fn too_large(message: impl Into<String>) -> Self {
+        Self::new(413, 413_001, "MessageTooLarge", message)
+    }
+
+    /// Too many at once.
+    pub fn throttled(message: impl Into<String>) -> Self {
+        Self::new(429, 429_001, "ThrottlingException", message)
+    }
+
+    /// Something Azure has and this cloud has not.
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(501, 501_000, "NotSupported", message)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Fault {}

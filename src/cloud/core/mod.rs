@@ -1,0 +1,197 @@
+//! What an IoT Hub and a provisioning service are, without their sockets: a state machine.
+//!
+//! [`Core`] has one method for each thing that a client or a service may ask. Time comes in with
+//! every call, randomness as a seed at the beginning, and whatever has to reach *somebody else*
+//! (a pushed patch, a command, the answer for a waiting caller) is appended to a list of
+//! [`Output`]s.
+//!
+//! Never here: sockets, tasks, clocks, topics, HTTP, or anything of the device's state machine,
+//! which this cloud judges and therefore must not share.
+//!
+//! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`clients`], [`methods`],
+//! [`provisioning`], [`capture`], then this file and [`service`] and [`client`], which put them
+//! together.
+
+pub mod auth;
+pub mod capture;
+pub mod client;
+pub mod clients;
+pub mod fault;
+pub mod methods;
+pub mod provisioning;
+pub mod registry;
+pub mod service;
+#[cfg(test)]
+mod tests;
+pub mod twins;
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use serde_json::Value;
+
+use self::auth::{DEFAULT_POLICIES, HubNames, Policy, Refusal, Right};
+use self::capture::{Batch, Capture};
+use self::clients::{Clients, ConnectionId};
+use self::methods::{CallId, Methods, Outcome};
+use self::provisioning::Provisioning;
+use self::registry::{Address, Keys, Registry};
+use crate::device::{IdScope, Now};
+use crate::wire::SharedKey;
+
+/// How a cloud is set up.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The hub's names.
+    pub names: HubNames,
+    /// The hub as it is told to devices: with its MQTT port when that is not 8883.
+    pub assigned_hub: String,
+    /// The provisioning service's ID scope.
+    pub id_scope: IdScope,
+    /// The enrolment group's key.
+    pub group_key: SharedKey,
+    /// What registering devices are told to wait, in seconds.
+    pub retry_after: u64,
+    /// How often a registering device is told to wait *after* it has asked: 0 assigns it when it
+    /// first asks.
+    pub waits: u32,
+}
+
+/// Something for somebody other than who asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// For a client.
+    Deliver(ConnectionId, Delivery),
+    /// For the caller of a command.
+    Answer(CallId, Outcome),
+}
+
+/// What a client is given unasked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Delivery {
+    /// Desired properties have changed.
+    Desired {
+        /// Quality of service.
+        quality: u8,
+        /// The version after it.
+        version: u64,
+        /// The change, or all of them after a replacement, with `$version`.
+        patch: Value,
+    },
+    /// A command.
+    Method {
+        /// Quality of service.
+        quality: u8,
+        /// Which call.
+        call: CallId,
+        /// Its name.
+        name: String,
+        /// The request as text; empty when there is none.
+        payload: String,
+    },
+    /// The connection has to end.
+    Close(Closing),
+}
+
+/// Why the hub ends a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// Another connection of the same identity has come.
+    Replaced,
+    /// The identity has been deleted.
+    Deleted,
+    /// The identity has been disabled.
+    Disabled,
+    /// Its keys have been changed.
+    KeysChanged,
+}
+
+/// A hub and a provisioning service.
+#[derive(Debug)]
+pub struct Core {
+    settings: Settings,
+    policies: Vec<Policy>,
+    registry: Registry,
+    clients: Clients,
+    methods: Methods,
+    provisioning: Provisioning,
+    capture: Capture,
+    random: StdRng,
+}
+
+impl Core {
+    /// A cloud with nothing in it. Keys and names come from `seed`, which has to be a secret.
+    pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
+        let mut random = StdRng::from_seed(seed);
+        let policies = DEFAULT_POLICIES
+            .iter()
+            .map(|(name, rights)| Policy { name, rights, key: random_key(&mut random) })
+            .collect();
+        Self {
+            settings,
+            policies,
+            registry: Registry::default(),
+            clients: Clients::default(),
+            methods: Methods::default(),
+            provisioning: Provisioning::default(),
+            capture: Capture::default(),
+            random,
+        }
+    }
+
+    /// How it is set up.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// A policy's key.
+    pub fn policy_key(&self, name: &str) -> Option<&SharedKey> {
+        self.policies.iter().find(|policy| policy.name == name).map(|policy| &policy.key)
+    }
+
+    /// Checks a service's token for a path of the hub.
+    pub fn authorize_service(&self, now: Now, token: &str, path: &str, right: Right) -> Result<(), Refusal> {
+        auth::service(token, path, right, &self.settings.names, &self.policies, now.wall)
+    }
+
+    /// The events after number `after`.
+    pub fn events(&self, after: u64, device: Option<&str>, most: usize) -> Batch {
+        self.capture.after(after, device, most)
+    }
+
+    /// The number of the latest event.
+    pub fn last_event(&self) -> u64 {
+        self.capture.last()
+    }
+
+    /// A new name that nobody can guess: operations, generations, tracking ids.
+    pub fn random_name(&mut self) -> String {
+        format!("{:016x}{:016x}", self.random.next_u64(), self.random.next_u64())
+    }
+
+    fn random_keys(&mut self) -> Keys {
+        Keys { primary: random_key(&mut self.random), secondary: random_key(&mut self.random) }
+    }
+
+    /// Sends what waits for `address`, now that it is online and takes commands.
+    fn send_waiting(&mut self, now: Now, address: &Address, out: &mut Vec<Output>) {
+        for call in self.methods.waiting(address) {
+            self.send_call(now, call, out);
+        }
+    }
+
+    fn send_call(&mut self, now: Now, id: CallId, out: &mut Vec<Output>) {
+        let Some(call) = self.methods.get(id) else { return };
+        let Some((connection, client)) = self.clients.online(&call.address) else { return };
+        let Some(quality) = client.subscriptions.methods else { return };
+        let (name, payload) = (call.name.clone(), call.payload.clone());
+        out.push(Output::Deliver(connection, Delivery::Method { quality, call: id, name, payload }));
+        self.methods.sent(id, now.at);
+    }
+}
+
+/// A key of 32 random bytes, as Azure generates them.
+fn random_key(random: &mut StdRng) -> SharedKey {
+    let mut bytes = vec![0; 32];
+    random.fill_bytes(&mut bytes);
+    SharedKey::from_bytes(bytes).expect("32 bytes are a key")
+}

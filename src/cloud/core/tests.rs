@@ -1,0 +1,233 @@
+//! Whole stories of the core: provisioning, connecting, twins and commands, without sockets.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::auth::{HubNames, Refusal};
+use super::registry::{Address, Precondition};
+use super::service::{DeviceSpec, Write};
+use super::twins::TwinUpdate;
+use super::{Closing, Core, Delivery, Output, Settings};
+use crate::device::{Millis, Now, RegistrationId};
+use crate::wire::SharedKey;
+use crate::wire::sas::Token;
+use crate::wire::service::{MethodCall, MethodResult};
+use crate::wire::topic::filter;
+
+const START: i64 = 1_893_456_000;
+
+fn now(millis: u64) -> Now {
+    let wall = START * 1000 + i64::try_from(millis).expect("a moment");
+    Now { at: Millis(millis), wall: Timestamp::from_millisecond(wall).expect("a moment") }
+}
+
+fn group() -> SharedKey {
+    SharedKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").expect("a key")
+}
+
+fn core() -> Core {
+    let names = HubNames { own: "localhost".to_owned(), aliases: vec![] };
+    let settings = Settings {
+        names,
+        assigned_hub: "localhost".to_owned(),
+        id_scope: "0ne00ABCDEF".parse().expect("a scope"),
+        group_key: group(),
+        retry_after: 0,
+        waits: 1,
+    };
+    Core::new(settings, [7; 32])
+}
+
+fn with_device() -> (Core, Address) {
+    let mut core = core();
+    core.create_derived(now(0), "d".parse().expect("an id")).expect("created");
+    (core, Address::device("d".parse().expect("an id")))
+}
+
+fn call(connect: Option<u64>) -> MethodCall {
+    MethodCall {
+        method_name: "blink".to_owned(),
+        payload: Some(json!(5)),
+        response_timeout_in_seconds: None,
+        connect_timeout_in_seconds: connect,
+    }
+}
+
+#[test]
+fn a_device_registers_waits_and_is_assigned_under_its_derived_key() {
+    let mut core = core();
+    let id: RegistrationId = "sensor-01".parse().expect("an id");
+    let key = group().derive("sensor-01");
+    let token = Token::sign(&key, "0ne00ABCDEF/registrations/sensor-01", START + 60, Some("registration"));
+    let (derived, _) =
+        core.authorize_registration(now(0), "0ne00ABCDEF", &id, token.reveal()).expect("allowed");
+    let body = br#"{"registrationId":"sensor-01","payload":{"modelId":"dtmi:x;1"}}"#;
+    let operation = core.register(now(0), &id, derived, body).expect("begun").operation.clone();
+    let mut out = Vec::new();
+    assert!(!core.operation(now(1), &id, &operation, &mut out).expect("waiting").assigned);
+    assert!(core.operation(now(2), &id, &operation, &mut out).expect("assigned").assigned);
+    let device = core.device(&"sensor-01".parse().expect("an id")).expect("in the hub");
+    assert_eq!((device.keys.primary.clone(), device.model_id.as_deref()), (key.clone(), Some("dtmi:x;1")));
+    let token = Token::sign(&key, "localhost/devices/sensor-01", START + 60, None);
+    let address = device.address.clone();
+    assert_eq!(core.authorize_device(now(3), "localhost:9999", &address, token.reveal()), Ok(START + 60));
+    // Registering again leaves the device as it is.
+    let operation = core.register(now(4), &id, key, b"").expect("begun").operation.clone();
+    core.operation(now(5), &id, &operation, &mut out).expect("waiting");
+    assert!(core.operation(now(6), &id, &operation, &mut out).expect("assigned").assigned);
+    assert_eq!(out, []);
+    assert_eq!(core.operation(now(7), &id, "4.x.y", &mut out).map_err(|fault| fault.status), Err(404));
+}
+
+#[test]
+fn every_reason_to_refuse_a_device_is_told_apart() {
+    let (mut core, d) = with_device();
+    let key = group().derive("d");
+    let check = |core: &Core, key: &SharedKey, resource: &str, at: u64, address: &Address| {
+        let token = Token::sign(key, resource, START, None);
+        core.authorize_device(now(at), "localhost", address, token.reveal())
+    };
+    let resource = "localhost/devices/d";
+    assert_eq!(check(&core, &key, resource, 300_000, &d), Ok(START));
+    assert_eq!(check(&core, &key, resource, 301_000, &d), Err(Refusal::Expired { ago: 301 }));
+    assert_eq!(check(&core, &group(), resource, 0, &d), Err(Refusal::GroupKey));
+    assert_eq!(check(&core, &group().derive("e"), resource, 0, &d), Err(Refusal::WrongSignature));
+    assert!(matches!(check(&core, &key, "localhost/devices/e", 0, &d), Err(Refusal::WrongResource { .. })));
+    assert!(matches!(check(&core, &key, "elsewhere/devices/d", 0, &d), Err(Refusal::WrongHub { .. })));
+    let unknown = Address::device("nobody".parse().expect("an id"));
+    assert_eq!(
+        check(&core, &key, "localhost/devices/nobody", 0, &unknown),
+        Err(Refusal::UnknownDevice("nobody".to_owned()))
+    );
+    let spec =
+        DeviceSpec { device: "d".parse().expect("an id"), keys: None, enabled: false, status_reason: None };
+    core.update_device(now(0), spec, &Precondition::Any, &mut Vec::new()).expect("disabled");
+    assert_eq!(check(&core, &key, resource, 0, &d), Err(Refusal::DisabledDevice("d".to_owned())));
+}
+
+#[test]
+fn a_policys_token_may_connect_any_device() {
+    let (core, d) = with_device();
+    let sign = |policy: &str, resource: &str| {
+        let key = core.policy_key(policy).expect("a policy");
+        Token::sign(key, resource, START + 1, Some(policy))
+    };
+    let check = |token: Token| core.authorize_device(now(0), "localhost", &d, token.reveal());
+    assert_eq!(check(sign("device", "localhost/devices")), Ok(START + 1));
+    assert_eq!(check(sign("iothubowner", "localhost")), Ok(START + 1));
+    assert!(matches!(check(sign("service", "localhost")), Err(Refusal::Right { .. })));
+}
+
+#[test]
+fn a_changed_twin_is_pushed_to_who_listens_and_to_nobody_else() {
+    let (mut core, d) = with_device();
+    let device = "d".parse().expect("an id");
+    let mut out = Vec::new();
+    let update = TwinUpdate { tags: None, desired: json!({"name": {"value": "x"}}).as_object().cloned() };
+    let connection = core.connect(now(0), &d, false, None, &mut out).connection;
+    core.write_twin(now(1), &device, &update, Write::Merge, &Precondition::Any, &mut out).expect("written");
+    assert_eq!(out, [], "not subscribed");
+    assert_eq!(core.subscribe(now(2), connection, filter::DESIRED, 1, &mut out), (1, true));
+    core.write_twin(now(3), &device, &update, Write::Merge, &Precondition::Any, &mut out).expect("written");
+    let patch = json!({"name": {"value": "x"}, "$version": 3});
+    assert_eq!(out, [Output::Deliver(connection, Delivery::Desired { quality: 1, version: 3, patch })]);
+    let stale = Precondition::Etag("AAAAAAAAAAE=".to_owned());
+    let written = core.write_twin(now(4), &device, &update, Write::Merge, &stale, &mut out);
+    assert_eq!(written.map(|_| ()).map_err(|fault| fault.status), Err(412));
+}
+
+#[test]
+fn a_command_waits_for_connection_and_subscription_and_survives_a_reconnect() {
+    let (mut core, d) = with_device();
+    let device = "d".parse().expect("an id");
+    let mut out = Vec::new();
+    let invoked = core.invoke(now(0), &device, &call(None), &mut out);
+    assert_eq!(invoked.map_err(|fault| fault.code), Err(404_103));
+    let id = core.invoke(now(0), &device, &call(Some(10)), &mut out).expect("waiting");
+    let first = core.connect(now(1), &d, false, None, &mut out).connection;
+    assert_eq!(out, []);
+    core.subscribe(now(2), first, filter::METHODS, 0, &mut out);
+    let method = Delivery::Method { quality: 0, call: id, name: "blink".to_owned(), payload: "5".to_owned() };
+    assert_eq!(out, [Output::Deliver(first, method)]);
+    assert_eq!(core.call_due(id), Some(Millis(30_002)));
+    core.disconnected(now(3), first);
+    out.clear();
+    assert!(core.connect(now(4), &d, false, None, &mut out).session_present);
+    assert_eq!(out, [], "a command is sent once");
+    assert!(core.method_answer(&d, &id.rid(), "200", b"null", &mut out));
+    assert_eq!(out, [Output::Answer(id, Ok(MethodResult { status: 200, payload: json!(null) }))]);
+    assert!(!core.method_answer(&d, &id.rid(), "200", b"null", &mut out));
+}
+
+#[test]
+fn a_kept_session_receives_waiting_commands_on_connecting() {
+    let (mut core, d) = with_device();
+    let mut out = Vec::new();
+    let first = core.connect(now(0), &d, false, None, &mut out).connection;
+    core.subscribe(now(0), first, filter::METHODS, 1, &mut out);
+    core.disconnected(now(1), first);
+    let id = core.invoke(now(2), &"d".parse().expect("an id"), &call(Some(10)), &mut out).expect("waiting");
+    let second = core.connect(now(3), &d, false, None, &mut out).connection;
+    assert!(
+        matches!(out.as_slice(), [Output::Deliver(to, Delivery::Method { call, .. })] if *to == second && *call == id)
+    );
+}
+
+#[test]
+fn deleting_a_device_ends_everything_of_it() {
+    let (mut core, d) = with_device();
+    let device = "d".parse().expect("an id");
+    let mut out = Vec::new();
+    let connection = core.connect(now(0), &d, false, None, &mut out).connection;
+    let id = core.invoke(now(0), &device, &call(Some(10)), &mut out).expect("waiting");
+    core.delete_device(&device, &Precondition::Any, &mut out).expect("deleted");
+    assert_eq!(out[0], Output::Deliver(connection, Delivery::Close(Closing::Deleted)));
+    assert!(matches!(&out[1], Output::Answer(call, Err(fault)) if *call == id && fault.code == 404_001));
+    assert_eq!(core.device_twin(&d).map_err(|fault| fault.status), Err(404));
+    core.create_derived(now(1), device).expect("created again");
+    assert!(!core.connect(now(2), &d, false, None, &mut out).session_present, "another device");
+}
+
+#[test]
+fn a_second_connection_closes_the_first() {
+    let (mut core, d) = with_device();
+    let mut out = Vec::new();
+    let first = core.connect(now(0), &d, false, None, &mut out).connection;
+    core.connect(now(1), &d, false, None, &mut out);
+    assert_eq!(out, [Output::Deliver(first, Delivery::Close(Closing::Replaced))]);
+    core.disconnected(now(2), first);
+    assert!(core.device(&d.device).expect("the device").connected);
+}
+
+#[test]
+fn events_tell_of_messages_twins_and_connections() {
+    let (mut core, d) = with_device();
+    let mut out = Vec::new();
+    let connection = core.connect(now(0), &d, true, Some("dtmi:x;1".to_owned()), &mut out).connection;
+    core.message(now(1), &d, "%24.ct=application%2Fjson", br#"{"temp":1}"#.as_slice().into()).expect("taken");
+    core.report(now(2), &d, br#"{"state":"true","old":null}"#, None).expect("taken");
+    core.disconnected(now(3), connection);
+    let events = core.events(0, Some("d"), 10).events;
+    let told: Vec<_> = events.iter().map(|event| (event.source.as_str(), &event.body)).collect();
+    assert_eq!(
+        told,
+        [
+            ("deviceConnectionStateEvents", &json!({"connected": true})),
+            ("Telemetry", &json!({"temp": 1})),
+            (
+                "twinChangeEvents",
+                &json!({"version": 3, "properties": {"reported": {"state": "true", "old": null, "$version": 2}}})
+            ),
+            ("deviceConnectionStateEvents", &json!({"connected": false})),
+        ]
+    );
+    assert_eq!(events[1].properties["dt-dataschema"], "dtmi:x;1");
+}
+
+#[test]
+fn the_same_seed_makes_the_same_cloud_and_its_debug_shows_no_key() {
+    let (one, two) = (core(), core());
+    let key = one.policy_key("iothubowner").expect("a policy");
+    assert_eq!(Some(key), two.policy_key("iothubowner"));
+    assert!(!format!("{one:?}").contains(&key.reveal()));
+}

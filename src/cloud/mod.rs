@@ -1,0 +1,313 @@
+//! The local cloud: an IoT Hub and a Device Provisioning Service inside this program.
+//!
+//! [`LocalCloud::start`] binds two ports, makes certificates, keys and an ID scope of its own, and
+//! serves until it is stopped. Devices reach it through TLS sockets only, exactly as they reach
+//! Azure.
+//!
+//! Never here: the device's state machine or its client code (`net`), which this cloud judges;
+//! screens; profiles.
+//!
+//! In reading order: [`core`] (what a hub is, pure), [`dialect`] (MQTT's topics and bodies, pure),
+//! [`cert`], `shared` (the one core behind its lock), `mqtt` and `rest` (sockets).
+
+pub mod cert;
+pub mod core;
+pub mod dialect;
+mod mqtt;
+mod rest;
+mod shared;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::Rng as _;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use self::cert::{CertificateError, Certificates};
+use self::core::auth::HubNames;
+use self::core::fault::Fault;
+use self::core::{Core, Settings};
+use self::shared::Shared;
+use crate::device::identity::NameError;
+use crate::device::{DeviceId, HubHost, IdScope};
+use crate::wire::SharedKey;
+use crate::wire::connection_string::{ConnectionString, Who};
+
+/// The port that official device SDKs hard-code.
+pub const MQTT_PORT: u16 = 8883;
+/// Where HTTPS is served unless told otherwise.
+pub const HTTPS_PORT: u16 = 8443;
+
+/// How long connections may take to end when the cloud stops.
+const STOP: Duration = Duration::from_secs(2);
+
+/// Which port to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortChoice {
+    /// This one or none; 0 is any free one.
+    Exactly(u16),
+    /// This one when it is free, else any.
+    Preferred(u16),
+}
+
+/// How a local cloud is started.
+#[derive(Debug, Clone)]
+pub struct CloudOptions {
+    /// The address to listen on.
+    pub bind: IpAddr,
+    /// For MQTT.
+    pub mqtt_port: PortChoice,
+    /// For DPS and the service side.
+    pub https_port: PortChoice,
+    /// The hub's name, when it is not to be the address: it has to resolve where devices run.
+    pub hostname: Option<String>,
+    /// Devices that exist from the start, their keys derived from the group key.
+    pub devices: Vec<String>,
+    /// What registering devices are told to wait, in seconds. 0 provisions in an instant.
+    pub retry_after: u64,
+}
+
+impl Default for CloudOptions {
+    fn default() -> Self {
+        Self {
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            mqtt_port: PortChoice::Preferred(MQTT_PORT),
+            https_port: PortChoice::Preferred(HTTPS_PORT),
+            hostname: None,
+            devices: Vec::new(),
+            retry_after: 0,
+        }
+    }
+}
+
+/// Why a local cloud cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum CloudError {
+    /// A port cannot be had.
+    #[error(
+        "the local cloud cannot listen on {address} for {purpose}: {source}; stop what uses the port, or \
+         choose another with {option}"
+    )]
+    Bind {
+        /// Address and port.
+        address: SocketAddr,
+        /// MQTT or HTTPS.
+        purpose: &'static str,
+        /// The option that chooses another.
+        option: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system refused something about the sockets afterwards.
+    #[error("the local cloud cannot use its sockets: {0}")]
+    Socket(#[from] io::Error),
+    /// No certificates.
+    #[error("the local cloud cannot start: {0}")]
+    Certificate(#[from] CertificateError),
+    /// The host name is not one.
+    #[error("the local cloud cannot be called `{name}`: {source}")]
+    HostName {
+        /// As given.
+        name: String,
+        /// Why not.
+        source: NameError,
+    },
+    /// A device to be created has a bad name.
+    #[error("the local cloud cannot create the device `{name}`: {source}")]
+    DeviceName {
+        /// As given.
+        name: String,
+        /// Why not.
+        source: NameError,
+    },
+    /// A device cannot be created.
+    #[error("the local cloud cannot create a device: {0}")]
+    Device(#[from] Fault),
+}
+
+/// A local cloud that runs. Dropping it ends it at once; [`LocalCloud::stop`] ends it cleanly.
+#[derive(Debug)]
+pub struct LocalCloud {
+    hub: String,
+    mqtt_port: u16,
+    https_port: u16,
+    ca_pem: String,
+    shared: Arc<Shared>,
+    tasks: TaskTracker,
+    https: axum_server::Handle<SocketAddr>,
+}
+
+impl LocalCloud {
+    /// Binds, makes what has to be made, and serves in the background of the current runtime.
+    pub async fn start(options: CloudOptions) -> Result<Self, CloudError> {
+        // First of all the ports: from here on clients queue instead of being refused.
+        let mqtt = bind(options.bind, options.mqtt_port, "MQTT", "--mqtt-port")?;
+        let https = bind(options.bind, options.https_port, "HTTPS", "--https-port")?;
+        let (mqtt_port, https_port) = (mqtt.local_addr()?.port(), https.local_addr()?.port());
+        let certificates = Certificates::make(options.bind, options.hostname.as_deref())?;
+
+        let hub = hub_name(&options)?;
+        let assigned_hub = if mqtt_port == MQTT_PORT { hub.clone() } else { format!("{hub}:{mqtt_port}") };
+        let mut aliases = vec![options.bind.to_string()];
+        if options.bind.is_loopback() || options.bind.is_unspecified() {
+            aliases.extend(["localhost".to_owned(), "127.0.0.1".to_owned()]);
+        }
+        let (group_key, id_scope, seed) = secrets();
+        let settings = Settings {
+            names: HubNames { own: hub.clone(), aliases },
+            assigned_hub,
+            id_scope,
+            group_key,
+            retry_after: options.retry_after,
+            waits: 0,
+        };
+        let shared = Arc::new(Shared::new(Core::new(settings, seed)));
+        shared.with(|core, now, _| {
+            for name in &options.devices {
+                let device: DeviceId =
+                    name.parse().map_err(|source| CloudError::DeviceName { name: name.clone(), source })?;
+                core.create_derived(now, device)?;
+            }
+            Ok::<_, CloudError>(())
+        })?;
+
+        let tasks = TaskTracker::new();
+        mqtt.set_nonblocking(true)?;
+        https.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(mqtt)?;
+        let tls = Arc::clone(&certificates.server);
+        tasks.spawn(mqtt::listener::serve(listener, tls, Arc::clone(&shared), tasks.clone()));
+        let handle = axum_server::Handle::new();
+        let server = rest::server(https, &certificates, Arc::clone(&shared), handle.clone())?;
+        tasks.spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!(%error, "the local cloud's HTTPS server has failed");
+            }
+        });
+        Ok(Self { hub, mqtt_port, https_port, ca_pem: certificates.ca_pem, shared, tasks, https: handle })
+    }
+
+    /// The hub's host name, without a port.
+    pub fn hub(&self) -> &str {
+        &self.hub
+    }
+
+    /// Where MQTT is served.
+    pub fn mqtt_port(&self) -> u16 {
+        self.mqtt_port
+    }
+
+    /// Where DPS and the service side are served.
+    pub fn https_port(&self) -> u16 {
+        self.https_port
+    }
+
+    /// The provisioning service's URL.
+    pub fn provisioning_endpoint(&self) -> String {
+        format!("https://{}:{}", self.hub, self.https_port)
+    }
+
+    /// The provisioning service's ID scope.
+    pub fn id_scope(&self) -> IdScope {
+        self.shared.with(|core, _, _| core.settings().id_scope.clone())
+    }
+
+    /// The enrolment group's key, from which devices' keys are derived.
+    pub fn group_key(&self) -> SharedKey {
+        self.shared.with(|core, _, _| core.settings().group_key.clone())
+    }
+
+    /// The certificate that clients have to trust.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// A connection string of the policy `iothubowner`, key and all, as service SDKs take it.
+    pub fn service_connection_string(&self) -> String {
+        let key = self.shared.with(|core, _, _| core.policy_key("iothubowner").cloned());
+        let hub = HubHost { name: self.hub.clone(), port: Some(self.https_port) };
+        key.map(|key| {
+            let who = Who::Service("iothubowner".to_owned());
+            ConnectionString { hub, gateway: None, who, key }.reveal()
+        })
+        .unwrap_or_default()
+    }
+
+    /// A device's connection string, key and all. `None` when there is no such device.
+    pub fn device_connection_string(&self, device: &DeviceId) -> Option<String> {
+        let key = self.shared.with(|core, _, _| core.device_key(device).ok().cloned())?;
+        // Official SDKs take no port here and know 8883 only.
+        let port = (self.mqtt_port != MQTT_PORT).then_some(self.mqtt_port);
+        let hub = HubHost { name: self.hub.clone(), port };
+        Some(ConnectionString { hub, gateway: None, who: Who::Device(device.clone(), None), key }.reveal())
+    }
+
+    /// Creates a device whose key is derived from the group key.
+    pub fn create_device(&self, device: DeviceId) -> Result<(), Fault> {
+        self.shared.with(|core, now, _| core.create_derived(now, device))
+    }
+
+    /// Ends every connection and waits for it, but not for ever.
+    pub async fn stop(self) {
+        self.shared.stop.cancel();
+        self.https.graceful_shutdown(Some(STOP / 2));
+        self.tasks.close();
+        if timeout(STOP, self.tasks.wait()).await.is_err() {
+            tracing::warn!("the local cloud's connections did not all end within {STOP:?}");
+        }
+    }
+}
+
+impl Drop for LocalCloud {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+        self.https.shutdown();
+    }
+}
+
+fn bind(
+    host: IpAddr,
+    choice: PortChoice,
+    purpose: &'static str,
+    option: &'static str,
+) -> Result<TcpListener, CloudError> {
+    let (PortChoice::Exactly(port) | PortChoice::Preferred(port)) = choice;
+    let address = SocketAddr::new(host, port);
+    let bound = TcpListener::bind(address).or_else(|error| match choice {
+        PortChoice::Preferred(_) => TcpListener::bind(SocketAddr::new(host, 0)).map_err(|_| error),
+        PortChoice::Exactly(_) => Err(error),
+    });
+    bound.map_err(|source| CloudError::Bind { address, purpose, option, source })
+}
+
+fn hub_name(options: &CloudOptions) -> Result<String, CloudError> {
+    match &options.hostname {
+        Some(name) => {
+            let host: HubHost =
+                name.parse().map_err(|source| CloudError::HostName { name: name.clone(), source })?;
+            Ok(host.name)
+        }
+        None if options.bind == IpAddr::V4(Ipv4Addr::LOCALHOST) || options.bind.is_unspecified() => {
+            Ok("localhost".to_owned())
+        }
+        None => Ok(options.bind.to_string()),
+    }
+}
+
+/// A group key, an ID scope and a seed for everything else, from the system's randomness.
+fn secrets() -> (SharedKey, IdScope, [u8; 32]) {
+    let mut random = rand::rng();
+    let mut key = vec![0; 32];
+    random.fill_bytes(&mut key);
+    let key = SharedKey::from_bytes(key).expect("32 bytes are a key");
+    let scope = format!("0ne{:08X}", random.next_u32());
+    let scope = scope.parse().expect("letters and digits are an ID scope");
+    let mut seed = [0; 32];
+    random.fill_bytes(&mut seed);
+    (key, scope, seed)
+}

@@ -1,0 +1,181 @@
+//! HTTPS: the provisioning service's device side and the hub's service side.
+//!
+//! Never here: what a request does (`core`). What Azure has and this cloud has not is refused
+//! by name; nothing is answered as if it had been done.
+//!
+//! In reading order: [`reply`], [`provisioning`], [`devices`], [`twins`], [`events`], then the
+//! table of routes below.
+
+mod devices;
+mod events;
+mod provisioning;
+mod reply;
+mod twins;
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, Uri, header};
+use axum::response::Response;
+use axum_server::tls_rustls::RustlsConfig;
+
+use self::reply::{hub_error, json};
+use super::cert::Certificates;
+use super::core::auth::Right;
+use super::core::fault::Fault;
+use super::core::registry::Precondition;
+use super::shared::Shared;
+use crate::device::DeviceId;
+use crate::wire::percent;
+
+/// The largest body taken: a command's 128 KB and a twin's 32 KB with what JSON adds to them.
+const BODY_LIMIT: usize = 256 * 1024;
+
+/// A request, taken apart.
+struct Call {
+    shared: Arc<Shared>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// The HTTPS server on a bound port, to be awaited.
+pub(super) fn server(
+    listener: TcpListener,
+    certificates: &Certificates,
+    shared: Arc<Shared>,
+    handle: axum_server::Handle<SocketAddr>,
+) -> io::Result<impl Future<Output = io::Result<()>> + Send + use<>> {
+    let mut tls = (*certificates.server).clone();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let router = Router::new().fallback(answer).with_state(shared);
+    let server = axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(Arc::new(tls)))?;
+    Ok(server.http1_only().handle(handle).serve(router.into_make_service()))
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let line = format!("{} {}", head.method, head.uri.path());
+    let response = match to_bytes(Body::new(body), BODY_LIMIT).await {
+        Ok(body) => {
+            let (method, uri, headers) = (head.method, head.uri, head.headers);
+            route(Call { shared, method, uri, headers, body }).await
+        }
+        Err(_) => {
+            let fault =
+                Fault::too_large(format!("the request has more than {BODY_LIMIT} bytes or ended early"));
+            hub_error(&shared, &fault)
+        }
+    };
+    tracing::info!(status = response.status().as_u16(), "{line}");
+    response
+}
+
+/// Every path this cloud knows. Segments are percent-decoded after the path is taken apart,
+/// because ids hold whatever characters they like.
+async fn route(call: Call) -> Response {
+    let raw = call.uri.path().to_owned();
+    let decoded: Option<Vec<_>> =
+        raw.trim_start_matches('/').split('/').map(|segment| percent::decode(segment)).collect();
+    let Some(decoded) = decoded else {
+        return hub_error(&call.shared, &Fault::bad_request(format!("the path `{raw}` is not UTF-8")));
+    };
+    let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
+    let outcome = match (call.method.as_str(), segments.as_slice()) {
+        ("GET", ["health"]) => Ok(json(200, &serde_json::json!({"status": "ok"}))),
+        ("GET", ["envsim", "events"]) => events::stream(&call),
+        (_, [scope, "registrations", id, rest @ ..]) => {
+            return provisioning::answer(&call, scope, id, rest);
+        }
+        ("GET", ["devices"]) => devices::list(&call),
+        ("GET", ["devices", id]) => devices::show(&call, id),
+        ("PUT", ["devices", id]) => devices::put(&call, id),
+        ("DELETE", ["devices", id]) => devices::delete(&call, id),
+        ("GET", ["twins", id]) => twins::show(&call, id),
+        ("PATCH", ["twins", id]) => twins::patch(&call, id),
+        ("PUT", ["twins", id]) => twins::replace(&call, id),
+        ("POST", ["twins", id, "methods"]) => twins::invoke(&call, id).await,
+        (method, segments) => Err(unknown(method, &raw, segments)),
+    };
+    outcome.unwrap_or_else(|fault| hub_error(&call.shared, &fault))
+}
+
+/// What nobody answers: what Azure has by its feature's name, the rest as unknown.
+fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
+    let feature = match segments {
+        ["devices", _, "modules", ..] | ["twins", _, "modules", ..] => "modules",
+        ["devices", "query"] => "queries",
+        ["devices"] => "bulk changes of devices",
+        ["devices", _, "messages", ..] => "the device side over HTTPS",
+        ["devices", _, "files", ..] => "file upload",
+        ["devices", _, "commands"] | ["messages", ..] => "cloud-to-device messages over HTTPS",
+        ["devices", _, "applyConfigurationContent"] | ["configurations", ..] => "configurations",
+        ["devices", _] | ["twins", _] | ["twins", _, "methods"] => "this method on this path",
+        ["jobs", ..] => "jobs",
+        ["statistics", ..] => "statistics",
+        ["digitaltwins", ..] => "digital twins over REST",
+        ["enrollments" | "enrollmentGroups" | "registrations", ..] => "the enrolment side of DPS",
+        ["api", ..] => "the IoT Central REST API",
+        ["$iothub", "websocket"] => "MQTT over WebSocket",
+        _ => "this path",
+    };
+    Fault::unsupported(format!("envsim's local cloud does not support {method} {path}: {feature}"))
+}
+
+impl Call {
+    /// Checks the token of a service, and the version that each of Azure's requests has.
+    fn authorize(&self, right: Right) -> Result<(), Fault> {
+        let token = self.token();
+        let path = self.uri.path();
+        self.shared
+            .with(|core, now, _| core.authorize_service(now, token, path, right))
+            .map_err(|refusal| Fault::unauthorized(refusal.to_string()))
+    }
+
+    fn token(&self) -> &str {
+        self.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    fn query(&self, wanted: &str) -> Option<String> {
+        self.uri.query()?.split('&').find_map(|member| {
+            let (name, value) = member.split_once('=').unwrap_or((member, ""));
+            (name == wanted).then(|| percent::decode(value).map(std::borrow::Cow::into_owned))?
+        })
+    }
+
+    /// Any version is taken, none is not: so do the official gateways.
+    fn need_version(&self) -> Result<(), Fault> {
+        match self.query("api-version") {
+            Some(version) if !version.is_empty() => Ok(()),
+            _ => Err(Fault::bad_request("the request has no `api-version` in its query")),
+        }
+    }
+
+    /// What `If-Match` expects. SDKs send the etag in quotes, and the wildcard both ways.
+    fn precondition(&self) -> Result<Option<Precondition>, Fault> {
+        let Some(value) = self.headers.get(header::IF_MATCH) else { return Ok(None) };
+        let text =
+            value.to_str().map_err(|_| Fault::bad_request("the header If-Match is not plain text"))?.trim();
+        let text = text.strip_prefix("W/").unwrap_or(text);
+        let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+        Ok(Some(match bare {
+            "*" => Precondition::Any,
+            etag => Precondition::Etag(etag.to_owned()),
+        }))
+    }
+
+    fn object(&self) -> Result<serde_json::Map<String, serde_json::Value>, Fault> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Fault::bad_request(format!("the body is not a JSON object: {error}")))
+    }
+}
+
+fn device_id(text: &str) -> Result<DeviceId, Fault> {
+    text.parse().map_err(|error| Fault::bad_request(format!("{error}")))
+}

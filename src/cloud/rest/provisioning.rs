@@ -1,0 +1,70 @@
+//! The provisioning service's device side. DPS REST, "Runtime registration".
+
+use axum::body::Body;
+use axum::http::{Response, header};
+
+use super::Call;
+use super::reply::{dps_error, json, set};
+use crate::cloud::core::fault::Fault;
+use crate::cloud::core::provisioning::Registration;
+use crate::cloud::dialect::{operation_body, registration_body};
+use crate::device::RegistrationId;
+use crate::wire::dps::operation_path;
+
+/// DPS takes messages of up to 96 KB.
+const BODY_LIMIT: usize = 96 * 1024;
+
+pub(super) fn answer(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Response<Body> {
+    answered(call, scope, id, rest).unwrap_or_else(|fault| dps_error(&call.shared, &fault))
+}
+
+fn answered(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Result<Response<Body>, Fault> {
+    call.need_version()?;
+    if call.body.len() > BODY_LIMIT {
+        return Err(Fault::too_large(format!("the registration has more than {BODY_LIMIT} bytes")));
+    }
+    let id: RegistrationId = id.parse().map_err(|error| Fault::bad_request(format!("{error}")))?;
+    let (key, _) = call
+        .shared
+        .with(|core, now, _| core.authorize_registration(now, scope, &id, call.token()))
+        .map_err(|refusal| {
+            tracing::warn!(device = %id, "registration refused: {refusal}");
+            Fault::unauthorized(format!("Unauthorized: {refusal}"))
+        })?;
+    match (call.method.as_str(), rest) {
+        ("PUT", ["register"]) => {
+            let registration =
+                call.shared.with(|core, now, _| core.register(now, &id, key, &call.body).cloned())?;
+            Ok(standing(call, scope, &registration))
+        }
+        ("GET", ["operations", operation]) => {
+            let registration = call.shared.with(|core, now, out| core.operation(now, &id, operation, out))?;
+            Ok(standing(call, scope, &registration))
+        }
+        ("POST", []) => {
+            let body = call.shared.with(|core, _, _| {
+                core.registration(&id).map(|registration| registration_body(registration, core.settings()))
+            })?;
+            Ok(json(200, &body))
+        }
+        (method, _) => Err(Fault::unsupported(format!(
+            "envsim's local cloud does not support {method} {}: this path of DPS",
+            call.uri.path()
+        ))),
+    }
+}
+
+fn standing(call: &Call, scope: &str, registration: &Registration) -> Response<Body> {
+    let (body, wait) = call
+        .shared
+        .with(|core, _, _| (operation_body(registration, core.settings()), core.settings().retry_after));
+    if registration.assigned {
+        return json(200, &body);
+    }
+    let mut response = json(202, &body);
+    set(&mut response, "retry-after", &wait.to_string());
+    let host = call.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let path = operation_path(scope, registration.id.as_str(), &registration.operation);
+    set(&mut response, "location", &format!("https://{host}{path}"));
+    response
+}

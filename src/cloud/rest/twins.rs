@@ -1,0 +1,101 @@
+//! Twins and commands. IoT Hub REST, "Twin" and "Invoke method".
+
+use axum::body::Body;
+use axum::http::Response;
+use serde_json::{Map, Value, json};
+
+use super::devices::{connection, status, time};
+use super::reply::{json as respond, method_error, with_etag};
+use super::{Call, device_id};
+use crate::cloud::core::auth::Right;
+use crate::cloud::core::fault::Fault;
+use crate::cloud::core::registry::{Identity, Precondition};
+use crate::cloud::core::service::Write;
+use crate::cloud::core::twins::TwinUpdate;
+use crate::wire::service::MethodCall;
+
+fn told(identity: &Identity) -> Value {
+    let twin = &identity.twin;
+    json!({
+        "deviceId": identity.address.device.as_str(),
+        "etag": twin.etag(),
+        "deviceEtag": identity.etag,
+        "status": status(identity),
+        "statusReason": identity.status_reason,
+        "statusUpdateTime": time(identity.status_updated),
+        "connectionState": connection(identity),
+        "lastActivityTime": time(identity.last_activity),
+        "cloudToDeviceMessageCount": 0,
+        "authenticationType": "sas",
+        "x509Thumbprint": {"primaryThumbprint": null, "secondaryThumbprint": null},
+        "modelId": identity.model_id.as_deref().unwrap_or(""),
+        "version": twin.version,
+        "tags": twin.tags,
+        "properties": {
+            "desired": twin.desired.for_service(),
+            "reported": twin.reported.for_service(),
+        },
+        "capabilities": {"iotEdge": false},
+    })
+}
+
+fn respond_with(identity: &Identity) -> Response<Body> {
+    with_etag(respond(200, &told(identity)), &identity.twin.etag())
+}
+
+pub(super) fn show(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
+    call.authorize(Right::ServiceConnect)?;
+    call.need_version()?;
+    let device = device_id(id)?;
+    call.shared.with(|core, _, _| core.device(&device).map(respond_with))
+}
+
+pub(super) fn patch(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
+    write(call, id, Write::Merge)
+}
+
+pub(super) fn replace(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
+    write(call, id, Write::Replace)
+}
+
+fn write(call: &Call, id: &str, write: Write) -> Result<Response<Body>, Fault> {
+    call.authorize(Right::ServiceConnect)?;
+    call.need_version()?;
+    let device = device_id(id)?;
+    let update = update(call.object()?)?;
+    let condition = call.precondition()?.unwrap_or(Precondition::Any);
+    call.shared.with(|core, now, out| {
+        core.write_twin(now, &device, &update, write, &condition, out).map(respond_with)
+    })
+}
+
+/// Only tags and desired properties are a service's to write; what else an SDK sends back of a
+/// whole twin is passed over, as Azure does.
+fn update(mut body: Map<String, Value>) -> Result<TwinUpdate, Fault> {
+    let tags = section("tags", body.remove("tags"))?;
+    let desired = match section("properties", body.remove("properties"))? {
+        Some(mut properties) => section("properties.desired", properties.remove("desired"))?,
+        None => None,
+    };
+    Ok(TwinUpdate { tags, desired })
+}
+
+fn section(name: &str, value: Option<Value>) -> Result<Option<Map<String, Value>>, Fault> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(members)) => Ok(Some(members)),
+        Some(_) => Err(Fault::bad_request(format!("`{name}` is not a JSON object"))),
+    }
+}
+
+pub(super) async fn invoke(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
+    call.authorize(Right::ServiceConnect)?;
+    call.need_version()?;
+    let device = device_id(id)?;
+    let request: MethodCall = serde_json::from_slice(&call.body)
+        .map_err(|error| Fault::bad_request(format!("the command cannot be read: {error}")))?;
+    match call.shared.invoke(&device, &request).await {
+        Ok(result) => Ok(respond(200, &json!({"status": result.status, "payload": result.payload}))),
+        Err(fault) => Ok(method_error(&call.shared, &fault)),
+    }
+}

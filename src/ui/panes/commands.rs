@@ -1,0 +1,151 @@
+//! What can be asked of the device, what has been asked, and what it answered.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::is_focused;
+use crate::app::{AppState, CommandRecord, PaneId};
+use crate::device::time::Spoken;
+use crate::device::{CommandSpec, Job, Led, Profile};
+use crate::ui::text::{clean, clock, column, left, right, spoken};
+use crate::ui::widgets::{gauge, list};
+use crate::ui::Theme;
+
+/// How many jobs are shown at once; the others are counted.
+const JOBS: usize = 3;
+
+/// The light.
+pub fn note(state: &AppState, theme: &Theme) -> Line<'static> {
+    let Some(led) = state.station().device.led() else { return Line::default() };
+    let symbols = theme.symbols;
+    let (symbol, style) = if led.is_lit(state.now.at) {
+        (symbols.lit, theme.warn)
+    } else {
+        (symbols.dark, theme.dim)
+    };
+    let word = match led {
+        Led::Off => "off".to_owned(),
+        Led::On => "on".to_owned(),
+        Led::Blinking { period, .. } => format!("blinks every {}", Spoken(period)),
+    };
+    Line::from(vec![
+        Span::styled("light ", theme.dim),
+        Span::styled(symbol, style),
+        Span::styled(format!(" {word}"), theme.text),
+    ])
+}
+
+/// Draws jobs, the commands there are, and the history with the newest at the bottom.
+pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+    let room = usize::from(area.width);
+    let height = usize::from(area.height);
+    let mut head = jobs(state, theme, room);
+    let specs: Vec<&CommandSpec> =
+        state.station().device.profiles().flat_map(|profile: &dyn Profile| profile.model().commands).collect();
+    if height >= head.len() + specs.len() + 5 {
+        head.extend(specs.iter().map(|spec| offer(theme, spec, room)));
+        head.push(list::rule("history", theme.symbols.rule, theme.dim, room));
+    } else if height >= head.len() + 3 {
+        let names: Vec<_> = specs.iter().map(|spec| spec.name).collect();
+        let separator = format!(" {} ", theme.symbols.separator);
+        head.push(Line::styled(names.join(&separator), theme.dim));
+    }
+    let (top, bottom) = list::split(area, head.len());
+    list::lines(frame, top, head);
+    history(state, theme, bottom, frame);
+}
+
+fn jobs(state: &AppState, theme: &Theme, room: usize) -> Vec<Line<'static>> {
+    let jobs = state.station().device.jobs();
+    let mut lines: Vec<_> = jobs.iter().take(JOBS).map(|one| job(state, theme, one, room)).collect();
+    if jobs.len() > JOBS {
+        lines.push(Line::styled(format!("and {} more", jobs.len() - JOBS), theme.dim));
+    }
+    lines
+}
+
+fn job(state: &AppState, theme: &Theme, job: &Job, room: usize) -> Line<'static> {
+    let whole = job.until.since(job.since);
+    let ratio = gauge::share(state.now.at.since(job.since), whole);
+    let bar = (room / 4).clamp(4, 24);
+    let mut spans = vec![Span::styled(format!("{} {} ", theme.symbols.pending, job.command), theme.strong)];
+    spans.extend(gauge::progress(theme, ratio, bar, theme.ok));
+    spans.push(Span::styled(format!(" {:>3.0} % ", ratio * 100.0), theme.text));
+    spans.push(Span::styled(clean(&job.phase), theme.dim));
+    if job.steps == 0 {
+        spans.push(Span::styled(format!(", {} left", left(job.until.since(state.now.at))), theme.dim));
+    }
+    Line::from(spans)
+}
+
+fn offer(theme: &Theme, spec: &CommandSpec, room: usize) -> Line<'static> {
+    let name = column(spec.name, 15.min(room / 2));
+    let mut spans = vec![
+        Span::styled(name + " ", theme.accent),
+        Span::styled(spec.title, theme.text),
+    ];
+    if let Some(schema) = &spec.request {
+        spans.push(Span::styled(format!(" ({})", schema.describe()), theme.dim));
+    }
+    Line::from(spans)
+}
+
+fn history(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+    let records = &state.station().commands;
+    let room = usize::from(area.width);
+    if records.is_empty() {
+        let line = Line::styled("nothing has been asked yet", theme.dim);
+        return list::lines(frame, area, vec![line]);
+    }
+    let cursor = records.len() - 1 - state.ui.command.min(records.len() - 1);
+    let height = usize::from(area.height);
+    let first = list::first(records.len(), cursor, height);
+    let focused = is_focused(state, PaneId::Commands);
+    let rows = records.iter().enumerate().skip(first).take(height).map(|(place, record)| {
+        let line = row(state, theme, record, room);
+        if focused && place == cursor { list::selected(line, theme.selected, room) } else { line }
+    });
+    list::lines(frame, area, rows.collect());
+}
+
+/// A status as a symbol and a number.
+fn status(theme: &Theme, record: &CommandRecord) -> (&'static str, String, Style) {
+    let symbols = theme.symbols;
+    match &record.answer {
+        None => (symbols.pending, String::new(), theme.warn),
+        Some((status @ 200..=299, ..)) => (symbols.ok, status.to_string(), theme.ok),
+        Some((status, ..)) => (symbols.bad, status.to_string(), theme.bad),
+    }
+}
+
+fn row(state: &AppState, theme: &Theme, record: &CommandRecord, room: usize) -> Line<'static> {
+    let (symbol, code, style) = status(theme, record);
+    let mut spans = Vec::new();
+    if room >= 34 {
+        spans.push(Span::styled(clock(record.now.wall, &state.zone) + " ", theme.dim));
+    }
+    spans.push(Span::styled(format!("{symbol} {} ", column(&code, 3)), style));
+    let call = if record.request.is_null() {
+        clean(&record.name)
+    } else {
+        format!("{} {}", clean(&record.name), spoken(&record.request))
+    };
+    // The call may be as long as the answer; neither may push the other out.
+    let call = if room >= 60 { column(&call, 20) } else { crate::ui::text::fit(&call, room / 2) };
+    spans.push(Span::styled(call, theme.strong));
+    let (answer, took) = match &record.answer {
+        Some((_, response, took)) if response.is_null() => (String::new(), Spoken(*took).to_string()),
+        Some((_, response, took)) => {
+            (format!(" {} {}", theme.symbols.arrow, spoken(response)), Spoken(*took).to_string())
+        }
+        None => (String::new(), String::new()),
+    };
+    let taken: usize = spans.iter().map(Span::width).sum();
+    let wide = 8.min(room.saturating_sub(taken));
+    let rest = room.saturating_sub(taken + wide);
+    spans.push(Span::styled(column(&answer, rest), theme.text));
+    spans.push(Span::styled(right(&took, wide), theme.dim));
+    Line::from(spans)
+}

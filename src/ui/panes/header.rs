@@ -1,0 +1,131 @@
+//! The first lines: which device, where, and whether it is connected.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::app::{AppState, Place};
+use crate::device::time::Spoken;
+use crate::device::{Phase, Profile};
+use crate::ui::Theme;
+use crate::ui::text::{clean, left};
+use crate::ui::widgets::list;
+use crate::ui::widgets::strip::{Piece, strip};
+
+/// Draws it, in one line or in two.
+pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+    let room = usize::from(area.width);
+    let lines = if area.height < 2 {
+        let mut right = counters(state, theme, true);
+        right.extend(again(state, theme));
+        right.push(link(state, theme));
+        vec![strip(vec![name(state, theme)], right, room)]
+    } else {
+        let mut first = vec![name(state, theme)];
+        first.extend(place(state, theme));
+        let mut second = trouble(state, theme);
+        if second.is_empty() {
+            second = identity(state, theme);
+        }
+        let mut end = token(state, theme);
+        end.push(link(state, theme));
+        vec![strip(first, end, room), strip(second, counters(state, theme, false), room)]
+    };
+    list::lines(frame, area, lines);
+}
+
+fn name(state: &AppState, theme: &Theme) -> Piece {
+    Piece::new(9, clean(&state.station().name), theme.strong).cuttable()
+}
+
+/// How the link stands: a symbol and a word.
+fn standing(phase: &Phase, theme: &Theme) -> (&'static str, &'static str, Style) {
+    let symbols = theme.symbols;
+    match phase {
+        Phase::Idle => (symbols.dark, "not started", theme.dim),
+        Phase::Provisioning => (symbols.pending, "provisioning", theme.warn),
+        Phase::Connecting(_) => (symbols.pending, "connecting", theme.warn),
+        Phase::Online { .. } => (symbols.lit, "online", theme.ok),
+        Phase::Waiting { .. } => (symbols.warning, "offline", theme.bad),
+        Phase::Stopped(_) => (symbols.bad, "gave up", theme.bad),
+        Phase::Leaving => (symbols.pending, "leaving", theme.warn),
+        Phase::Left => (symbols.dark, "disconnected", theme.dim),
+    }
+}
+
+fn link(state: &AppState, theme: &Theme) -> Piece {
+    let (symbol, word, style) = standing(state.station().device.phase(), theme);
+    Piece::new(10, format!("{symbol} {word}"), style)
+}
+
+fn place(state: &AppState, theme: &Theme) -> Vec<Piece> {
+    let to = theme.symbols.arrow;
+    let local = match &state.place {
+        Place::Local { .. } => Some("local cloud"),
+        Place::Service(_) | Place::Hub(_) => None,
+    };
+    let hub = match (state.station().device.phase().assignment(), &state.place) {
+        (Some(assignment), _) => assignment.hub.to_string(),
+        (None, Place::Local { hub, .. } | Place::Hub(hub)) => hub.clone(),
+        (None, Place::Service(host)) => host.clone(),
+    };
+    let mut pieces = vec![Piece::new(6, format!("{to} "), theme.dim).and(clean(&hub), theme.accent)];
+    pieces.extend(local.map(|text| Piece::new(3, format!("({text})"), theme.dim)));
+    pieces
+}
+
+fn identity(state: &AppState, theme: &Theme) -> Vec<Piece> {
+    let station = state.station();
+    let titles: Vec<_> = station.device.profiles().map(|profile: &dyn Profile| profile.model().title).collect();
+    let mut pieces = vec![Piece::new(3, titles.join(" + "), theme.text).cuttable()];
+    if !station.fingerprint.is_empty() {
+        pieces.push(Piece::new(1, format!("key {}", clean(&station.fingerprint)), theme.dim));
+    }
+    pieces.push(Piece::new(0, format!("seed {}", state.seed), theme.dim));
+    pieces
+}
+
+fn trouble(state: &AppState, theme: &Theme) -> Vec<Piece> {
+    let mut pieces: Vec<_> = again(state, theme).into_iter().collect();
+    if let Some(cause) = state.station().device.trouble() {
+        pieces.push(Piece::new(8, clean(&cause.to_string()), theme.text).cuttable());
+    }
+    pieces
+}
+
+fn again(state: &AppState, theme: &Theme) -> Option<Piece> {
+    let Phase::Waiting { until, attempt, .. } = state.station().device.phase() else { return None };
+    let span = left(until.since(state.now.at));
+    Some(Piece::new(9, format!("attempt {attempt} in {span}"), theme.warn))
+}
+
+fn token(state: &AppState, theme: &Theme) -> Vec<Piece> {
+    let Phase::Online { token_ends, .. } = state.station().device.phase() else { return Vec::new() };
+    let span = left(token_ends.since(state.now.at));
+    vec![Piece::new(4, "token ", theme.dim).and(span, theme.text).and(" left", theme.dim)]
+}
+
+fn counters(state: &AppState, theme: &Theme, short: bool) -> Vec<Piece> {
+    let station = state.station();
+    let counters = station.device.counters();
+    if short {
+        let text = format!("{} {}/{}", theme.symbols.ok, counters.acknowledged, counters.sent);
+        return vec![Piece::new(5, text, theme.text)];
+    }
+    let count = |keep, number: u64, word: &str, style| {
+        Piece::new(keep, number.to_string(), style).and(format!(" {word}"), theme.dim)
+    };
+    let waiting = if counters.waiting > 0 { theme.warn } else { theme.text };
+    let mut pieces = Vec::new();
+    pieces.extend(
+        station.last_ack.map(|took| Piece::new(2, format!("last ack after {}", Spoken(took)), theme.dim)),
+    );
+    pieces.push(count(6, counters.sent, "sent", theme.strong));
+    pieces.push(count(7, counters.acknowledged, "acknowledged", theme.strong));
+    pieces.push(count(5, counters.waiting, "waiting", waiting));
+    if counters.dropped > 0 {
+        let text = format!("{} {}", theme.symbols.warning, counters.dropped);
+        pieces.push(Piece::new(8, text, theme.bad).and(" dropped", theme.dim));
+    }
+    pieces
+}

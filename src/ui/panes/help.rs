@@ -1,0 +1,81 @@
+//! The keys that work, of the focused pane and everywhere.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::app::AppState;
+use crate::ui::keymap::{self, Binding, Context};
+use crate::ui::text::{column, width, wrap};
+use crate::ui::widgets::{list, popup};
+use crate::ui::{Theme, panes};
+
+/// Draws it over the panes.
+pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+    let pane = panes::pane(state.ui.focus);
+    let rows = rows(state, !theme.symbols.arrow.contains('→'));
+    let keys = rows.iter().map(|(keys, _)| width(keys)).max().unwrap_or(0).min(24);
+    let words = rows.iter().map(|(_, words)| width(words)).max().unwrap_or(0);
+    let cell = keys + 2 + words + 3;
+    let most = usize::from(area.width).saturating_sub(4);
+    let columns = if most >= cell * 2 { 2 } else { 1 };
+    let wide = (cell * columns).clamp(30, 110).min(most.max(1));
+    let about = wrap(pane.about, wide);
+    let high = rows.len().div_ceil(columns);
+    let height = u16::try_from(high + about.len() + 3).unwrap_or(u16::MAX);
+    let width = u16::try_from(wide + 4).unwrap_or(u16::MAX);
+    let title = format!("Help: {}", pane.title);
+    let inner = popup::popup(frame, theme, area, (width, height), &title, "Esc closes");
+    let room = usize::from(inner.height);
+    // The keys matter most where there is no room for everything.
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    if room > high + about.len() {
+        lines.extend(about.into_iter().map(|text| Line::styled(text, theme.text)));
+        lines.push(Line::default());
+    }
+    let left = room.saturating_sub(lines.len());
+    let shown = if high > left { left.saturating_sub(1) } else { high };
+    for n in 0..shown {
+        let mut spans = Vec::new();
+        for column_at in 0..columns {
+            let Some((names, words)) = rows.get(column_at * high + n) else { continue };
+            spans.push(Span::styled(column(names, keys), theme.key));
+            spans.push(Span::raw("  "));
+            spans.push(Span::styled(column(words, cell - keys - 2), theme.text));
+        }
+        lines.push(Line::from(spans));
+    }
+    if high > shown {
+        let more = (high - shown) * columns;
+        lines.push(Line::styled(format!("… {more} more in a larger window"), theme.dim));
+    }
+    list::lines(frame, inner, lines);
+}
+
+/// Keys and what they do, those of the focused pane first; neighbours with the same words are one.
+fn rows(state: &AppState, ascii: bool) -> Vec<(String, String)> {
+    let contexts = [Context::Pane(state.ui.focus), Context::Global, Context::Always];
+    let mut grouped: Vec<(Vec<&Binding>, &'static str)> = Vec::new();
+    for row in keymap::working_in(state, &contexts) {
+        match grouped.last_mut() {
+            Some((rows, help)) if *help == row.help => rows.push(row),
+            _ => grouped.push((vec![row], row.help)),
+        }
+    }
+    let told = |(rows, help): (Vec<&Binding>, &'static str)| {
+        let name = |row: &&Binding, n: usize| row.keys.get(n).map(|key| keymap::name(*key, ascii));
+        let first: Vec<_> = rows.iter().filter_map(|row| name(row, 0)).collect();
+        let second: Vec<_> = rows.iter().filter_map(|row| name(row, 1)).collect();
+        let digits = first.len() > 2 && first.iter().all(|key| key.len() == 1 && key.as_bytes()[0].is_ascii_digit());
+        let mut keys = if digits {
+            format!("{}-{}", first[0], first[first.len() - 1])
+        } else {
+            first.join(" ")
+        };
+        if !second.is_empty() {
+            keys = format!("{keys}  {}", second.join(" "));
+        }
+        (keys, keymap::words(state, help))
+    };
+    grouped.into_iter().map(told).collect()
+}

@@ -1,0 +1,178 @@
+//! The panes, one file each, and the table that names them.
+//!
+//! Adding one: a file here, a row in [`PANES`], a place in [`layout`](super::layout).
+//!
+//! Never here: splitting the screen, key bindings, colours by name.
+
+pub mod commands;
+pub mod connection;
+pub mod footer;
+pub mod form;
+pub mod header;
+pub mod help;
+pub mod log;
+pub mod operator;
+pub mod packet;
+pub mod properties;
+pub mod reading;
+pub mod telemetry;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Padding};
+
+use super::{Theme, layout, text};
+use crate::app::{AppState, Mode, Overlay, PaneId};
+
+/// A pane.
+pub struct Pane {
+    /// Which.
+    pub id: PaneId,
+    /// For people.
+    pub title: &'static str,
+    /// Its key.
+    pub key: char,
+    /// What it shows, in a sentence.
+    pub about: &'static str,
+    /// A few words at the right end of its title.
+    pub note: fn(&AppState, &Theme) -> Line<'static>,
+    /// Draws what is inside its frame.
+    pub draw: fn(&AppState, &Theme, Rect, &mut Frame<'_>),
+}
+
+/// Every pane, in the order of their keys.
+pub static PANES: &[Pane] = &[
+    Pane {
+        id: PaneId::Connection,
+        title: "Connection",
+        key: '1',
+        about: "How the device came to its hub: every step of provisioning and connecting, with its time and outcome.",
+        note: connection::note,
+        draw: connection::draw,
+    },
+    Pane {
+        id: PaneId::Telemetry,
+        title: "Telemetry",
+        key: '2',
+        about: "What the device measures and sends. Turn a value by hand and it stays until you let it go.",
+        note: telemetry::note,
+        draw: telemetry::draw,
+    },
+    Pane {
+        id: PaneId::Commands,
+        title: "Commands",
+        key: '3',
+        about: "What can be asked of the device, what has been asked, and what it answered.",
+        note: commands::note,
+        draw: commands::draw,
+    },
+    Pane {
+        id: PaneId::Properties,
+        title: "Properties",
+        key: '4',
+        about: "What the operator wants (desired), what the device says (reported), and whether they agree.",
+        note: properties::note,
+        draw: properties::draw,
+    },
+    Pane {
+        id: PaneId::Operator,
+        title: "Operator",
+        key: '5',
+        about: "The other side: invoke commands and set properties through the hub, as a back end would.",
+        note: operator::note,
+        draw: operator::draw,
+    },
+    Pane {
+        id: PaneId::Log,
+        title: "Log",
+        key: '6',
+        about: "Everything that happened, and the raw message of each line.",
+        note: log::note,
+        draw: log::draw,
+    },
+];
+
+/// The row of a pane.
+pub fn pane(id: PaneId) -> &'static Pane {
+    PANES.iter().find(|pane| pane.id == id).unwrap_or(&PANES[0])
+}
+
+/// Whether a pane has the keyboard.
+pub(super) fn is_focused(state: &AppState, id: PaneId) -> bool {
+    state.ui.focus == id
+}
+
+/// Draws a pane, with its frame where there is room for frames.
+pub(super) fn draw(
+    id: PaneId,
+    state: &AppState,
+    theme: &Theme,
+    area: Rect,
+    framed: bool,
+    frame: &mut Frame<'_>,
+) {
+    let pane = pane(id);
+    if area.is_empty() {
+        return;
+    }
+    if !framed {
+        return (pane.draw)(state, theme, area, frame);
+    }
+    let focused = is_focused(state, id);
+    let (border, style) = if focused {
+        (theme.border_focused, theme.frame_focused)
+    } else {
+        (theme.border, theme.frame)
+    };
+    let title = Line::from(vec![
+        Span::styled(format!(" {} ", pane.key), if focused { theme.badge } else { theme.key }),
+        Span::styled(format!(" {} ", pane.title), if focused { theme.accent } else { theme.strong }),
+    ]);
+    let room = usize::from(area.width).saturating_sub(title.width() + 6);
+    let mut note = (pane.note)(state, theme);
+    let mut block = Block::bordered()
+        .border_set(border)
+        .border_style(style)
+        .padding(Padding::horizontal(1))
+        .title_top(title);
+    if room >= 4 && note.width() > 0 {
+        note = text::cut(note, room);
+        note.spans.insert(0, Span::raw(" "));
+        note.spans.push(Span::raw(" "));
+        block = block.title_top(note.right_aligned());
+    }
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    (pane.draw)(state, theme, inner, frame);
+}
+
+/// Draws the names of the panes side by side.
+pub(super) fn tabs(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+    if area.is_empty() {
+        return;
+    }
+    let labels = layout::tab_labels(state, area.width).into_iter().map(|(pane, label)| {
+        Span::styled(label, if is_focused(state, pane) { theme.badge } else { theme.dim })
+    });
+    let line = text::cut(Line::from_iter(labels), usize::from(area.width));
+    frame.render_widget(line, area);
+}
+
+/// Draws what lies over the panes.
+pub(super) fn over(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+    // The footer stays in sight: it says how to get out.
+    let area = Rect { height: area.height.saturating_sub(1), ..area };
+    if area.is_empty() {
+        return;
+    }
+    if let (Mode::Form, Some(form)) = (state.ui.mode, &state.desk.form) {
+        form::draw(state, theme, form, area, frame);
+    }
+    match &state.ui.overlay {
+        Overlay::None => {}
+        Overlay::Help => help::draw(state, theme, area, frame),
+        Overlay::Packet(id, from) => packet::draw(state, theme, *id, *from, area, frame),
+        Overlay::Text(title, lines, from) => reading::draw(theme, (title, lines, *from), area, frame),
+    }
+}

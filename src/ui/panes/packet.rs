@@ -1,0 +1,90 @@
+//! The raw message behind a line of the log.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use serde_json::Value;
+
+use super::{log, reading};
+use crate::app::{AppState, Entry, EntryId};
+use crate::ui::Theme;
+use crate::ui::text::{clock, column, width, wrap};
+
+/// Draws it over the panes, from line `from` on.
+pub fn draw(state: &AppState, theme: &Theme, id: EntryId, from: usize, area: Rect, frame: &mut Frame<'_>) {
+    let room = reading::room(area);
+    let Some(entry) = state.log.get(id) else {
+        let gone = "this entry is so old that it is not kept any more";
+        return reading::show(theme, "Message", vec![Line::styled(gone, theme.dim)], 0, area, frame);
+    };
+    let title = format!("{} {}", clock(entry.now.wall, &state.zone), entry.fact.name());
+    reading::show(theme, &title, lines(theme, entry, room), from, area, frame);
+}
+
+fn lines(theme: &Theme, entry: &Entry, room: usize) -> Vec<Line<'static>> {
+    let (symbol, style) = log::severity(theme, entry.severity());
+    let mut lines = Vec::new();
+    for (n, text) in wrap(&entry.fact.to_string(), room.saturating_sub(2)).into_iter().enumerate() {
+        let mark = if n == 0 { symbol } else { " " };
+        lines.push(Line::from(vec![
+            Span::styled(format!("{mark} "), style),
+            Span::styled(text, theme.text),
+        ]));
+    }
+    lines.push(Line::default());
+    let Some(packet) = &entry.packet else {
+        heading(&mut lines, theme, "No message on the wire came with it. What is known");
+        let fields = Value::Object(entry.fact.fields());
+        pretty(&mut lines, theme, &fields.to_string(), room);
+        return lines;
+    };
+    let way = if packet.outbound {
+        format!("Topic  {} device to hub", theme.symbols.outbound)
+    } else {
+        format!("Topic  {} hub to device", theme.symbols.inbound)
+    };
+    heading(&mut lines, theme, &way);
+    lines.extend(wrap(&packet.topic, room).into_iter().map(|text| Line::styled(text, theme.text)));
+    if !packet.properties.is_empty() {
+        lines.push(Line::default());
+        heading(&mut lines, theme, "Properties, decoded");
+        let names = packet.properties.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
+        let names = names.clamp(1, (room / 2).max(1));
+        for (name, value) in &packet.properties {
+            let wrapped = wrap(value, room.saturating_sub(names + 2).max(1));
+            let name = column(name, names);
+            for (n, text) in wrapped.into_iter().enumerate() {
+                let label = if n == 0 { name.clone() } else { " ".repeat(names) };
+                lines.push(Line::from(vec![
+                    Span::styled(label + "  ", theme.accent),
+                    Span::styled(text, theme.text),
+                ]));
+            }
+        }
+    }
+    lines.push(Line::default());
+    heading(&mut lines, theme, &format!("Payload, {} bytes", packet.payload.len()));
+    pretty(&mut lines, theme, &packet.payload, room);
+    lines
+}
+
+fn heading(lines: &mut Vec<Line<'static>>, theme: &Theme, text: &str) {
+    lines.push(Line::styled(text.to_owned(), theme.dim));
+}
+
+/// JSON with a line for each member, anything else as it is.
+fn pretty(lines: &mut Vec<Line<'static>>, theme: &Theme, payload: &str, room: usize) {
+    if payload.is_empty() {
+        return lines.push(Line::styled("(empty)", theme.dim));
+    }
+    let pretty = serde_json::from_str::<Value>(payload)
+        .and_then(|value| serde_json::to_string_pretty(&value))
+        .unwrap_or_else(|_| payload.to_owned());
+    for line in pretty.lines() {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        let indent = indent.min(room / 2);
+        for text in wrap(line.trim_start_matches(' '), room.saturating_sub(indent).max(1)) {
+            lines.push(Line::styled(" ".repeat(indent) + &text, theme.text));
+        }
+    }
+}

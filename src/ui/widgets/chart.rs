@@ -1,0 +1,157 @@
+//! A line chart of one value over time, with axes.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::canvas::{Canvas, Line as Stroke, Points};
+
+use crate::ui::{Theme, text};
+
+/// What a chart shows.
+pub struct Chart {
+    /// Time and value, oldest first.
+    pub points: Vec<(f64, f64)>,
+    /// The times at the two ends.
+    pub x: (f64, f64),
+    /// Three labels below: left end, middle, right end.
+    pub times: [String; 3],
+    /// Where the value tends to.
+    pub set_point: f64,
+    /// The lowest and highest value there can be.
+    pub range: (f64, f64),
+    /// Of the line.
+    pub style: Style,
+    /// Samples further apart than this are not joined: nothing is known in between.
+    pub gap: f64,
+}
+
+/// The least height and width in which a chart says something.
+pub const LEAST: (u16, u16) = (16, 3);
+
+/// Cells for the labels at the left, and the axis.
+const LABELS: u16 = 6;
+
+/// Draws it.
+pub fn draw(frame: &mut Frame<'_>, theme: &Theme, area: Rect, chart: &Chart) {
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        return;
+    }
+    let plot = Rect {
+        x: area.x + LABELS + 1,
+        y: area.y,
+        width: area.width - LABELS - 1,
+        height: area.height - 1,
+    };
+    let (low, high) = bounds(chart);
+    axes(frame, theme, area, plot, (low, high), chart);
+    let (left, right) = chart.x;
+    let fg = chart.style.fg.unwrap_or_default();
+    let width = f64::from(plot.width);
+    let canvas = Canvas::default()
+        .marker(theme.marker)
+        .x_bounds([left, right])
+        .y_bounds([low, high])
+        .paint(|ctx| {
+            let dash = Line::styled(theme.symbols.set_point.to_string(), theme.dim);
+            for cell in (0..plot.width).step_by(2) {
+                let x = left + (f64::from(cell) + 0.5) / width * (right - left);
+                ctx.print(x, chart.set_point, dash.clone());
+            }
+            ctx.layer();
+            for pair in chart.points.windows(2) {
+                let [(x1, y1), (x2, y2)] = [pair[0], pair[1]];
+                if x2 - x1 <= chart.gap {
+                    ctx.draw(&Stroke { x1, y1, x2, y2, color: fg });
+                }
+            }
+            ctx.draw(&Points { coords: &chart.points, color: fg });
+        });
+    frame.render_widget(canvas, plot);
+}
+
+fn axes(
+    frame: &mut Frame<'_>,
+    theme: &Theme,
+    area: Rect,
+    plot: Rect,
+    (low, high): (f64, f64),
+    chart: &Chart,
+) {
+    let digits = usize::from(high - low < 10.0);
+    let last = plot.height - 1;
+    // As many labels as stand apart from each other.
+    let rows: &[u16] = if last >= 4 { &[0, last / 2, last] } else { &[0, last] };
+    for row in 0..plot.height {
+        let labelled = rows.contains(&row) && (row == 0 || last > 0);
+        let axis = if labelled { theme.symbols.axis_tick } else { theme.symbols.axis };
+        let label = if labelled {
+            // The middle of the row's cells.
+            let share = if last == 0 { 0.5 } else { f64::from(row) / f64::from(last) };
+            let value = high - share * (high - low);
+            text::right(&format!("{value:.digits$}"), usize::from(LABELS) - 1) + " "
+        } else {
+            " ".repeat(usize::from(LABELS))
+        };
+        let line = Line::from(vec![Span::styled(label, theme.dim), Span::styled(axis, theme.dim)]);
+        frame.render_widget(line, Rect { x: area.x, y: area.y + row, width: LABELS + 1, height: 1 });
+    }
+    let below = Rect { y: area.y + plot.height, height: 1, ..area };
+    let room = usize::from(plot.width);
+    let [first, middle, end] = &chart.times;
+    let sum = |labels: &[&String]| labels.iter().map(|label| text::width(label) + 2).sum::<usize>();
+    let line = if sum(&[first, middle, end]) <= room {
+        let half = room / 2 - text::width(middle) / 2;
+        let left = text::column(first, half) + middle;
+        let rest = room - text::width(&left);
+        left + &text::right(end, rest)
+    } else if sum(&[first, end]) <= room + 2 {
+        text::column(first, room - text::width(end)) + end
+    } else {
+        text::right(end, room)
+    };
+    let corner = format!("{}{}", " ".repeat(usize::from(LABELS)), theme.symbols.axis_corner);
+    frame.render_widget(Line::styled(corner + &line, theme.dim), below);
+}
+
+/// A round range that holds every value and the set point.
+fn bounds(chart: &Chart) -> (f64, f64) {
+    let values = || chart.points.iter().map(|(_, value)| *value).chain([chart.set_point]);
+    let low = values().fold(f64::INFINITY, f64::min);
+    let high = values().fold(f64::NEG_INFINITY, f64::max);
+    let grain = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0]
+        .into_iter()
+        .find(|grain| (high - low) / grain <= 4.0)
+        .unwrap_or(10_000.0);
+    let mut low = ((low / grain).floor() * grain).min(chart.range.1 - grain);
+    let mut high = ((high / grain).ceil() * grain).max(chart.range.0 + grain);
+    // A flat line belongs in the middle, and a small wobble must not look like a storm.
+    while high - low < 4.0 * grain.min(1.0) || high <= low {
+        high += grain;
+        low -= grain;
+    }
+    (low, high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_range_is_round_and_holds_everything() {
+        let chart = |values: &[f64], set_point| Chart {
+            points: values.iter().enumerate().map(|(n, value)| (n as f64, *value)).collect(),
+            x: (0.0, 1.0),
+            times: [const { String::new() }; 3],
+            set_point,
+            range: (1.0, 75.0),
+            style: Style::new(),
+            gap: 1.0,
+        };
+        assert_eq!(bounds(&chart(&[67.3, 68.4], 68.0)), (66.0, 70.0));
+        assert_eq!(bounds(&chart(&[20.0, 68.4], 68.0)), (20.0, 80.0));
+        assert_eq!(bounds(&chart(&[], 68.0)), (66.0, 70.0));
+        let (low, high) = bounds(&chart(&[f64::NAN], f64::NAN));
+        assert!(low < high || low.is_nan() || high.is_infinite());
+    }
+}
