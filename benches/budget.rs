@@ -106,12 +106,24 @@ struct Cloud {
 impl Cloud {
     fn start() -> Self {
         let mut child = Command::new(BINARY)
-            .args(["cloud", "--format", "json", "--mqtt-port", "0", "--https-port", "0", "--device", "bench-01"])
+            .args([
+                "cloud",
+                "--format",
+                "json",
+                "--mqtt-port",
+                "0",
+                "--https-port",
+                "0",
+                "--device",
+                "bench-01",
+            ])
             .stdout(Stdio::piped())
             .spawn()
             .expect("the cloud");
         let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("its ready line");
+        BufReader::new(child.stdout.take().expect("its output"))
+            .read_line(&mut line)
+            .expect("its ready line");
         Self { child, ready: serde_json::from_str(&line).expect("JSON") }
     }
 
@@ -166,8 +178,11 @@ struct Headless {
 impl Headless {
     fn run(command: &mut Command) -> Self {
         let began = Instant::now();
-        let mut child =
-            command.args(["--headless", "--format", "json"]).stdout(Stdio::piped()).spawn().expect("the program");
+        let mut child = command
+            .args(["--headless", "--format", "json"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program");
         let mut output = BufReader::new(child.stdout.take().expect("its output"));
         let mut line = String::new();
         while !line.contains(r#""event":"acknowledged""#) {

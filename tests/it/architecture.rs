@@ -73,10 +73,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn sources() -> Vec<Source> {
     let root = root();
     let files = files(&root);
-    let texts: Vec<_> = files
-        .iter()
-        .map(|path| (path, std::fs::read_to_string(path).expect("a source file")))
-        .collect();
+    let texts: Vec<_> =
+        files.iter().map(|path| (path, std::fs::read_to_string(path).expect("a source file"))).collect();
     let mut tests = BTreeSet::new();
     for (path, text) in &texts {
         let module = if path.ends_with("mod.rs") || path.ends_with("lib.rs") || path.ends_with("main.rs") {

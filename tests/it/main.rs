@@ -4,6 +4,8 @@
 //! processes on free ports, in a folder of its own, and waits for what it reads, never for time to
 //! pass.
 
+#![expect(unreachable_pub, reason = "`pub` here means: for every module of the tests")]
+
 mod architecture;
 mod bad_input;
 mod headless;

@@ -1,6 +1,7 @@
 //! A picture of the real screen, for the README: true text in an SVG.
 
 use std::fmt::Write as _;
+use std::num::NonZeroU16;
 use std::path::Path;
 
 use super::support::Screen;
@@ -34,12 +35,17 @@ fn the_picture_in_the_readme_is_one_of_the_real_screen() {
 
 #[test]
 fn a_screen_becomes_text_with_colours() {
-    let mut parser = vt100::Parser::new(1, 10, 0);
+    let mut parser = vt100::Parser::new(NonZeroU16::MIN, NonZeroU16::MIN.saturating_add(9), 0);
     parser.process(b"a \x1b[1;31m<b>\x1b[0;7mc");
     let picture = svg(parser.screen());
     assert!(picture.contains(">a</text>"), "{picture}");
     assert!(picture.contains(&format!("fill=\"{}\" font-weight=\"bold\">&lt;b&gt;</text>", NAMED[1])));
     assert!(picture.contains(&format!("fill=\"{BACKGROUND}\">c</text>")), "{picture}");
+}
+
+fn size(screen: &vt100::Screen) -> (u16, u16) {
+    let (rows, columns) = screen.size();
+    (rows.get(), columns.get())
 }
 
 /// How a run of cells looks.
@@ -81,7 +87,7 @@ fn color(color: vt100::Color, otherwise: &str) -> String {
 
 /// A screen as an SVG.
 fn svg(screen: &vt100::Screen) -> String {
-    let (rows, columns) = screen.size();
+    let (rows, columns) = size(screen);
     let (width, height) = (f64::from(columns) * CELL.0, f64::from(rows) * CELL.1);
     let (full_width, full_height) = (width + 2.0 * MARGIN, height + 2.0 * MARGIN);
     let mut svg = format!(
@@ -105,7 +111,7 @@ fn svg(screen: &vt100::Screen) -> String {
 
 /// The cells from here on that look alike: their text, their look, how many.
 fn run(screen: &vt100::Screen, row: u16, from: u16) -> (String, Look, u16) {
-    let (_, columns) = screen.size();
+    let (_, columns) = size(screen);
     let cell = |column| screen.cell(row, column).expect("a cell of the screen");
     let look = Look::of(cell(from));
     let mut text = String::new();

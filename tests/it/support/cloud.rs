@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use envsim::wire::SharedKey;
 use serde_json::Value;
 
 use super::{Outcome, Program, Sandbox};
@@ -31,7 +32,16 @@ impl CloudProcess {
         let last = ADDRESSES.fetch_add(1, Ordering::Relaxed);
         // 127.0.x.y is where people's own services listen, so the numbers go further up.
         let address = format!("127.{}.{}.{}", (high % 200) + 20, low, last);
-        let cloud = Self::with(&["--bind", &address, "--mqtt-port", "8883", "--https-port", "0"]);
+        let cloud = Self::with(&[
+            "--bind",
+            &address,
+            "--hostname",
+            &address,
+            "--mqtt-port",
+            "8883",
+            "--https-port",
+            "0",
+        ]);
         (cloud, address)
     }
 
@@ -49,11 +59,15 @@ impl CloudProcess {
         self.ready[name].as_str().unwrap_or_else(|| panic!("no `{name}` in {}", self.ready))
     }
 
-    /// The device's own key, by the tool for it.
-    pub fn device(&self, id: &str) -> String {
-        let made = self.hub(&["device", "create", id, "--format", "json"]).expect(0).json();
-        let key = &made["authentication"]["symmetricKey"]["primaryKey"];
-        key.as_str().unwrap_or_else(|| panic!("no key in {made}")).to_owned()
+    /// The device's own key, as the holder of the group's key makes it.
+    pub fn key(&self, device: &str) -> String {
+        let group = SharedKey::from_base64(self.text("groupKey")).expect("a group key");
+        group.derive(device).reveal()
+    }
+
+    /// A connection string straight to the hub. The device must be in the registry.
+    pub fn connection_string(&self, device: &str) -> String {
+        format!("HostName={};DeviceId={device};SharedAccessKey={}", self.text("hub"), self.key(device))
     }
 
     /// The options that lead a device through this cloud's provisioning, without a key.

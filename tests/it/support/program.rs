@@ -71,6 +71,11 @@ impl Program {
         signal(self.id(), name);
     }
 
+    /// Closes its standard input.
+    pub fn close_input(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
     /// Waits for its end. A process that has closed both its outputs is at its end.
     pub fn end(mut self) -> Outcome {
         if !(self.out.wait_for_end() && self.err.wait_for_end()) {

@@ -1,6 +1,7 @@
 //! The program in a pseudo-terminal: keys in, a picture out.
 
 use std::io::{Read, Write};
+use std::num::NonZeroU16;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -79,7 +80,7 @@ impl Screen {
         let mut child = pair.slave.spawn_command(command).expect("the program");
         drop(pair.slave);
 
-        let parser = vt100::Parser::new(rows, columns, 0);
+        let parser = vt100::Parser::new(lines(rows), lines(columns), 0);
         let seen = Seen { parser, ended: false, code: None };
         let shared = Arc::new((Mutex::new(seen), Condvar::new()));
         let killer = child.clone_killer();
@@ -162,7 +163,7 @@ impl Screen {
     pub fn find(&self, text: &str) -> (u16, u16) {
         let screen = self.picture();
         let (_, columns) = screen.size();
-        for (row, line) in (0..).zip(screen.rows(0, columns)) {
+        for (row, line) in (0..).zip(screen.rows(0, columns.get())) {
             if let Some(at) = line.find(text) {
                 let column = line[..at].chars().count();
                 return (u16::try_from(column).expect("a column"), row);
@@ -173,7 +174,7 @@ impl Screen {
 
     /// Gives the terminal another size.
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.lock().parser.screen_mut().set_size(rows, columns);
+        self.lock().parser.set_size(lines(rows), lines(columns));
         self.master.resize(size(columns, rows)).expect("another size");
     }
 
@@ -203,6 +204,11 @@ impl Drop for Screen {
             let _ = self.killer.kill();
         }
     }
+}
+
+/// A number of rows or columns, of which there is at least one.
+fn lines(number: u16) -> NonZeroU16 {
+    NonZeroU16::new(number).expect("a terminal has cells")
 }
 
 fn change(shared: &(Mutex<Seen>, Condvar), change: impl FnOnce(&mut Seen)) {
