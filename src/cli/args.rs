@@ -4,12 +4,13 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::cloud_args::CloudArgs;
 use super::exit::{self, Exit};
 use super::hub_args::HubArgs;
 use super::run_args::RunArgs;
+use crate::config::error::may_be_secret;
 
 const ABOUT: &str = "An environmental-sensor device for Azure IoT, with its own local cloud inside";
 
@@ -47,6 +48,7 @@ pub struct Cli {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a process, and it is taken apart at once")]
 pub enum Command {
     /// Run the device (what `envsim` alone does)
     #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
@@ -75,22 +77,33 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, E
 }
 
 fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
-    Cli::try_parse_from(arguments).map(Cli::into_command).map_err(without_stray_words)
+    Cli::try_parse_from(arguments).map(Cli::into_command).map_err(without_secrets)
 }
 
-/// Takes words out of an error that are no option: half a connection string, for example, whose
-/// `;` the shell took for the end of a command.
-fn without_stray_words(mut error: clap::Error) -> clap::Error {
-    let kind = match error.kind() {
-        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
-        ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
-        _ => return error,
+/// Takes words out of an error that may be a key in the wrong place: half a connection string, for
+/// example, whose `;` the shell took for the end of a command.
+fn without_secrets(mut error: clap::Error) -> clap::Error {
+    const NOT_SHOWN: &str = "(not shown, it may be a key)";
+    let holds_secret = |error: &clap::Error, kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => may_be_secret(word),
+        _ => false,
     };
-    if let Some(ContextValue::String(word)) = error.get(kind)
-        && crate::config::error::may_be_secret(word)
-    {
-        error.insert(kind, ContextValue::String("(a word that may be a key)".to_owned()));
-        error.remove(ContextKind::Suggested);
+    if error.kind() == ErrorKind::ValueValidation && holds_secret(&error, ContextKind::InvalidValue) {
+        // What the check said repeats the value, and cannot be taken out of the error.
+        let option = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+        return Cli::command()
+            .error(ErrorKind::ValueValidation, format!("invalid value for '{option}' {NOT_SHOWN}"));
+    }
+    for kind in [
+        ContextKind::InvalidArg,
+        ContextKind::InvalidSubcommand,
+        ContextKind::InvalidValue,
+        ContextKind::PriorArg,
+    ] {
+        if holds_secret(&error, kind) {
+            error.insert(kind, ContextValue::String(NOT_SHOWN.to_owned()));
+            error.remove(ContextKind::Suggested);
+        }
     }
     error
 }

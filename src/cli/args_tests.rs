@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use clap::CommandFactory as _;
-
 use super::*;
 use crate::cli::cloud_args::OutputFormat;
 use crate::cli::hub_args::{TwinVerb, Verb};
@@ -181,6 +179,13 @@ fn no_error_repeats_a_key() {
         format!("-k{K1}"),
         format!("--key {K1} --key {K1}"),
         format!("cloud --key {K1}"),
+        format!("cloud --device {K1}/"),
+        format!("cloud --mqtt-port {K1}"),
+        format!("cloud --bind {K1}"),
+        format!("cloud --hostname {K1}"),
+        format!("cloud --format {K1}"),
+        format!("cloud --devices 1 --id-pattern {K1}"),
+        format!("hub invoke d c --timeout {K1}"),
         format!("hub monitor SharedAccessKey={K1}"),
     ] {
         let said = refused(&line);

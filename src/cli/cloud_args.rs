@@ -10,7 +10,7 @@ use crate::device::{DeviceId, HubHost};
 
 const EXAMPLES: &str = "Examples:
   envsim cloud                            on 127.0.0.1, MQTT on 8883 and HTTPS on 8443
-  eval \"$(envsim cloud --env &)\"          variables that Microsoft's device SDK samples read
+  envsim cloud --env > cloud.env          for a shell: . ./cloud.env
   envsim cloud --mqtt-port 0 --https-port 0 --format json --devices 1000
                                           free ports, a thousand devices, a line for a script
 
@@ -43,9 +43,10 @@ pub struct CloudArgs {
     #[arg(long, value_name = "PORT", default_value_t = 8443, help_heading = "Listening")]
     pub https_port: u16,
 
-    /// Name by which devices reach it; stands in its certificate and connection strings
-    #[arg(long, value_name = "NAME", default_value = "localhost", value_parser = host_name, help_heading = "Listening")]
-    pub hostname: String,
+    /// Name by which devices reach it, in its certificate and connection strings; the address if
+    /// not given, localhost for 127.0.0.1
+    #[arg(long, value_name = "NAME", value_parser = host_name, help_heading = "Listening")]
+    pub hostname: Option<String>,
 
     /// Create these devices at start
     #[arg(long, value_name = "ID", num_args = 1.., help_heading = "Devices")]

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::app::Ending;
+
 /// How the program ends. The numbers are a promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -29,6 +31,18 @@ impl Exit {
             Self::Provision => 3,
             Self::Connect => 4,
             Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Ending> for Exit {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Done | Ending::Terminated => Self::Done,
+            Ending::Failed => Self::Failed,
+            Ending::NotProvisioned => Self::Provision,
+            Ending::NotConnected => Self::Connect,
+            Ending::Interrupted => Self::Interrupted,
         }
     }
 }

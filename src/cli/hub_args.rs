@@ -1,5 +1,10 @@
 //! The options and verbs of `envsim hub`.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments of options are the help, where back quotes only disturb"
+)]
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -22,23 +27,36 @@ Without a connection string the verbs go to the local cloud that runs on this co
 const WHICH: &str = "Which hub";
 
 /// The options and verbs of `envsim hub`.
+///
+/// The shared ones have identifiers of their own: the parser hands global options up as well, where
+/// `run` has options of the same names.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP), disable_help_subcommand = true)]
 pub struct HubArgs {
-    /// A back end's connection string, with SharedAccessKeyName [env: IOTHUB_CONNECTION_STRING]
-    #[arg(long, value_name = "STRING", global = true, help_heading = WHICH)]
+    /// A back end's connection string, with SharedAccessKeyName
+    /// [env: IOTHUB_CONNECTION_STRING]
+    #[arg(verbatim_doc_comment, id = "hub_connection_string", long = "connection-string", value_name = "STRING", global = true, help_heading = WHICH)]
     connection_string: Option<String>,
 
     /// The connection string from a file, so that it stands in no process list
-    #[arg(long, value_name = "FILE", global = true, help_heading = WHICH)]
+    #[arg(id = "hub_connection_string_file", long = "connection-string-file", value_name = "FILE", global = true, help_heading = WHICH)]
     connection_string_file: Option<String>,
 
-    /// Certificates (PEM) to trust besides the system's; checking is never off [env: ENVSIM_CA]
-    #[arg(long, value_name = "FILE", global = true, help_heading = WHICH)]
+    /// Certificates (PEM) to trust besides the system's; checking is never off
+    /// [env: ENVSIM_CA]
+    #[arg(verbatim_doc_comment, id = "hub_ca", long = "ca", value_name = "FILE", global = true, help_heading = WHICH)]
     ca: Option<String>,
 
     /// Form of the output
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, global = true, help_heading = "Output")]
+    #[arg(
+        id = "hub_format",
+        long = "format",
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        global = true,
+        help_heading = "Output"
+    )]
     pub format: OutputFormat,
 
     /// What to do.
@@ -103,13 +121,12 @@ pub enum TwinVerb {
 
 /// The options of `envsim hub twin update`.
 #[derive(Debug, Clone, PartialEq, Args)]
-#[group(id = "change", required = true, multiple = true, args = ["desired", "tags"])]
 pub struct TwinUpdateArgs {
     /// The device
     pub device: DeviceId,
 
     /// Desired properties to merge, a JSON object
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, value_name = "JSON", required_unless_present = "tags")]
     pub desired: Option<String>,
 
     /// Tags to merge, a JSON object

@@ -3,16 +3,53 @@
 //! Never here: protocol, decisions of the device, or drawing; those have folders of their own.
 //!
 //! In reading order: [`args`] (the grammar), [`run_args`], [`cloud_args`], [`hub_args`], [`exit`],
-//! [`logging`], [`runtime_file`] (how one terminal finds the other's local cloud), [`hub`].
+//! [`logging`], [`runtime_file`] (how one terminal finds the other's local cloud), [`mod@run`],
+//! [`cloud`], [`hub`].
 
 pub mod args;
+pub mod cloud;
 pub mod cloud_args;
 pub mod exit;
 pub mod hub;
 pub mod hub_args;
 pub mod logging;
+pub mod run;
 pub mod run_args;
 pub mod runtime_file;
 
 pub use args::{Command, parse};
 pub use exit::Exit;
+
+use std::ffi::OsString;
+
+use crate::config::{ConfigError, RunConfig};
+use crate::profiles;
+use crate::runtime::Clock;
+
+/// Runs the program from its command line to its exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let clock = Clock::start();
+    let outcome = parse(arguments).map_or_else(Ok, |command| carry_out(command, clock));
+    outcome.unwrap_or_else(|error| {
+        // The one place where an error is told: the whole chain, in one line.
+        eprintln!("envsim: {}", crate::report::text::printable(&format!("{error:#}")));
+        if error.chain().any(|cause| cause.is::<ConfigError>()) { Exit::Usage } else { Exit::Failed }
+    })
+}
+
+fn carry_out(command: Command, clock: Clock) -> anyhow::Result<Exit> {
+    match command {
+        Command::Run(args) => {
+            let names: Vec<_> = profiles::CATALOG.iter().map(|entry| entry.model.name).collect();
+            let config = RunConfig::load(args.into_layer(), &names)?;
+            logging::start(&config.logging, run::is_on_screen(&config))?;
+            runtime()?.block_on(run::run(config, clock))
+        }
+        Command::Cloud(args) => runtime()?.block_on(cloud::run(args)),
+        Command::Hub(args) => runtime()?.block_on(hub::verbs::run(args)),
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

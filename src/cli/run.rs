@@ -11,11 +11,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
-use super::runtime_file::RuntimeFile;
+use super::runtime_file::{Running, RuntimeFile};
 use crate::app::{AppState, Desk, Ending, Fact, Limits, Place, Station};
 use crate::cloud::{CloudOptions, LocalCloud, PortChoice};
 use crate::config::{HubConfig, Layer, RunConfig, Target};
-use crate::device::{Assignment, Device, DeviceOptions, HubHost, IdScope, RegistrationId};
+use crate::device::{Assignment, Device, DeviceOptions, HubHost, RegistrationId};
 use crate::net::{self, LinkOptions, ProvisioningOptions};
 use crate::operator;
 use crate::profiles;
@@ -24,7 +24,7 @@ use crate::runtime::desk::DeskClerk;
 use crate::runtime::signals::Signals;
 use crate::runtime::{self, Clock, Show, Wiring};
 use crate::trust::Trust;
-use crate::ui::Theme;
+use crate::ui::{ColorDepth, Theme};
 use crate::wire::connection_string::Who;
 use crate::wire::{ConnectionString, SharedKey};
 
@@ -35,13 +35,31 @@ const LINK_EVENTS: usize = 256;
 /// Runs a device until it ends; the exit code says how.
 pub async fn run(config: RunConfig, clock: Clock) -> anyhow::Result<Exit> {
     let signals = Signals::listen().context("cannot listen for signals")?;
-    let on_screen = !config.headless && std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+    let on_screen = is_on_screen(&config);
     let ground = Ground::prepare(&config).await?;
     let ending = operate(&config, clock, signals, on_screen, &ground).await;
     if let Some(cloud) = ground.cloud {
         cloud.stop().await;
     }
     ending.map(Exit::from)
+}
+
+/// Whether there is a screen: one was not declined, and there is a terminal to show it on.
+pub fn is_on_screen(config: &RunConfig) -> bool {
+    !config.headless && std::io::stdout().is_terminal() && std::io::stdin().is_terminal()
+}
+
+/// The theme for the terminal that the environment describes.
+fn theme() -> Theme {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    let term = variable("TERM");
+    let colors = match (term.as_str(), variable("COLORTERM").as_str()) {
+        ("dumb", _) => ColorDepth::None,
+        (_, "truecolor" | "24bit") => ColorDepth::Full,
+        _ => ColorDepth::Sixteen,
+    };
+    // See no-color.org: set, and not empty. The kernel's own console has no Braille.
+    Theme::choose(!variable("NO_COLOR").is_empty(), colors, matches!(term.as_str(), "linux" | "dumb"))
 }
 
 async fn operate(
@@ -65,10 +83,12 @@ async fn operate(
     let device = Device::new(options, entries.iter().map(|entry| (entry.build)(seed)).collect());
     let station = Station::new(device, ground.name.clone(), ground.key.to_string());
 
-    let client = ground.service.as_ref().map(|service| operator::Client::new(service, &ground.trust)).transpose();
+    let client =
+        ground.service.as_ref().map(|service| operator::Client::new(service, &ground.trust)).transpose();
     let client = client.context("the operator's requests cannot be made")?;
     let closed = client.is_none().then(|| {
-        "set IOTHUB_CONNECTION_STRING to a service connection string to operate a hub in Azure from here".to_owned()
+        "set IOTHUB_CONNECTION_STRING to a service connection string to operate a hub in Azure from here"
+            .to_owned()
     });
     let mut state = AppState::new(clock.now(), zone, station, ground.place.clone(), Desk::new(closed), seed);
     state.limits = Limits { until: config.run_for.map(|span| clock.now().at + span), count: config.count };
@@ -97,7 +117,7 @@ async fn operate(
     };
     let links = vec![net::spawn(link, sink, stop.clone(), &mut tasks)];
     let show = if on_screen {
-        Show::screen(Theme::detect()).context("cannot take the terminal")?
+        Show::screen(theme()).context("cannot take the terminal")?
     } else {
         let name = config.format.name();
         Show::lines(report::find(name).with_context(|| format!("there is no format `{name}`"))?)
@@ -184,10 +204,11 @@ impl Ground {
             ..CloudOptions::default()
         };
         let cloud = LocalCloud::start(options).await.context("the local cloud cannot start")?;
-        let scope: IdScope = cloud.id_scope().parse().context("the local cloud's ID scope")?;
         let key = cloud.group_key().derive(registration.as_str());
-        let service = cloud.service_connection_string();
-        let found = RuntimeFile::leave(&service, cloud.ca_pem()).ok();
+        let service = ConnectionString::parse(&cloud.service_connection_string())
+            .context("the local cloud's own connection string")?;
+        // Without it `envsim hub` has to be told where the hub is; that is no reason not to run.
+        let found = RuntimeFile::leave(&Running::this_process(cloud.hub(), &service, cloud.ca_pem())).ok();
         Ok(Self {
             place: Place::Local {
                 hub: cloud.hub().to_owned(),
@@ -197,7 +218,7 @@ impl Ground {
             name: registration.to_string(),
             provisioning: Some(ProvisioningOptions {
                 host: cloud.provisioning_endpoint(),
-                scope,
+                scope: cloud.id_scope(),
                 registration: registration.clone(),
                 key: key.clone(),
             }),

@@ -3,6 +3,11 @@
 //! All are taken as plain text: an error of the parser would repeat the value, and a value may be
 //! a key. `config` checks them.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments of options are the help, where back quotes only disturb"
+)]
+
 use clap::{ArgAction, Args};
 
 use crate::config::setting::RUN;
@@ -16,42 +21,48 @@ const OUTPUT: &str = "Screen, lines and end";
 /// The options of `envsim run`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
-    /// ID scope of the provisioning service: the device goes to Azure [env: IOTHUB_DEVICE_DPS_ID_SCOPE]
-    #[arg(long, value_name = "SCOPE", help_heading = DEVICE)]
+    /// ID scope of the provisioning service in Azure
+    /// [env: IOTHUB_DEVICE_DPS_ID_SCOPE]
+    #[arg(verbatim_doc_comment, long, value_name = "SCOPE", help_heading = DEVICE)]
     id_scope: Option<String>,
 
-    /// Registration id; env-sensor-01 in the local cloud [env: IOTHUB_DEVICE_DPS_DEVICE_ID]
-    #[arg(long, value_name = "ID", help_heading = DEVICE)]
+    /// Registration id; env-sensor-01 in the local cloud
+    /// [env: IOTHUB_DEVICE_DPS_DEVICE_ID]
+    #[arg(verbatim_doc_comment, long, value_name = "ID", help_heading = DEVICE)]
     device_id: Option<String>,
 
-    /// The device's symmetric key [env: IOTHUB_DEVICE_DPS_DEVICE_KEY]
-    #[arg(long, value_name = "KEY", help_heading = DEVICE)]
+    /// The device's symmetric key
+    /// [env: IOTHUB_DEVICE_DPS_DEVICE_KEY]
+    #[arg(verbatim_doc_comment, long, value_name = "KEY", help_heading = DEVICE)]
     key: Option<String>,
 
-    /// The device's key from a file, so that it stands in no process list
+    /// The key from a file, so that it stands in no process list
     #[arg(long, value_name = "FILE", help_heading = DEVICE)]
     key_file: Option<String>,
 
-    /// Enrolment group's key; the device's is derived from it [env: ENVSIM_GROUP_KEY]
-    #[arg(long, value_name = "KEY", help_heading = DEVICE)]
+    /// Enrolment group's key; the device's is derived from it
+    /// [env: ENVSIM_GROUP_KEY]
+    #[arg(verbatim_doc_comment, long, value_name = "KEY", help_heading = DEVICE)]
     group_key: Option<String>,
 
-    /// Connection string of a device or module: straight to its hub, without DPS
+    /// A device's or module's connection string: straight to its hub, no DPS
     /// [env: IOTHUB_DEVICE_CONNECTION_STRING]
-    #[arg(long, value_name = "STRING", help_heading = DEVICE)]
+    #[arg(verbatim_doc_comment, long, value_name = "STRING", help_heading = DEVICE)]
     connection_string: Option<String>,
 
     /// The connection string from a file
     #[arg(long, value_name = "FILE", help_heading = DEVICE)]
     connection_string_file: Option<String>,
 
-    /// Provisioning service, a host or https://host:port [env: IOTHUB_DEVICE_DPS_ENDPOINT]
+    /// Provisioning service, a host or https://host:port
+    /// [env: IOTHUB_DEVICE_DPS_ENDPOINT]
     /// [default: global.azure-devices-provisioning.net]
-    #[arg(long, value_name = "HOST", help_heading = DEVICE)]
+    #[arg(verbatim_doc_comment, long, value_name = "HOST", help_heading = DEVICE)]
     provisioning_host: Option<String>,
 
-    /// Certificates (PEM) to trust besides the system's; checking is never off [env: ENVSIM_CA]
-    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
+    /// Certificates (PEM) to trust besides the system's; checking is never off
+    /// [env: ENVSIM_CA]
+    #[arg(verbatim_doc_comment, long, value_name = "FILE", help_heading = CONNECTION)]
     ca: Option<String>,
 
     /// MQTT port of a hub that is assigned without one [default: 8883]
@@ -70,7 +81,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "PROFILE", help_heading = BEHAVIOUR)]
     profile: Option<String>,
 
-    /// Period of telemetry: 2s, 500ms, 1m30s; a bare number is seconds [default: 2s]
+    /// Period of telemetry, as 500ms, 2s or 1m30s [default: 2s]
     #[arg(long, value_name = "TIME", help_heading = BEHAVIOUR)]
     interval: Option<String>,
 
@@ -98,12 +109,14 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", help_heading = OUTPUT)]
     count: Option<String>,
 
-    /// TOML with the same names; a flag beats a variable beats the file [env: ENVSIM_CONFIG]
-    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    /// TOML with the same names; a flag beats a variable beats the file
+    /// [env: ENVSIM_CONFIG]
+    #[arg(verbatim_doc_comment, long, value_name = "FILE", help_heading = OUTPUT)]
     config: Option<String>,
 
-    /// Append diagnostics to this file; they hold no secrets [env: RUST_LOG filters them]
-    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    /// Append diagnostics to this file; they hold no secrets
+    /// [env: RUST_LOG filters them]
+    #[arg(verbatim_doc_comment, long, value_name = "FILE", help_heading = OUTPUT)]
     log_file: Option<String>,
 
     /// More diagnostics (-vv: all); without --log-file on standard error, if there is no screen

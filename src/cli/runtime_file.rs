@@ -69,22 +69,7 @@ impl RuntimeFile {
     fn leave_in(folder: &Path, running: &Running) -> io::Result<Self> {
         private_folder(folder)?;
         let path = folder.join(format!("{}.json", running.pid));
-        let draft = folder.join(format!("{}.tmp", running.pid));
-        // One that a process with the same number left when it was killed.
-        remove(&draft);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options.open(&draft).and_then(|mut file| {
-            file.write_all(&serde_json::to_vec(running)?)?;
-            // Whole or not at all: a reader never sees half of it.
-            fs::rename(&draft, &path)
-        });
-        if let Err(error) = written {
-            remove(&draft);
-            return Err(error);
-        }
+        write_private(&path, &serde_json::to_vec(running)?)?;
         Ok(Self { path })
     }
 
@@ -92,6 +77,23 @@ impl RuntimeFile {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Writes a file for this user only, whole or not at all: a reader never sees half of it.
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("tmp");
+    // One that a process with the same number left when it was killed.
+    remove(&draft);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&draft).and_then(|mut file| file.write_all(content));
+    let written = written.and_then(|()| fs::rename(&draft, path));
+    if written.is_err() {
+        remove(&draft);
+    }
+    written
 }
 
 impl Drop for RuntimeFile {

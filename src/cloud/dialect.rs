@@ -13,7 +13,7 @@ use super::core::fault::Fault;
 use super::core::provisioning::Registration;
 use super::core::registry::Address;
 use super::core::{Core, Delivery, Output, Settings};
-use crate::device::{Now, RegistrationId};
+use crate::device::{ModuleId, Now, RegistrationId};
 use crate::wire::SharedKey;
 use crate::wire::bag::Bag;
 use crate::wire::connect::{UserName, client_id};
@@ -138,7 +138,7 @@ pub enum Unacceptable {
 pub fn event_bag<'a>(topic: &'a str, address: &Address) -> Result<&'a str, Unacceptable> {
     match FromDevice::parse(topic) {
         Some(FromDevice::Event { device, module, bag }) => {
-            if device != address.device.as_str() || module != address.module.as_ref().map(|m| m.as_str()) {
+            if device != address.device.as_str() || module != address.module.as_ref().map(ModuleId::as_str) {
                 return Err(Unacceptable::Foreign(device.to_owned()));
             }
             Bag::decode(bag).map(|_| bag).ok_or(Unacceptable::Bag)

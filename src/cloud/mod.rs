@@ -144,6 +144,8 @@ pub struct LocalCloud {
 
 impl LocalCloud {
     /// Binds, makes what has to be made, and serves in the background of the current runtime.
+    // Nothing waits yet; it is `async` because it needs a runtime, and may wait for a disk one day.
+    #[allow(clippy::unused_async)]
     pub async fn start(options: CloudOptions) -> Result<Self, CloudError> {
         // First of all the ports: from here on clients queue instead of being refused.
         let mqtt = bind(options.bind, options.mqtt_port, "MQTT", "--mqtt-port")?;

@@ -64,7 +64,10 @@ impl Shared {
 
     pub(super) fn now(&self) -> Now {
         let at = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Now { at: Millis(at), wall: Timestamp::now() }
+        let wall = Timestamp::now();
+        // Whole milliseconds: .NET's SDK reads no more than seven digits of a second.
+        let wall = Timestamp::from_millisecond(wall.as_millisecond()).unwrap_or(wall);
+        Now { at: Millis(at), wall }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -157,7 +160,7 @@ impl Shared {
                 }
                 // A millisecond more, because the clock is read in whole ones.
                 () = tokio::time::sleep(left + Duration::from_millis(1)) => {
-                    self.with(|core, now, out| core.expire_calls(now, out));
+                    self.with(Core::expire_calls);
                 }
                 () = self.stop.cancelled() => {
                     return Err(Fault::no_answer("the local cloud is being stopped"));

@@ -84,6 +84,17 @@ pub enum Format {
     Quiet,
 }
 
+impl Format {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Quiet => "quiet",
+        }
+    }
+}
+
 impl FromStr for Format {
     type Err = String;
 

@@ -157,8 +157,7 @@ fn provisioned(levels: &Levels<'_>, scope: &Given) -> Result<Target, ConfigError
         return Err(ConfigError::Incomplete { given: scope.origin.clone(), missing });
     }
     let (Some(id), Some(key)) = (id, key) else { return local(levels) };
-    let host =
-        levels.get_or_default(Setting::ProvisioningHost).parsed(|text| text.parse::<ProvisioningHost>())?;
+    let host = levels.get_or_default(Setting::ProvisioningHost).parsed(str::parse::<ProvisioningHost>)?;
     let scope = name(scope)?;
     Ok(Target::Dps { host, scope, registration: name(id)?, key })
 }

@@ -20,6 +20,6 @@ pub fn line(entry: &Entry, _device: &str, zone: &TimeZone) -> Option<String> {
 }
 
 /// Text with every control character replaced, since parts of it come from the network.
-pub(super) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

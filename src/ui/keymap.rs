@@ -166,11 +166,14 @@ pub static KEYMAP: &[Binding] = &[
     row(Global, &[key(Down), char('j')], I::Move(Motion::Down), "move", "move").when(has_rows),
     row(Global, &[key(PageUp)], I::Move(Motion::PageUp), "move ten rows", "").when(has_rows),
     row(Global, &[key(PageDown)], I::Move(Motion::PageDown), "move ten rows", "").when(has_rows),
-    row(Global, &[key(Home), char('g')], I::Move(Motion::First), "to the first, to the last", "").when(has_rows),
-    row(Global, &[key(End), char('G')], I::Move(Motion::Last), "to the first, to the last", "").when(has_rows),
+    row(Global, &[key(Home), char('g')], I::Move(Motion::First), "to the first, to the last", "")
+        .when(has_rows),
+    row(Global, &[key(End), char('G')], I::Move(Motion::Last), "to the first, to the last", "")
+        .when(has_rows),
     row(Global, &[key(Enter)], I::Open, "the raw message", "raw message").when(opens_message),
     row(Global, &[char(' ')], I::TogglePause, "pause telemetry, go on", "pause"),
-    row(Global, &[char('a')], I::Automatic, "values move by themselves, from here", "automatic").when(has_readings),
+    row(Global, &[char('a')], I::Automatic, "values move by themselves, from here", "automatic")
+        .when(has_readings),
     row(Global, &[char('A')], I::Home, "values return to where they began", "").when(has_readings),
     row(Global, &[char('i')], I::Faster, "shorter period, send more often", "period").when(has_readings),
     row(Global, &[char('I')], I::Slower, "longer period, send less often", "period").when(has_readings),

@@ -135,10 +135,8 @@ fn grid(body: Rect) -> Vec<(PaneId, Rect)> {
 
 /// Four rows for a narrow, high window.
 fn tall(body: Rect) -> Vec<(PaneId, Rect)> {
-    let [top, middle, operator, log] = rows(
-        body,
-        [Constraint::Fill(13), Constraint::Fill(11), Constraint::Fill(8), Constraint::Fill(8)],
-    );
+    let [top, middle, operator, log] =
+        rows(body, [Constraint::Fill(13), Constraint::Fill(11), Constraint::Fill(8), Constraint::Fill(8)]);
     let [telemetry, connection] = columns(top, [Constraint::Fill(3), Constraint::Fill(2)]);
     let [commands, properties] = columns(middle, [Constraint::Fill(1), Constraint::Fill(1)]);
     vec![
@@ -154,8 +152,7 @@ fn tall(body: Rect) -> Vec<(PaneId, Rect)> {
 /// What fits into 80×24: the operator's desk takes the first row while it has the keyboard, so
 /// that commands and properties stay in sight while they are being asked for.
 fn compact(body: Rect, focus: PaneId) -> Vec<(PaneId, Rect)> {
-    let [top, middle, log] =
-        rows(body, [Constraint::Fill(9), Constraint::Fill(7), Constraint::Fill(5)]);
+    let [top, middle, log] = rows(body, [Constraint::Fill(9), Constraint::Fill(7), Constraint::Fill(5)]);
     let [commands, properties] = columns(middle, [Constraint::Fill(1), Constraint::Fill(1)]);
     let mut panes = if focus == Operator {
         vec![(Operator, top)]

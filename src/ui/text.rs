@@ -110,12 +110,14 @@ pub fn wrap(text: &str, room: usize) -> Vec<String> {
         }
         lines.push(line);
     }
-    lines.iter_mut().for_each(|line| line.truncate(line.trim_end().len()));
+    for line in &mut lines {
+        line.truncate(line.trim_end().len());
+    }
     lines
 }
 
 /// Cuts a line of styled pieces to `room` cells; what is cut ends with `…`.
-pub fn cut<'a>(line: Line<'a>, room: usize) -> Line<'a> {
+pub fn cut(line: Line<'_>, room: usize) -> Line<'_> {
     if line.width() <= room {
         return line;
     }
@@ -185,7 +187,10 @@ mod tests {
     #[test]
     fn a_line_is_cut_where_its_pieces_meet_too() {
         let line = |room| cut(Line::from(vec![Span::raw("abc"), Span::raw("def")]), room).to_string();
-        assert_eq!((line(6), line(5), line(3), line(2)), ("abcdef".into(), "abcd…".into(), "ab…".into(), "a…".into()));
+        assert_eq!(
+            (line(6), line(5), line(3), line(2)),
+            ("abcdef".into(), "abcd…".into(), "ab…".into(), "a…".into())
+        );
     }
 
     #[test]

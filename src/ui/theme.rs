@@ -48,7 +48,6 @@ pub struct Symbols {
     pub axis_tick: &'static str,
     pub axis_corner: &'static str,
     pub axis_line: &'static str,
-    pub set_point: char,
 }
 
 const UNICODE: Symbols = Symbols {
@@ -77,7 +76,6 @@ const UNICODE: Symbols = Symbols {
     axis_tick: "┤",
     axis_corner: "└",
     axis_line: "─",
-    set_point: '┄',
 };
 
 const ASCII: Symbols = Symbols {
@@ -106,7 +104,6 @@ const ASCII: Symbols = Symbols {
     axis_tick: "+",
     axis_corner: "+",
     axis_line: "-",
-    set_point: '-',
 };
 
 const ASCII_BORDER: border::Set<'static> = border::Set {
@@ -274,10 +271,9 @@ mod tests {
 
     #[test]
     fn without_colour_nothing_has_a_colour() {
-        for theme in [
-            Theme::choose(true, ColorDepth::Full, false),
-            Theme::choose(false, ColorDepth::None, false),
-        ] {
+        for theme in
+            [Theme::choose(true, ColorDepth::Full, false), Theme::choose(false, ColorDepth::None, false)]
+        {
             for style in [theme.ok, theme.bad, theme.warn, theme.accent, theme.series[0], theme.key] {
                 assert_eq!((style.fg, style.bg), (None, None));
             }

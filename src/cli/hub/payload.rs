@@ -1,9 +1,9 @@
 //! What a person typed as JSON, read, with words for what is wrong.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::cli::hub_args::{InvokeArgs, TwinUpdateArgs};
-use crate::wire::service::MethodCall;
+use crate::operator::{Invocation, TwinPatch};
 
 /// Why a request cannot be made of what was typed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,26 +32,25 @@ pub enum PayloadError {
     },
 }
 
-/// The body that invokes a command. No payload stays none, which is not the same as null.
-pub fn method_call(args: &InvokeArgs) -> Result<MethodCall, PayloadError> {
-    Ok(MethodCall {
-        method_name: args.command.clone(),
+/// What invokes a command. No payload stays none, which is not the same as null.
+pub fn invocation(args: &InvokeArgs) -> Result<Invocation, PayloadError> {
+    Ok(Invocation {
+        name: args.command.clone(),
         payload: args.payload.as_deref().map(|text| json_of("payload", text)).transpose()?,
-        response_timeout_in_seconds: Some(args.response_timeout.as_secs()),
-        connect_timeout_in_seconds: Some(args.connect_timeout.as_secs()),
+        response_timeout: args.response_timeout,
+        connect_timeout: args.connect_timeout,
     })
 }
 
-/// The body that merges into a twin.
-pub fn twin_patch(args: &TwinUpdateArgs) -> Result<Value, PayloadError> {
-    let mut patch = Map::new();
-    if let Some(text) = &args.tags {
-        patch.insert("tags".to_owned(), Value::Object(object_of("tags", text)?));
-    }
-    if let Some(text) = &args.desired {
-        patch.insert("properties".to_owned(), json!({"desired": object_of("desired", text)?}));
-    }
-    Ok(Value::Object(patch))
+/// What is merged into a twin.
+pub fn twin_patch(args: &TwinUpdateArgs) -> Result<TwinPatch, PayloadError> {
+    let object =
+        |option, text: &Option<String>| text.as_deref().map(|text| object_of(option, text)).transpose();
+    Ok(TwinPatch {
+        desired: object("desired", &args.desired)?.unwrap_or_default(),
+        tags: object("tags", &args.tags)?.unwrap_or_default(),
+        etag: None,
+    })
 }
 
 fn json_of(option: &'static str, text: &str) -> Result<Value, PayloadError> {

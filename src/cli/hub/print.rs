@@ -71,18 +71,17 @@ pub fn step(
 }
 
 /// Why waiting ended without the outcome.
-pub fn gave_up(wanted: &WaitFor, last: &Progress, waited: Duration) -> String {
+pub fn gave_up(wanted: &WaitFor, last: &Progress, after: Duration) -> String {
     let found = match last {
         Progress::Missing => "the device has not reported it".to_owned(),
-        Progress::Other(value) => format!("the twin shows {value}"),
+        Progress::Other(value) | Progress::Met(value) => format!("the twin shows {value}"),
         Progress::Before(value) => {
             format!(
                 "the twin showed {value} before the command already, and the device has not reported it again"
             )
         }
-        Progress::Met(value) => format!("the twin shows {value}"),
     };
-    clean(&format!("{wanted} was not reported within {}: {found}; --timeout waits longer", Spoken(waited)))
+    clean(&format!("{wanted} was not reported within {}: {found}; --timeout waits longer", Spoken(after)))
 }
 
 /// A twin. For people without the hub's notes on when each value was written.

@@ -242,16 +242,13 @@ pub struct DeviceCheck<'a> {
 pub fn device(token: &str, check: DeviceCheck<'_>, wall: Timestamp) -> Result<i64, Refusal> {
     let token = parse(token)?;
     let identity = check.identity.ok_or_else(|| Refusal::UnknownDevice(check.device.to_owned()))?;
-    match token.policy.as_deref() {
-        Some(policy) => {
-            check_policy(&token, policy, check.policies, Right::DeviceConnect)?;
-        }
-        None => {
-            let keys = [&identity.keys.primary, &identity.keys.secondary];
-            if !keys.into_iter().any(|key| token.is_signed_by(key)) {
-                let group = token.is_signed_by(check.group);
-                return Err(if group { Refusal::GroupKey } else { Refusal::WrongSignature });
-            }
+    if let Some(policy) = token.policy.as_deref() {
+        check_policy(&token, policy, check.policies, Right::DeviceConnect)?;
+    } else {
+        let keys = [&identity.keys.primary, &identity.keys.secondary];
+        if !keys.into_iter().any(|key| token.is_signed_by(key)) {
+            let group = token.is_signed_by(check.group);
+            return Err(if group { Refusal::GroupKey } else { Refusal::WrongSignature });
         }
     }
     check_expiry(&token, wall)?;

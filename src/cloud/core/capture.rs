@@ -221,7 +221,7 @@ mod tests {
     fn large_bodies_do_not_make_it_grow() {
         let mut capture = Capture::default();
         for _ in 0..100 {
-            capture.push(moment(), &address("d"), message("", &[b'x'; 200_000]));
+            capture.push(moment(), &address("d"), message("", &vec![b'x'; 200_000]));
         }
         assert!(capture.bytes <= MOST_BYTES);
         assert_eq!(capture.last(), 100);

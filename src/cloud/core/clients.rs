@@ -144,10 +144,10 @@ impl Clients {
 
     /// Takes a subscription back.
     pub fn unsubscribe(&mut self, connection: ConnectionId, text: &str) {
-        if let Some(client) = self.connected.get_mut(&connection) {
-            if let Some(place) = client.subscriptions.place(&client.address, text) {
-                *place = None;
-            }
+        if let Some(client) = self.connected.get_mut(&connection)
+            && let Some(place) = client.subscriptions.place(&client.address, text)
+        {
+            *place = None;
         }
     }
 }

@@ -270,7 +270,8 @@ mod tests {
 
     #[test]
     fn answers_that_cannot_be_passed_on_say_so() {
-        for (status, body) in [("ok", b"1".as_slice()), ("200", b"{"), ("200", &[b' '; PAYLOAD_LIMIT + 1])] {
+        let large = vec![b' '; PAYLOAD_LIMIT + 1];
+        for (status, body) in [("ok", b"1".as_slice()), ("200", b"{"), ("200", &large)] {
             let mut methods = Methods::default();
             let call = methods.begin(address("d"), &request(None, None), true, Millis(0)).expect("taken");
             methods.sent(call, Millis(0));

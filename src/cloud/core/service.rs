@@ -151,11 +151,11 @@ impl Core {
                 members.insert("$version".to_owned(), json!(version));
             }
             changed.insert("properties".to_owned(), json!({"desired": patch}));
-            if let Some((connection, client)) = self.clients.online(&address) {
-                if let Some(quality) = client.subscriptions.desired {
-                    let desired = Delivery::Desired { quality, version, patch };
-                    out.push(Output::Deliver(connection, desired));
-                }
+            if let Some((connection, client)) = self.clients.online(&address)
+                && let Some(quality) = client.subscriptions.desired
+            {
+                let desired = Delivery::Desired { quality, version, patch };
+                out.push(Output::Deliver(connection, desired));
             }
         }
         self.capture.push(now.wall, &address, Content::Twin(Value::Object(changed)));

@@ -115,10 +115,10 @@ fn check(packet: &Packet, first: u8) -> Result<(), PacketError> {
                 return forbidden("its SUBSCRIBE has an empty filter");
             }
         }
-        Packet::Unsubscribe(unsubscribe) => {
-            if first & 0x0f != 0x02 || unsubscribe.pkid == 0 || unsubscribe.topics.is_empty() {
-                return forbidden("its UNSUBSCRIBE has no packet id, no filter or wrong flags");
-            }
+        Packet::Unsubscribe(unsubscribe)
+            if first & 0x0f != 0x02 || unsubscribe.pkid == 0 || unsubscribe.topics.is_empty() =>
+        {
+            return forbidden("its UNSUBSCRIBE has no packet id, no filter or wrong flags");
         }
         Packet::PubAck(ack) if ack.pkid == 0 => return forbidden("it acknowledged packet id 0"),
         _ => {}

@@ -139,12 +139,12 @@ where
         Ok(will) => will,
         Err(why) => return Ended::Unacceptable { who: address.to_string(), why },
     };
-    let mut line = shared.enter(&address, connect.clean_session, model_id);
-    tracing::info!(device = %address, session_present = line.session_present, "device connected");
-    let guard = Presence { shared, connection: line.connection };
-    let who = Who::Hub { address: address.clone(), connection: line.connection };
+    let mut seat = shared.enter(&address, connect.clean_session, model_id);
+    tracing::info!(device = %address, session_present = seat.session_present, "device connected");
+    let guard = Presence { shared, connection: seat.connection };
+    let who = Who::Hub { address: address.clone(), connection: seat.connection };
     let mut session = Session::new(shared, who, connect, expiry);
-    let ended = session.serve(link, line.session_present, &mut line.queue, &line.end).await;
+    let ended = session.serve(link, seat.session_present, &mut seat.queue, &seat.end).await;
     if let (Some((bag, body)), false) = (will, matches!(ended, Ended::Polite)) {
         shared.with(|core, now, _| {
             if let Err(fault) = core.message(now, &address, &bag, body) {

@@ -9,25 +9,26 @@ use super::is_focused;
 use crate::app::{AppState, CommandRecord, PaneId};
 use crate::device::time::Spoken;
 use crate::device::{CommandSpec, Job, Led, Profile};
-use crate::ui::text::{clean, clock, column, left, right, spoken};
-use crate::ui::widgets::{gauge, list};
 use crate::ui::Theme;
+use crate::ui::text::{clean, clock, column, fit, left, right, spoken};
+use crate::ui::widgets::{gauge, list};
 
 /// How many jobs are shown at once; the others are counted.
 const JOBS: usize = 3;
 
+/// Cells for how long an answer took.
+const TOOK: usize = 8;
+
 /// The light.
-pub fn note(state: &AppState, theme: &Theme) -> Line<'static> {
+pub fn note(state: &AppState, theme: &Theme, room: usize) -> Line<'static> {
     let Some(led) = state.station().device.led() else { return Line::default() };
     let symbols = theme.symbols;
-    let (symbol, style) = if led.is_lit(state.now.at) {
-        (symbols.lit, theme.warn)
-    } else {
-        (symbols.dark, theme.dim)
-    };
+    let (symbol, style) =
+        if led.is_lit(state.now.at) { (symbols.lit, theme.warn) } else { (symbols.dark, theme.dim) };
     let word = match led {
         Led::Off => "off".to_owned(),
         Led::On => "on".to_owned(),
+        Led::Blinking { period, .. } if room < 26 => format!("every {}", Spoken(period)),
         Led::Blinking { period, .. } => format!("blinks every {}", Spoken(period)),
     };
     Line::from(vec![
@@ -42,8 +43,12 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     let room = usize::from(area.width);
     let height = usize::from(area.height);
     let mut head = jobs(state, theme, room);
-    let specs: Vec<&CommandSpec> =
-        state.station().device.profiles().flat_map(|profile: &dyn Profile| profile.model().commands).collect();
+    let specs: Vec<&CommandSpec> = state
+        .station()
+        .device
+        .profiles()
+        .flat_map(|profile: &dyn Profile| profile.model().commands)
+        .collect();
     if height >= head.len() + specs.len() + 5 {
         head.extend(specs.iter().map(|spec| offer(theme, spec, room)));
         head.push(list::rule("history", theme.symbols.rule, theme.dim, room));
@@ -82,10 +87,7 @@ fn job(state: &AppState, theme: &Theme, job: &Job, room: usize) -> Line<'static>
 
 fn offer(theme: &Theme, spec: &CommandSpec, room: usize) -> Line<'static> {
     let name = column(spec.name, 15.min(room / 2));
-    let mut spans = vec![
-        Span::styled(name + " ", theme.accent),
-        Span::styled(spec.title, theme.text),
-    ];
+    let mut spans = vec![Span::styled(name + " ", theme.accent), Span::styled(spec.title, theme.text)];
     if let Some(schema) = &spec.request {
         spans.push(Span::styled(format!(" ({})", schema.describe()), theme.dim));
     }
@@ -133,8 +135,6 @@ fn row(state: &AppState, theme: &Theme, record: &CommandRecord, room: usize) -> 
         format!("{} {}", clean(&record.name), spoken(&record.request))
     };
     // The call may be as long as the answer; neither may push the other out.
-    let call = if room >= 60 { column(&call, 20) } else { crate::ui::text::fit(&call, room / 2) };
-    spans.push(Span::styled(call, theme.strong));
     let (answer, took) = match &record.answer {
         Some((_, response, took)) if response.is_null() => (String::new(), Spoken(*took).to_string()),
         Some((_, response, took)) => {
@@ -143,7 +143,15 @@ fn row(state: &AppState, theme: &Theme, record: &CommandRecord, room: usize) -> 
         None => (String::new(), String::new()),
     };
     let taken: usize = spans.iter().map(Span::width).sum();
-    let wide = 8.min(room.saturating_sub(taken));
+    let rest = room.saturating_sub(taken + TOOK);
+    let call = match room {
+        60.. => column(&call, 20),
+        _ if answer.is_empty() => fit(&call, rest),
+        _ => fit(&call, rest * 2 / 3),
+    };
+    spans.push(Span::styled(call, theme.strong));
+    let taken: usize = spans.iter().map(Span::width).sum();
+    let wide = TOOK.min(room.saturating_sub(taken));
     let rest = room.saturating_sub(taken + wide);
     spans.push(Span::styled(column(&answer, rest), theme.text));
     spans.push(Span::styled(right(&took, wide), theme.dim));

@@ -7,12 +7,12 @@ use ratatui::text::{Line, Span};
 use super::is_focused;
 use crate::app::{AppState, PaneId, Step, StepState};
 use crate::device::time::Spoken;
+use crate::ui::Theme;
 use crate::ui::text::{clean, clock, column, right, width, wrap};
 use crate::ui::widgets::list;
-use crate::ui::Theme;
 
 /// How far up from the newest the pane is scrolled.
-pub fn note(state: &AppState, theme: &Theme) -> Line<'static> {
+pub fn note(state: &AppState, theme: &Theme, _: usize) -> Line<'static> {
     match state.ui.step.min(state.station().steps.len().saturating_sub(1)) {
         0 => Line::default(),
         up => Line::styled(format!("{up} newer below"), theme.dim),
@@ -80,7 +80,7 @@ fn row(state: &AppState, theme: &Theme, step: &Step, room: usize) -> Line<'stati
         spans.push(Span::styled(clock(step.began.wall, &state.zone) + " ", theme.dim));
     }
     spans.push(Span::styled(format!("{symbol} "), style));
-    let name = if narrow { format!("{} ", step.name) } else { column(step.name, 12) + " " };
+    let name = if narrow { format!("{} ", step.name) } else { column(step.name, 9) + "  " };
     spans.push(Span::styled(name, theme.strong));
     let taken: usize = spans.iter().map(Span::width).sum();
     let rest = room.saturating_sub(taken);

@@ -29,7 +29,7 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     let mut taken = 0;
     for hint in &rest {
         if taken + wide(hint) + 2 + end > room {
-            continue;
+            break;
         }
         taken += wide(hint) + 2;
         push(&mut spans, theme, hint);
@@ -60,13 +60,20 @@ fn hints(state: &AppState, ascii: bool) -> Vec<Hint> {
     }
     let plain = state.ui.mode == Mode::Keys && state.ui.overlay == Overlay::None;
     let hint = |(rows, short): (Vec<&Binding>, &'static str)| {
-        let keys: Vec<_> = rows.iter().map(|row| keymap::name(row.keys[0], ascii)).collect();
+        let keys: Vec<_> =
+            rows.iter().filter_map(|row| row.keys.first()).map(|key| keymap::name(*key, ascii)).collect();
         let arrows = keys.iter().all(|key| "↑↓←→".contains(key.as_str()));
         Hint {
             keys: keys.join(if arrows { "" } else { "/" }),
             words: keymap::words(state, short),
-            pinned: if plain { matches!(short, "help" | "quit") } else { matches!(short, "done" | "leave" | "close") },
+            pinned: if plain {
+                matches!(short, "help" | "quit")
+            } else {
+                matches!(short, "done" | "leave" | "close")
+            },
         }
     };
+    // What helps against trouble goes before everything else.
+    hints.sort_by_key(|(_, short)| *short != "try now");
     hints.into_iter().map(hint).collect()
 }

@@ -8,9 +8,9 @@ use super::operator::parts;
 use crate::app::desk::Form;
 use crate::app::{Action, AppState};
 use crate::device::Profile;
+use crate::ui::Theme;
 use crate::ui::text::{clean, fit, wrap};
 use crate::ui::widgets::{list, popup};
-use crate::ui::Theme;
 
 /// Draws it over the panes.
 pub fn draw(state: &AppState, theme: &Theme, form: &Form, area: Rect, frame: &mut Frame<'_>) {
@@ -63,13 +63,7 @@ fn takes(state: &AppState, action: &Action) -> String {
 }
 
 /// Draws a line being edited, with the terminal's cursor in it.
-pub(super) fn entry(
-    theme: &Theme,
-    text: &tui_input::Input,
-    prompt: &str,
-    area: Rect,
-    frame: &mut Frame<'_>,
-) {
+pub(super) fn entry(theme: &Theme, text: &tui_input::Input, prompt: &str, area: Rect, frame: &mut Frame<'_>) {
     let room = usize::from(area.width);
     let prompt = format!("{prompt} ");
     let before = Span::raw(prompt.clone()).width();

@@ -17,7 +17,7 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     let room = usize::from(area.width);
     let lines = if area.height < 2 {
         let mut right = counters(state, theme, true);
-        right.extend(again(state, theme));
+        right.extend(again(state, theme, true));
         right.push(link(state, theme));
         vec![strip(vec![name(state, theme)], right, room)]
     } else {
@@ -76,7 +76,8 @@ fn place(state: &AppState, theme: &Theme) -> Vec<Piece> {
 
 fn identity(state: &AppState, theme: &Theme) -> Vec<Piece> {
     let station = state.station();
-    let titles: Vec<_> = station.device.profiles().map(|profile: &dyn Profile| profile.model().title).collect();
+    let titles: Vec<_> =
+        station.device.profiles().map(|profile: &dyn Profile| profile.model().title).collect();
     let mut pieces = vec![Piece::new(3, titles.join(" + "), theme.text).cuttable()];
     if !station.fingerprint.is_empty() {
         pieces.push(Piece::new(1, format!("key {}", clean(&station.fingerprint)), theme.dim));
@@ -86,17 +87,18 @@ fn identity(state: &AppState, theme: &Theme) -> Vec<Piece> {
 }
 
 fn trouble(state: &AppState, theme: &Theme) -> Vec<Piece> {
-    let mut pieces: Vec<_> = again(state, theme).into_iter().collect();
+    let mut pieces: Vec<_> = again(state, theme, false).into_iter().collect();
     if let Some(cause) = state.station().device.trouble() {
         pieces.push(Piece::new(8, clean(&cause.to_string()), theme.text).cuttable());
     }
     pieces
 }
 
-fn again(state: &AppState, theme: &Theme) -> Option<Piece> {
+fn again(state: &AppState, theme: &Theme, short: bool) -> Option<Piece> {
     let Phase::Waiting { until, attempt, .. } = state.station().device.phase() else { return None };
     let span = left(until.since(state.now.at));
-    Some(Piece::new(9, format!("attempt {attempt} in {span}"), theme.warn))
+    let text = if short { format!("retry in {span}") } else { format!("attempt {attempt} in {span}") };
+    Some(Piece::new(9, text, theme.warn))
 }
 
 fn token(state: &AppState, theme: &Theme) -> Vec<Piece> {

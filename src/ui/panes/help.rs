@@ -41,7 +41,8 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
             let Some((names, words)) = rows.get(column_at * high + n) else { continue };
             spans.push(Span::styled(column(names, keys), theme.key));
             spans.push(Span::raw("  "));
-            spans.push(Span::styled(column(words, cell - keys - 2), theme.text));
+            let room = (wide / columns).saturating_sub(keys + 3).min(cell);
+            spans.push(Span::styled(column(words, room) + " ", theme.text));
         }
         lines.push(Line::from(spans));
     }
@@ -66,16 +67,26 @@ fn rows(state: &AppState, ascii: bool) -> Vec<(String, String)> {
         let name = |row: &&Binding, n: usize| row.keys.get(n).map(|key| keymap::name(*key, ascii));
         let first: Vec<_> = rows.iter().filter_map(|row| name(row, 0)).collect();
         let second: Vec<_> = rows.iter().filter_map(|row| name(row, 1)).collect();
-        let digits = first.len() > 2 && first.iter().all(|key| key.len() == 1 && key.as_bytes()[0].is_ascii_digit());
-        let mut keys = if digits {
-            format!("{}-{}", first[0], first[first.len() - 1])
-        } else {
-            first.join(" ")
-        };
+        let mut keys = joined(&first);
         if !second.is_empty() {
-            keys = format!("{keys}  {}", second.join(" "));
+            keys = format!("{keys}  {}", joined(&second));
         }
         (keys, keymap::words(state, help))
     };
     grouped.into_iter().map(told).collect()
+}
+
+/// What the names of keys with Shift begin with.
+const SHIFT: &str = "Shift-";
+
+/// Keys side by side, what they have in common said once: `1-6`, `Shift-↑↓`.
+fn joined(keys: &[String]) -> String {
+    let digit = |key: &String| key.len() == 1 && key.as_bytes()[0].is_ascii_digit();
+    if keys.len() > 2 && keys.iter().all(digit) {
+        return format!("{}-{}", keys[0], keys[keys.len() - 1]);
+    }
+    let shifted = keys.len() > 1 && keys.iter().all(|key| key.starts_with(SHIFT));
+    let bare: Vec<_> = keys.iter().map(|key| if shifted { &key[SHIFT.len()..] } else { key }).collect();
+    let arrows = bare.iter().all(|key| "↑↓←→".contains(*key));
+    format!("{}{}", if shifted { SHIFT } else { "" }, bare.join(if arrows { "" } else { " " }))
 }

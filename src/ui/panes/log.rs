@@ -8,12 +8,12 @@ use ratatui::text::{Line, Span};
 use super::{form, is_focused};
 use crate::app::{AppState, Cursor, Entry, Mode, PaneId};
 use crate::device::Severity;
+use crate::ui::Theme;
 use crate::ui::text::{clean, clock, column, fit};
 use crate::ui::widgets::list;
-use crate::ui::Theme;
 
 /// Whether the log follows what happens, and how far it lags behind.
-pub fn note(state: &AppState, theme: &Theme) -> Line<'static> {
+pub fn note(state: &AppState, theme: &Theme, _: usize) -> Line<'static> {
     let Cursor::At(id) = state.ui.log else { return Line::styled("following", theme.dim) };
     let newer = state.filtered_log().rev().take_while(|entry| entry.id > id).count();
     Line::from(vec![
@@ -45,8 +45,7 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
         form::entry(theme, &state.ui.filter, "/", left, frame);
     } else {
         let words = fit(state.ui.filter.value(), usize::from(left.width).saturating_sub(2));
-        let line =
-            Line::from(vec![Span::styled("/ ", theme.accent), Span::styled(words, theme.strong)]);
+        let line = Line::from(vec![Span::styled("/ ", theme.accent), Span::styled(words, theme.strong)]);
         frame.render_widget(line, left);
     }
 }
@@ -55,7 +54,11 @@ fn entries(state: &AppState, theme: &Theme, shown: &[&Entry], area: Rect, frame:
     let room = usize::from(area.width);
     let height = usize::from(area.height);
     if shown.is_empty() {
-        let text = if state.ui.filter.value().is_empty() { "nothing has happened yet" } else { "nothing passes the filter" };
+        let text = if state.ui.filter.value().is_empty() {
+            "nothing has happened yet"
+        } else {
+            "nothing passes the filter"
+        };
         return list::lines(frame, area, vec![Line::styled(text, theme.dim)]);
     }
     let last = shown.len() - 1;

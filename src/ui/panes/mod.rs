@@ -35,8 +35,8 @@ pub struct Pane {
     pub key: char,
     /// What it shows, in a sentence.
     pub about: &'static str,
-    /// A few words at the right end of its title.
-    pub note: fn(&AppState, &Theme) -> Line<'static>,
+    /// A few words at the right end of its title, in so many cells.
+    pub note: fn(&AppState, &Theme, usize) -> Line<'static>,
     /// Draws what is inside its frame.
     pub draw: fn(&AppState, &Theme, Rect, &mut Frame<'_>),
 }
@@ -120,17 +120,14 @@ pub(super) fn draw(
         return (pane.draw)(state, theme, area, frame);
     }
     let focused = is_focused(state, id);
-    let (border, style) = if focused {
-        (theme.border_focused, theme.frame_focused)
-    } else {
-        (theme.border, theme.frame)
-    };
+    let (border, style) =
+        if focused { (theme.border_focused, theme.frame_focused) } else { (theme.border, theme.frame) };
     let title = Line::from(vec![
         Span::styled(format!(" {} ", pane.key), if focused { theme.badge } else { theme.key }),
         Span::styled(format!(" {} ", pane.title), if focused { theme.accent } else { theme.strong }),
     ]);
     let room = usize::from(area.width).saturating_sub(title.width() + 6);
-    let mut note = (pane.note)(state, theme);
+    let mut note = (pane.note)(state, theme, room);
     let mut block = Block::bordered()
         .border_set(border)
         .border_style(style)
@@ -155,7 +152,7 @@ pub(super) fn tabs(state: &AppState, theme: &Theme, area: Rect, frame: &mut Fram
     let labels = layout::tab_labels(state, area.width).into_iter().map(|(pane, label)| {
         Span::styled(label, if is_focused(state, pane) { theme.badge } else { theme.dim })
     });
-    let line = text::cut(Line::from_iter(labels), usize::from(area.width));
+    let line = text::cut(labels.collect(), usize::from(area.width));
     frame.render_widget(line, area);
 }
 

@@ -9,17 +9,19 @@ use crate::app::desk::Exchange;
 use crate::app::{Action, AppState, PaneId};
 use crate::device::property::Convention;
 use crate::device::time::Spoken;
-use crate::ui::text::{clean, clock, fit, wrap};
-use crate::ui::widgets::list;
 use crate::ui::Theme;
+use crate::ui::text::{clean, clock, column, fit, wrap};
+use crate::ui::widgets::list;
 
 /// In which generation of the convention properties are set.
-pub fn note(state: &AppState, theme: &Theme) -> Line<'static> {
+pub fn note(state: &AppState, theme: &Theme, room: usize) -> Line<'static> {
     if state.desk.closed.is_some() {
         return Line::styled("closed", theme.dim);
     }
     Line::styled(
         match state.desk.convention {
+            Convention::Current if room < 20 => "{name: x}",
+            Convention::Wrapped if room < 32 => "{name: {value: x}}",
             Convention::Current => "sets {\"name\": x}",
             Convention::Wrapped => "sets {\"name\": {\"value\": x}}",
         },
@@ -41,10 +43,7 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     let height = usize::from(area.height);
     let (left, right) = if area.width >= 72 {
         let left = 40.max(area.width / 2 - 10).min(56);
-        (
-            Rect { width: left, ..area },
-            Rect { x: area.x + left + 2, width: area.width - left - 2, ..area },
-        )
+        (Rect { width: left, ..area }, Rect { x: area.x + left + 2, width: area.width - left - 2, ..area })
     } else {
         // The last answers stay in sight, the actions can be scrolled.
         let below = match height.saturating_sub(actions.len()) {
@@ -63,6 +62,7 @@ fn rows(state: &AppState, theme: &Theme, actions: &[Action], area: Rect, frame: 
     let cursor = state.desk.cursor.min(actions.len().saturating_sub(1));
     let first = list::first(actions.len(), cursor, height);
     let focused = is_focused(state, PaneId::Operator);
+    let names = actions.iter().map(|action| parts(action).1.len()).max().unwrap_or(0).min(16);
     let rows = actions.iter().enumerate().skip(first).take(height).map(|(place, action)| {
         let (verb, name, title) = parts(action);
         let here = place == cursor && focused;
@@ -70,7 +70,7 @@ fn rows(state: &AppState, theme: &Theme, actions: &[Action], area: Rect, frame: 
         let line = Line::from(vec![
             Span::styled(format!("{mark} "), theme.accent),
             Span::styled(format!("{verb} "), theme.dim),
-            Span::styled(format!("{name}  "), theme.accent),
+            Span::styled(if room >= 40 { column(name, names) } else { name.to_owned() } + "  ", theme.accent),
             Span::styled(title, theme.dim),
         ]);
         if here { list::selected(line, theme.selected, room) } else { line }

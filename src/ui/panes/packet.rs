@@ -26,10 +26,7 @@ fn lines(theme: &Theme, entry: &Entry, room: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for (n, text) in wrap(&entry.fact.to_string(), room.saturating_sub(2)).into_iter().enumerate() {
         let mark = if n == 0 { symbol } else { " " };
-        lines.push(Line::from(vec![
-            Span::styled(format!("{mark} "), style),
-            Span::styled(text, theme.text),
-        ]));
+        lines.push(Line::from(vec![Span::styled(format!("{mark} "), style), Span::styled(text, theme.text)]));
     }
     lines.push(Line::default());
     let Some(packet) = &entry.packet else {
@@ -63,7 +60,9 @@ fn lines(theme: &Theme, entry: &Entry, room: usize) -> Vec<Line<'static>> {
         }
     }
     lines.push(Line::default());
-    heading(&mut lines, theme, &format!("Payload, {} bytes", packet.payload.len()));
+    let bytes = packet.payload.len();
+    let unit = if bytes == 1 { "byte" } else { "bytes" };
+    heading(&mut lines, theme, &format!("Payload, {bytes} {unit}"));
     pretty(&mut lines, theme, &packet.payload, room);
     lines
 }

@@ -9,15 +9,18 @@ use serde_json::Value;
 use super::is_focused;
 use crate::app::{AppState, PaneId};
 use crate::device::{PropertyState, Schema, Standing};
+use crate::ui::Theme;
 use crate::ui::text::{clean, column, fit, spoken, wrap};
 use crate::ui::widgets::{gauge, list};
-use crate::ui::Theme;
 
 /// The versions of the two sections.
-pub fn note(state: &AppState, theme: &Theme) -> Line<'static> {
+pub fn note(state: &AppState, theme: &Theme, room: usize) -> Line<'static> {
     let Some(twin) = state.station().device.twin() else {
         return Line::styled("no twin yet", theme.dim);
     };
+    if room < 26 {
+        return Line::styled(format!("v{} / v{}", twin.desired_version, twin.reported_version), theme.dim);
+    }
     let version = |version: u64| Span::styled(version.to_string(), theme.strong);
     Line::from(vec![
         Span::styled("desired v", theme.dim),
@@ -132,7 +135,8 @@ fn card(theme: &Theme, property: &PropertyState, room: usize) -> Vec<Line<'stati
     let title = format!("{}  {}", property.spec.name, property.spec.title);
     let name = column(&title, rest);
     let cut = property.spec.name.len().min(name.len());
-    let (name, title) = if name.starts_with(property.spec.name) { name.split_at(cut) } else { (name.as_str(), "") };
+    let (name, title) =
+        if name.starts_with(property.spec.name) { name.split_at(cut) } else { (name.as_str(), "") };
     let head = Line::from(vec![
         Span::styled(name.to_owned(), theme.accent),
         Span::styled(format!("{title} "), theme.dim),
@@ -149,7 +153,8 @@ fn card(theme: &Theme, property: &PropertyState, room: usize) -> Vec<Line<'stati
         let wrapped = wrap(reason, room.saturating_sub(2));
         let more = wrapped.len() > 2;
         for (n, text) in wrapped.into_iter().take(2).enumerate() {
-            let text = if n == 1 && more { fit(&format!("{text} …"), room.saturating_sub(2)) } else { text };
+            let text =
+                if n == 1 && more { fit(&format!("{text} …"), room.saturating_sub(2)) } else { text };
             lines.push(Line::styled(format!("  {text}"), theme.bad));
         }
     }
@@ -178,6 +183,8 @@ fn compact(theme: &Theme, property: &PropertyState, room: usize) -> Vec<Line<'st
     }
     spans.push(Span::styled(format!(" {version}"), style));
     let mut lines = vec![Line::from(spans)];
-    lines.extend(reason.map(|reason| Line::styled(format!("  {}", fit(reason, room.saturating_sub(2))), theme.bad)));
+    lines.extend(
+        reason.map(|reason| Line::styled(format!("  {}", fit(reason, room.saturating_sub(2))), theme.bad)),
+    );
     lines
 }

@@ -8,17 +8,17 @@ use serde_json::{Map, Value};
 use crate::app::{AppState, Series};
 use crate::device::time::Spoken;
 use crate::device::{Millis, Reading};
-use crate::ui::text::{self, clock};
+use crate::ui::Theme;
+use crate::ui::text::{self, clock, fit, width};
 use crate::ui::widgets::chart::{self, Chart};
 use crate::ui::widgets::list;
 use crate::ui::widgets::strip::{Piece, strip};
-use crate::ui::Theme;
 
 /// The shortest time that a chart spans, in milliseconds: two samples are no curve yet.
 const SHORTEST: u64 = 60_000;
 
 /// The period, and whether telemetry is paused.
-pub fn note(state: &AppState, theme: &Theme) -> Line<'static> {
+pub fn note(state: &AppState, theme: &Theme, _: usize) -> Line<'static> {
     let device = &state.station().device;
     let mut spans = Vec::new();
     if device.is_paused() {
@@ -69,10 +69,8 @@ fn next_message(state: &AppState, theme: &Theme, readings: &[Reading], room: usi
         Some(at) => format!("next at {}", clock(state.now.wall_at(at), &state.zone)),
         None => "next once connected".to_owned(),
     };
-    let body: Map<String, Value> = readings
-        .iter()
-        .map(|reading| (reading.field.name.to_owned(), Value::from(reading.value)))
-        .collect();
+    let body: Map<String, Value> =
+        readings.iter().map(|reading| (reading.field.name.to_owned(), Value::from(reading.value))).collect();
     let when = Span::styled(format!("{when}  "), theme.dim);
     let body = Span::styled(text::clean(&Value::Object(body).to_string()), theme.text);
     if when.width() + body.width() <= room || room < 30 {
@@ -94,11 +92,18 @@ fn values(theme: &Theme, place: usize, reading: &Reading, room: usize) -> Line<'
         (symbols.automatic, "automatic", theme.dim)
     };
     let value = format!("{:.digits$} {}", reading.value, reading.field.unit);
+    if room < 34 {
+        // The mark of the hand stays, the name gives way.
+        let mark = if reading.manual { format!(" {hand}") } else { String::new() };
+        let title = fit(reading.field.title, room.saturating_sub(width(&value) + width(&mark) + 1));
+        return Line::from(vec![
+            Span::styled(title + " ", style),
+            Span::styled(value, theme.strong),
+            Span::styled(mark, hand_style),
+        ]);
+    }
     strip(
-        vec![
-            Piece::new(5, reading.field.title, style).cuttable(),
-            Piece::new(9, value, theme.strong),
-        ],
+        vec![Piece::new(9, reading.field.title, style).and(format!(" {value}"), theme.strong)],
         vec![
             Piece::new(3, "set ", theme.dim).and(format!("{:.digits$}", reading.set_point), theme.text),
             Piece::new(if reading.manual { 6 } else { 1 }, format!("{hand} {word}"), hand_style),
@@ -159,6 +164,7 @@ fn curve(
         x: (x(first), x(end)),
         times: [time(first), time(middle), time(end)],
         set_point: reading.set_point,
+        value: reading.value,
         range: reading.field.range,
         style: theme.series[place % theme.series.len()],
         gap: (period * 5.0).max(15_000.0),

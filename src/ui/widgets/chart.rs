@@ -2,7 +2,8 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Style};
+use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::canvas::{Canvas, Line as Stroke, Points};
 
@@ -18,6 +19,8 @@ pub struct Chart {
     pub times: [String; 3],
     /// Where the value tends to.
     pub set_point: f64,
+    /// The value now.
+    pub value: f64,
     /// The lowest and highest value there can be.
     pub range: (f64, f64),
     /// Of the line.
@@ -37,26 +40,21 @@ pub fn draw(frame: &mut Frame<'_>, theme: &Theme, area: Rect, chart: &Chart) {
     if area.width < LEAST.0 || area.height < LEAST.1 {
         return;
     }
-    let plot = Rect {
-        x: area.x + LABELS + 1,
-        y: area.y,
-        width: area.width - LABELS - 1,
-        height: area.height - 1,
-    };
+    let plot =
+        Rect { x: area.x + LABELS + 1, y: area.y, width: area.width - LABELS - 1, height: area.height - 1 };
     let (low, high) = bounds(chart);
     axes(frame, theme, area, plot, (low, high), chart);
     let (left, right) = chart.x;
     let fg = chart.style.fg.unwrap_or_default();
+    let dim = if fg == Color::Reset { fg } else { Color::DarkGray };
     let width = f64::from(plot.width);
-    let canvas = Canvas::default()
-        .marker(theme.marker)
-        .x_bounds([left, right])
-        .y_bounds([low, high])
-        .paint(|ctx| {
-            let dash = Line::styled(theme.symbols.set_point.to_string(), theme.dim);
-            for cell in (0..plot.width).step_by(2) {
-                let x = left + (f64::from(cell) + 0.5) / width * (right - left);
-                ctx.print(x, chart.set_point, dash.clone());
+    let canvas =
+        Canvas::default().marker(theme.marker).x_bounds([left, right]).y_bounds([low, high]).paint(|ctx| {
+            // Below the curve, which has to stay whole; without Braille they would look the same.
+            if theme.marker == Marker::Braille {
+                let dots = (0..plot.width)
+                    .map(|cell| (left + (f64::from(cell) + 0.25) / width * (right - left), chart.set_point));
+                ctx.draw(&Points { coords: &dots.collect::<Vec<_>>(), color: dim });
             }
             ctx.layer();
             for pair in chart.points.windows(2) {
@@ -78,7 +76,8 @@ fn axes(
     (low, high): (f64, f64),
     chart: &Chart,
 ) {
-    let digits = usize::from(high - low < 10.0);
+    let middle = f64::midpoint(low, high);
+    let digits = usize::from(middle.fract() != 0.0 || low.fract() != 0.0);
     let last = plot.height - 1;
     // As many labels as stand apart from each other.
     let rows: &[u16] = if last >= 4 { &[0, last / 2, last] } else { &[0, last] };
@@ -86,9 +85,11 @@ fn axes(
         let labelled = rows.contains(&row) && (row == 0 || last > 0);
         let axis = if labelled { theme.symbols.axis_tick } else { theme.symbols.axis };
         let label = if labelled {
-            // The middle of the row's cells.
-            let share = if last == 0 { 0.5 } else { f64::from(row) / f64::from(last) };
-            let value = high - share * (high - low);
+            let value = match row {
+                0 => high,
+                row if row == last => low,
+                _ => middle,
+            };
             text::right(&format!("{value:.digits$}"), usize::from(LABELS) - 1) + " "
         } else {
             " ".repeat(usize::from(LABELS))
@@ -116,7 +117,7 @@ fn axes(
 
 /// A round range that holds every value and the set point.
 fn bounds(chart: &Chart) -> (f64, f64) {
-    let values = || chart.points.iter().map(|(_, value)| *value).chain([chart.set_point]);
+    let values = || chart.points.iter().map(|(_, value)| *value).chain([chart.set_point, chart.value]);
     let low = values().fold(f64::INFINITY, f64::min);
     let high = values().fold(f64::NEG_INFINITY, f64::max);
     let grain = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0]
@@ -140,10 +141,11 @@ mod tests {
     #[test]
     fn the_range_is_round_and_holds_everything() {
         let chart = |values: &[f64], set_point| Chart {
-            points: values.iter().enumerate().map(|(n, value)| (n as f64, *value)).collect(),
+            points: values.iter().map(|value| (0.0, *value)).collect(),
             x: (0.0, 1.0),
             times: [const { String::new() }; 3],
             set_point,
+            value: set_point,
             range: (1.0, 75.0),
             style: Style::new(),
             gap: 1.0,

@@ -25,10 +25,7 @@ pub fn first(count: usize, cursor: usize, room: usize) -> usize {
 /// The cells above and below `split`: an area in two.
 pub fn split(area: Rect, above: usize) -> (Rect, Rect) {
     let above = u16::try_from(above).unwrap_or(u16::MAX).min(area.height);
-    (
-        Rect { height: above, ..area },
-        Rect { y: area.y + above, height: area.height - above, ..area },
-    )
+    (Rect { height: above, ..area }, Rect { y: area.y + above, height: area.height - above, ..area })
 }
 
 /// A line in the style of the row under the cursor, over the whole width.

@@ -19,12 +19,8 @@ pub fn popup(
 ) -> Rect {
     let width = width.min(area.width);
     let height = height.min(area.height);
-    let place = Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + (area.height - height) / 2,
-        width,
-        height,
-    };
+    let place =
+        Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
     frame.render_widget(Clear, place);
     if height < 3 || width < 8 {
         return place;
