@@ -425,7 +425,7 @@ mod tests {
             Delivery::Desired { quality: 1, version: 4, patch: json!({"name": "x", "$version": 4}) };
         let message = deliver(desired).expect("a message");
         assert_eq!(message.topic, "$iothub/twin/PATCH/properties/desired/?$version=4");
-        assert_eq!(message.body, r#"{"$version":4,"name":"x"}"#);
+        assert_eq!(message.body, r#"{"name":"x","$version":4}"#);
     }
 
     #[test]
