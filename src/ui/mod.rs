@@ -18,6 +18,11 @@ pub mod text;
 pub mod theme;
 pub mod widgets;
 
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;
+
 use ratatui::Frame;
 
 use crate::app::AppState;
