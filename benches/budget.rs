@@ -70,7 +70,7 @@ impl Screen {
         drop(pair.slave);
         let mut output = pair.master.try_clone_reader().expect("its output");
         let mut seen = Vec::new();
-        let mut chunk = [0; 65_536];
+        let mut chunk = vec![0; 65_536];
         while !String::from_utf8_lossy(&seen).contains("Telemetry") {
             let count = output.read(&mut chunk).expect("its output");
             assert!(count > 0, "the program ended: {}", String::from_utf8_lossy(&seen));

@@ -87,7 +87,7 @@ fn the_help_names_every_variable_and_default() {
 fn the_local_cloud_listens_as_documented() {
     let Command::Cloud(args) = command("cloud") else { panic!("cloud") };
     assert_eq!((args.bind.to_string().as_str(), args.mqtt_port, args.https_port), ("127.0.0.1", 8883, 8443));
-    assert_eq!((args.hostname.as_str(), args.env, args.format), ("localhost", false, OutputFormat::Text));
+    assert_eq!((args.hostname.as_deref(), args.env, args.format), (None, false, OutputFormat::Text));
     assert_eq!((args.device.len(), args.devices, args.id_pattern.name(1)), (0, None, "dev000001".to_owned()));
     let Command::Cloud(args) = command(
         "cloud --bind 0.0.0.0 --mqtt-port 0 --https-port 443 --hostname box --device a b --device c \

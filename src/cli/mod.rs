@@ -33,7 +33,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     outcome.unwrap_or_else(|error| {
         // The one place where an error is told: the whole chain, in one line.
         eprintln!("envsim: {}", crate::report::text::printable(&format!("{error:#}")));
-        if error.chain().any(|cause| cause.is::<ConfigError>()) { Exit::Usage } else { Exit::Failed }
+        if error.is::<ConfigError>() { Exit::Usage } else { Exit::Failed }
     })
 }
 

@@ -47,6 +47,11 @@ impl Phase {
         matches!(self, Self::Online { .. })
     }
 
+    /// Whether it is saying good-bye or gone.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Leaving | Self::Left)
+    }
+
     /// The hub it is at or on its way to, as far as that is known.
     pub fn assignment(&self) -> Option<&Assignment> {
         match self {

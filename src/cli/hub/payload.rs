@@ -70,9 +70,10 @@ fn object_of(option: &'static str, text: &str) -> Result<Map<String, Value>, Pay
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
     use std::time::Duration;
 
-    fn invoke(payload: Option<&str>) -> Result<Value, String> {
+    fn invoke(payload: Option<&str>) -> Result<Option<Value>, String> {
         let args = InvokeArgs {
             device: "d".parse().expect("an id"),
             command: "blink".to_owned(),
@@ -82,39 +83,37 @@ mod tests {
             wait_for: None,
             timeout: Duration::from_secs(60),
         };
-        let call = method_call(&args).map_err(|error| error.to_string())?;
-        serde_json::to_value(call).map_err(|error| error.to_string())
+        let invocation = invocation(&args).map_err(|error| error.to_string())?;
+        assert_eq!((invocation.name.as_str(), invocation.response_timeout.as_secs()), ("blink", 30));
+        Ok(invocation.payload)
     }
 
-    fn update(desired: Option<&str>, tags: Option<&str>) -> Result<Value, String> {
+    fn update(desired: Option<&str>, tags: Option<&str>) -> Result<(Value, Value), String> {
         let args = TwinUpdateArgs {
             device: "d".parse().expect("an id"),
             desired: desired.map(str::to_owned),
             tags: tags.map(str::to_owned),
         };
-        twin_patch(&args).map_err(|error| error.to_string())
+        let patch = twin_patch(&args).map_err(|error| error.to_string())?;
+        Ok((Value::Object(patch.desired), Value::Object(patch.tags)))
     }
 
     #[test]
     fn a_command_carries_what_was_typed_and_nothing_else() {
-        let body = |payload: Value| {
-            json!({"methodName": "blink", "payload": payload, "responseTimeoutInSeconds": 30,
-                   "connectTimeoutInSeconds": 0})
-        };
-        assert_eq!(invoke(Some("5")), Ok(body(json!(5))));
-        assert_eq!(invoke(Some("null")), Ok(body(Value::Null)));
-        assert_eq!(invoke(Some(r#"{"a": [1]}"#)), Ok(body(json!({"a": [1]}))));
-        assert_eq!(invoke(None).map(|body| body.get("payload").cloned()), Ok(None));
+        assert_eq!(invoke(Some("5")), Ok(Some(json!(5))));
+        assert_eq!(invoke(Some("null")), Ok(Some(Value::Null)));
+        assert_eq!(invoke(Some(r#"{"a": [1]}"#)), Ok(Some(json!({"a": [1]}))));
+        assert_eq!(invoke(None), Ok(None));
         let error = invoke(Some("hello")).expect_err("no JSON");
         assert!(error.starts_with("--payload is not JSON: ") && error.contains(r#"'"text"'"#), "{error}");
         assert!(invoke(Some("")).is_err());
     }
 
     #[test]
-    fn a_patch_has_the_form_of_a_twin() {
+    fn a_patch_merges_desired_properties_and_tags() {
         assert_eq!(
             update(Some(r#"{"brightness": 80, "name": null}"#), Some(r#"{"floor": 2}"#)),
-            Ok(json!({"tags": {"floor": 2}, "properties": {"desired": {"brightness": 80, "name": null}}}))
+            Ok((json!({"brightness": 80, "name": null}), json!({"floor": 2})))
         );
         assert!(update(Some("80"), None).expect_err("an error").contains("not a JSON object"));
         assert!(update(None, Some("{\"$x\": 1}")).expect_err("an error").contains("`$x`"));

@@ -55,18 +55,17 @@ pub async fn run(args: HubArgs) -> anyhow::Result<Exit> {
 /// The hub asked for, or the local cloud that runs on this machine.
 fn client(args: &HubArgs) -> anyhow::Result<Client> {
     let config = HubConfig::load(args.layer())?;
-    let (connection, mut trust) = match config.connection {
-        Some(connection) => (connection, Trust::system()),
-        None => {
-            let running = runtime_file::newest().context("cannot look for a running local cloud")?;
-            let running = running.context(
-                "no local cloud runs on this computer; start `envsim` or `envsim cloud` in another terminal, or give \
-                 --connection-string-file or IOTHUB_CONNECTION_STRING for a hub in Azure",
-            )?;
-            let connection = ConnectionString::parse(&running.service_connection_string)
-                .context("what the running local cloud left for us")?;
-            (connection, Trust::only(&running.ca, "the local cloud's authority")?)
-        }
+    let (connection, mut trust) = if let Some(connection) = config.connection {
+        (connection, Trust::system())
+    } else {
+        let running = runtime_file::newest().context("cannot look for a running local cloud")?;
+        let running = running.context(
+            "no local cloud runs on this computer; start `envsim` or `envsim cloud` in another terminal, or give \
+             --connection-string-file or IOTHUB_CONNECTION_STRING for a hub in Azure",
+        )?;
+        let connection = ConnectionString::parse(&running.service_connection_string)
+            .context("what the running local cloud left for us")?;
+        (connection, Trust::only(&running.ca, "the local cloud's authority")?)
     };
     if let Some(authority) = &config.ca {
         trust = trust.and(&String::from_utf8_lossy(&authority.pem), &authority.path.display().to_string())?;

@@ -73,7 +73,6 @@ pub struct Device {
     attempts: u32,
     refusals: u32,
     started: bool,
-    leaving: bool,
 }
 
 /// A reply that is not known to be written yet.
@@ -124,7 +123,6 @@ impl Device {
             attempts: 0,
             refusals: 0,
             started: false,
-            leaving: false,
         }
     }
 
@@ -205,7 +203,7 @@ impl Device {
     }
 
     fn connect(&mut self, assignment: Assignment, out: &mut Vec<Output>) {
-        if self.leaving {
+        if self.phase.is_over() {
             return;
         }
         self.phase = Phase::Connecting(assignment.clone());
@@ -213,7 +211,6 @@ impl Device {
     }
 
     fn leave(&mut self, out: &mut Vec<Output>) {
-        self.leaving = true;
         self.next_sample = None;
         match self.phase {
             Phase::Online { .. } => {
@@ -233,7 +230,7 @@ impl Device {
 
     fn closed(&mut self) {
         self.link_lost();
-        if self.leaving {
+        if self.phase.is_over() {
             self.phase = Phase::Left;
         }
     }
@@ -278,7 +275,7 @@ impl Device {
 
     fn failed(&mut self, now: Now, failure: Failure, out: &mut Vec<Output>) {
         self.link_lost();
-        if self.leaving {
+        if self.phase.is_over() {
             self.phase = Phase::Left;
             return;
         }

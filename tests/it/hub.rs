@@ -1,0 +1,160 @@
+//! The back end's side: `envsim hub` against a device on a cloud in another process.
+
+use serde_json::{Value, json};
+
+use super::support::{CloudProcess, Program, Sandbox};
+
+/// A cloud with a device that is connected and has fetched its twin.
+fn with_device(options: &[&str]) -> (CloudProcess, Program) {
+    let cloud = CloudProcess::start();
+    let mut device = cloud.run("env-sensor-01", options);
+    device.event("twin");
+    (cloud, device)
+}
+
+#[test]
+fn a_command_is_answered_for_people_and_for_programs() {
+    let (cloud, mut device) = with_device(&["--interval", "1s"]);
+    let blink = ["invoke", "env-sensor-01", "blink", "--payload", "5"];
+    let outcome = cloud.hub(&blink).expect(0);
+    assert!(outcome.out.starts_with("blink answered 200"), "{}", outcome.all());
+    assert!(outcome.out.contains("Blinking LED every 5 seconds"), "{}", outcome.all());
+    let answered = device.event("command-answered");
+    assert_eq!(answered["command"], "blink");
+    assert_eq!(answered["status"], 200);
+
+    let answer = cloud.hub(&[&blink[..], &["--format", "json"]].concat()).expect(0).json();
+    assert_eq!(answer["status"], 200);
+    assert_eq!(answer["payload"], json!({"description": "Blinking LED every 5 seconds"}));
+
+    for (command, payload, status) in
+        [("turnon", "null", 200), ("turnoff", "null", 200), ("blink", "\"soon\"", 400), ("dance", "1", 404)]
+    {
+        let args = ["invoke", "env-sensor-01", command, "--payload", payload, "--format", "json"];
+        let outcome = cloud.hub(&args).expect(i32::from(status != 200));
+        assert_eq!(outcome.json()["status"], status, "{}", outcome.all());
+    }
+}
+
+#[test]
+fn an_outcome_is_waited_for_while_everything_else_goes_on() {
+    let (cloud, mut device) = with_device(&["--interval", "100ms", "--time-scale", "4"]);
+    let mut invoke = cloud.hub_start(&[
+        "invoke",
+        "env-sensor-01",
+        "rundiagnostics",
+        "--wait-for",
+        "rundiagnostics",
+        "--format",
+        "json",
+    ]);
+    let answer = invoke.event("answer");
+    assert_eq!(answer["status"], 202);
+    // Diagnostics run now: another command and telemetry do not wait for them.
+    cloud.hub(&["invoke", "env-sensor-01", "turnon"]).expect(0);
+    device.event_where("command-answered", |event| event["command"] == "turnon");
+    device.event("acknowledged");
+    let reporting = device.event_where("reporting", |event| event["patch"]["rundiagnostics"].is_object());
+    let said = reporting["patch"]["rundiagnostics"]["value"].as_str().unwrap_or_default();
+    assert!(said.starts_with("Diagnostics run complete at "), "{reporting}");
+    let met = invoke.event_where("wait", |event| event["state"] == "met");
+    assert_eq!(met["value"]["value"], said);
+    invoke.end().expect(0);
+}
+
+#[test]
+fn properties_are_followed_in_both_conventions() {
+    let (cloud, mut device) = with_device(&["--time-scale", "20"]);
+    let reported = |name: &'static str| move |event: &Value| event["patch"].get(name).is_some();
+    cloud.hub(&["twin", "update", "env-sensor-01", "--desired", r#"{"name":{"value":"Ada"}}"#]).expect(0);
+    let name = device.event_where("reporting", reported("name"));
+    let version = name["patch"]["name"]["desiredVersion"].clone();
+    assert_eq!(
+        name["patch"]["name"],
+        json!({"value": "Ada", "status": "completed", "desiredVersion": version})
+    );
+    device.event("reported");
+
+    cloud.hub(&["twin", "update", "env-sensor-01", "--desired", r#"{"brightness":2}"#]).expect(0);
+    let brightness = device.event_where("reporting", reported("brightness"));
+    assert_eq!(brightness["patch"]["brightness"]["value"], 2);
+    assert_eq!(brightness["patch"]["brightness"]["ac"], 200);
+    device.event("reported");
+
+    let twin = cloud.hub(&["twin", "show", "env-sensor-01", "--format", "json"]).expect(0).json();
+    let reported = &twin["properties"]["reported"];
+    assert_eq!(reported["state"], "true");
+    assert_eq!(reported["name"]["value"], "Ada");
+    assert_eq!(reported["name"]["desiredVersion"], version);
+    assert_eq!(reported["brightness"]["av"], twin["properties"]["desired"]["$version"]);
+    let for_people = cloud.hub(&["twin", "show", "env-sensor-01"]).expect(0).out;
+    assert!(for_people.contains("Ada") && !for_people.contains("$metadata"), "{for_people}");
+}
+
+#[test]
+fn what_was_desired_before_the_device_came_is_acknowledged_when_it_comes() {
+    let cloud = CloudProcess::with(&["--mqtt-port", "0", "--https-port", "0", "--device", "late"]);
+    cloud.hub(&["twin", "update", "late", "--desired", r#"{"name":"Grace"}"#]).expect(0);
+    let mut device = cloud.run("late", &["--time-scale", "20"]);
+    let said = device.event_where("reporting", |event| event["patch"].get("name").is_some());
+    assert_eq!(said["patch"]["name"]["value"], "Grace");
+    assert_eq!(said["patch"]["name"]["ac"], 200);
+}
+
+#[test]
+fn telemetry_is_watched() {
+    let (cloud, _device) = with_device(&["--interval", "100ms"]);
+    let outcome = cloud.hub(&["monitor", "--count", "2", "--format", "json"]).expect(0);
+    let events = outcome.events();
+    assert_eq!(events.len(), 2, "{}", outcome.all());
+    let telemetry =
+        cloud.hub(&["monitor", "--count", "2", "--device", "env-sensor-01", "--format", "json"]).expect(0);
+    for event in telemetry.events() {
+        assert_eq!(event["deviceId"], "env-sensor-01", "{event}");
+        assert!(event["body"]["temp"].is_number() && event["body"]["humid"].is_number(), "{event}");
+    }
+}
+
+#[test]
+fn a_device_that_is_offline_and_one_that_is_unknown_read_differently() {
+    let cloud = CloudProcess::with(&["--mqtt-port", "0", "--https-port", "0", "--device", "asleep"]);
+    let offline = cloud.hub(&["invoke", "asleep", "blink", "--payload", "5"]).expect(1);
+    assert!(offline.err.contains("404103") && offline.err.contains("asleep"), "{}", offline.all());
+    assert!(offline.err.contains("not connected"), "{}", offline.all());
+    let unknown = cloud.hub(&["invoke", "nobody", "blink", "--payload", "5"]).expect(1);
+    assert!(unknown.err.contains("nobody"), "{}", unknown.all());
+    assert!(!unknown.err.contains("404103"), "{}", unknown.all());
+    let unknown = cloud.hub(&["twin", "show", "nobody"]).expect(1);
+    assert!(unknown.err.contains("has no `nobody`"), "{}", unknown.all());
+}
+
+#[test]
+fn a_connection_string_says_which_hub() {
+    let cloud = CloudProcess::with(&["--mqtt-port", "0", "--https-port", "0", "--device", "dev-1"]);
+    // Elsewhere nothing runs, so that only the connection string can lead there.
+    let elsewhere = Sandbox::new();
+    let none = elsewhere.run(&["hub", "twin", "show", "dev-1"]);
+    assert_ne!(none.code, Some(0), "{}", none.all());
+    assert!(none.err.contains("IOTHUB_CONNECTION_STRING"), "{}", none.all());
+
+    let service = cloud.text("serviceConnectionString");
+    let args = ["hub", "twin", "show", "dev-1", "--format", "json", "--ca", cloud.text("caFile")];
+    let mut command = elsewhere.command(&args);
+    command.env("IOTHUB_CONNECTION_STRING", service);
+    let twin = Program::start(command).end().expect(0).json();
+    assert_eq!(twin["deviceId"], "dev-1");
+
+    let wrong = service.replace("SharedAccessKey=", "SharedAccessKey=AAAA");
+    let refused = elsewhere.run(&[&args[..], &["--connection-string", &wrong]].concat());
+    assert_ne!(refused.code, Some(0), "{}", refused.all());
+    assert!(!refused.all().contains(&wrong[wrong.len() - 20..]), "{}", refused.all());
+}
+
+#[test]
+fn envsim_s_own_cloud_is_found_without_options() {
+    let sandbox = Sandbox::new();
+    let mut device = sandbox.start(&["--headless", "--format", "json"]);
+    device.event("twin");
+    let outcome = sandbox.run(&["hub", "invoke", "env-sensor-01", "blink", "--payload", "2"]).expect(0);
+    assert!(outcome.out.contains("Blinking LED every 2 seconds"), "{}", outcome.all());
+}

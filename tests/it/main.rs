@@ -1,0 +1,16 @@
+//! The real program from outside: its processes, its screen in a pseudo-terminal, its sockets.
+//!
+//! One binary for all of it, because linking is what takes time. Every test starts its own
+//! processes on free ports, in a folder of its own, and waits for what it reads, never for time to
+//! pass.
+
+#![expect(unreachable_pub, reason = "`pub` here means: for every module of the tests")]
+
+mod architecture;
+mod bad_input;
+mod headless;
+mod hub;
+mod picture;
+mod python_sdk;
+mod screen;
+mod support;

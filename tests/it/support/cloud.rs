@@ -1,0 +1,105 @@
+//! A local cloud in a process of its own.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use envsim::wire::SharedKey;
+use serde_json::Value;
+
+use super::{Outcome, Program, Sandbox};
+
+/// `envsim cloud`, ready.
+pub struct CloudProcess {
+    /// Where it lives; `envsim hub` finds it there without options.
+    pub sandbox: Sandbox,
+    /// Its ready line.
+    pub ready: Value,
+    process: Program,
+}
+
+/// How many addresses this test process has used up.
+static ADDRESSES: AtomicU8 = AtomicU8::new(1);
+
+impl CloudProcess {
+    /// One on free ports.
+    pub fn start() -> Self {
+        Self::with(&["--mqtt-port", "0", "--https-port", "0"])
+    }
+
+    /// One on port 8883, for SDKs that know no other, at an address of its own: this process's
+    /// number is in it, so that other runs on the same machine are not met.
+    pub fn on_own_address() -> (Self, String) {
+        let [.., high, low] = std::process::id().to_be_bytes();
+        let last = ADDRESSES.fetch_add(1, Ordering::Relaxed);
+        // 127.0.x.y is where people's own services listen, so the numbers go further up.
+        let address = format!("127.{}.{}.{}", (high % 200) + 20, low, last);
+        let cloud = Self::with(&[
+            "--bind",
+            &address,
+            "--hostname",
+            &address,
+            "--mqtt-port",
+            "8883",
+            "--https-port",
+            "0",
+        ]);
+        (cloud, address)
+    }
+
+    /// One with these options.
+    pub fn with(options: &[&str]) -> Self {
+        let sandbox = Sandbox::new();
+        let args: Vec<_> = ["cloud", "--format", "json"].iter().chain(options).copied().collect();
+        let mut process = sandbox.start(&args);
+        let ready = process.line("ready line", |line| serde_json::from_str(line).ok());
+        Self { sandbox, ready, process }
+    }
+
+    /// A text of the ready line.
+    pub fn text(&self, name: &str) -> &str {
+        self.ready[name].as_str().unwrap_or_else(|| panic!("no `{name}` in {}", self.ready))
+    }
+
+    /// The device's own key, as the holder of the group's key makes it.
+    pub fn key(&self, device: &str) -> String {
+        let group = SharedKey::from_base64(self.text("groupKey")).expect("a group key");
+        group.derive(device).reveal()
+    }
+
+    /// A connection string straight to the hub. The device must be in the registry.
+    pub fn connection_string(&self, device: &str) -> String {
+        format!("HostName={};DeviceId={device};SharedAccessKey={}", self.text("hub"), self.key(device))
+    }
+
+    /// The options that lead a device through this cloud's provisioning, without a key.
+    pub fn provisioning<'a>(&'a self, device: &'a str) -> Vec<&'a str> {
+        let mut options = vec!["--provisioning-host", self.text("provisioningEndpoint")];
+        options.extend(["--id-scope", self.text("idScope"), "--ca", self.text("caFile")]);
+        options.extend(["--device-id", device]);
+        options
+    }
+
+    /// A device on this cloud, headless with JSON, by the group key.
+    pub fn run(&self, device: &str, options: &[&str]) -> Program {
+        let mut args = vec!["run", "--headless", "--format", "json", "--group-key", self.text("groupKey")];
+        args.extend(self.provisioning(device));
+        args.extend(options);
+        self.sandbox.start(&args)
+    }
+
+    /// `envsim hub` with these arguments, to its end.
+    pub fn hub(&self, args: &[&str]) -> Outcome {
+        self.hub_start(args).end()
+    }
+
+    /// `envsim hub` with these arguments, started.
+    pub fn hub_start(&self, args: &[&str]) -> Program {
+        let args: Vec<_> = ["hub"].iter().chain(args).copied().collect();
+        self.sandbox.start(&args)
+    }
+
+    /// Ends it with a signal.
+    pub fn stop(self, signal: &str) -> Outcome {
+        self.process.signal(signal);
+        self.process.end()
+    }
+}
