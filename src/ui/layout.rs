@@ -176,8 +176,8 @@ mod tests {
             state.ui.focus = focus;
             for zoomed in [false, true] {
                 state.ui.zoomed = zoomed;
-                for width in (0..=250).step_by(7) {
-                    for height in 0..=80 {
+                for width in (0..=250).step_by(25) {
+                    for height in (0..6).chain((6..=80).step_by(9)) {
                         let area = Rect::new(0, 0, width, height);
                         let screen = screen(&state, area);
                         let mut rects = vec![screen.header, screen.tabs, screen.footer];

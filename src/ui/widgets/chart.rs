@@ -77,10 +77,10 @@ fn axes(
     chart: &Chart,
 ) {
     let middle = f64::midpoint(low, high);
-    let digits = usize::from(middle.fract() != 0.0 || low.fract() != 0.0);
     let last = plot.height - 1;
     // As many labels as stand apart from each other.
     let rows: &[u16] = if last >= 4 { &[0, last / 2, last] } else { &[0, last] };
+    let digits = usize::from(low.fract() != 0.0 || (rows.len() == 3 && middle.fract() != 0.0));
     for row in 0..plot.height {
         let labelled = rows.contains(&row) && (row == 0 || last > 0);
         let axis = if labelled { theme.symbols.axis_tick } else { theme.symbols.axis };
