@@ -3,7 +3,7 @@
 //!
 //! The device is a plain state machine: one thing that happened goes in, what it wants done comes
 //! out. Around it the program is another one: every event goes through one inbox, in one order;
-//! [`app::reduce`] is the only function that changes the state, and screens and lines are made
+//! [`app::reduce()`] is the only function that changes the state, and screens and lines are made
 //! from the state. Sockets, clocks, signals and the terminal are at the edge.
 //!
 //! The local cloud has the same shape: a pure core, a dialect around it, thin TLS shells. The

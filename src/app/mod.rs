@@ -1,6 +1,6 @@
 //! The running program as a value: what can happen, what is known, what is asked for.
 //!
-//! Everything that happens becomes one [`Event`], in one order. [`reduce`] is the only function
+//! Everything that happens becomes one [`Event`], in one order. [`reduce()`] is the only function
 //! that changes the [`AppState`]; what it wants done it returns as [`Effect`]s. Screens and lines
 //! are made from the state by others.
 //!

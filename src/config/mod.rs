@@ -6,7 +6,7 @@
 //!
 //! Never here: sockets, tasks, screens, profiles by name, or the command line's grammar.
 //!
-//! In reading order: [`setting`] (the table), [`layer`] (texts with their origin), [`file`],
+//! In reading order: [`setting`] (the table), [`layer`] (texts with their origin), [`mod@file`],
 //! [`run`] (the checks), [`target`] (whether it is Azure), [`hub`], [`secrets`], [`durations`],
 //! [`pattern`], [`error`].
 

@@ -1,14 +1,14 @@
 //! Where effects happen: the loop, and what it waits for.
 //!
 //! Events come in from links, keys, signals and the operator's client; [`app::reduce`] turns each
-//! into effects; [`run`] carries them out and shows the state. It sleeps until something happens.
+//! into effects; [`mod@run`] carries them out and shows the state. It sleeps until something happens.
 //!
 //! Never here: decisions, topics, tokens, profiles by name, the local cloud.
 //!
-//! In reading order: [`run`] (the loop), [`clock`], [`show`] (terminal, lines or nothing),
+//! In reading order: [`mod@run`] (the loop), [`clock`], [`show`] (terminal, lines or nothing),
 //! [`terminal`] (raw mode and its return), [`signals`], [`desk`] (the operator's requests).
 //!
-//! [`app::reduce`]: crate::app::reduce
+//! [`app::reduce`]: crate::app::reduce()
 
 pub mod clock;
 pub mod desk;

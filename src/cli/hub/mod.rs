@@ -3,7 +3,7 @@
 //! Everything but [`verbs`] is pure; the requests themselves are `operator`'s.
 //!
 //! In reading order: [`payload`] (what is sent), [`wait_for`] (when an outcome is there),
-//! [`print`] (how it is told), [`verbs`] (carried out).
+//! [`mod@print`] (how it is told), [`verbs`] (carried out).
 
 pub mod payload;
 pub mod print;

@@ -1,4 +1,4 @@
-//! The verbs carried out: requests by `operator`, words by [`print`](super::print).
+//! The verbs carried out: requests by `operator`, words by [`mod@print`].
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};

@@ -33,7 +33,7 @@ impl Device {
         self.profiles.iter().flat_map(|profile| profile.readings()).collect()
     }
 
-    /// Its knobs, numbered as [`Input::Turn`] takes them.
+    /// Its knobs, numbered as [`Input::Turn`](crate::device::Input::Turn) takes them.
     pub fn knobs(&self) -> impl Iterator<Item = &'static Knob> {
         self.profiles.iter().flat_map(|profile| profile.model().knobs)
     }

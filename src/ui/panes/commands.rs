@@ -98,7 +98,7 @@ fn history(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     let records = &state.station().commands;
     let room = usize::from(area.width);
     if records.is_empty() {
-        let line = Line::styled("nothing has been asked yet", theme.dim);
+        let line = Line::styled("nothing has been asked yet: 5 is the operator's desk", theme.dim);
         return list::lines(frame, area, vec![line]);
     }
     let cursor = records.len() - 1 - state.ui.command.min(records.len() - 1);

@@ -1,6 +1,6 @@
 //! The panes, one file each, and the table that names them.
 //!
-//! Adding one: a file here, a row in [`PANES`], a place in [`layout`](super::layout).
+//! Adding one: a file here, a row in [`PANES`], a place in `layout`.
 //!
 //! Never here: splitting the screen, key bindings, colours by name.
 
