@@ -81,7 +81,7 @@ async fn operate(
     };
     let entries: Vec<_> = config.profiles.iter().filter_map(|name| profiles::find(name)).collect();
     let device = Device::new(options, entries.iter().map(|entry| (entry.build)(seed)).collect());
-    let station = Station::new(device, ground.name.clone(), ground.key.to_string());
+    let station = Station::new(device, ground.name.clone(), ground.key.fingerprint());
 
     let client =
         ground.service.as_ref().map(|service| operator::Client::new(service, &ground.trust)).transpose();

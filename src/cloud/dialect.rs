@@ -211,7 +211,7 @@ fn twin_answer(
     answer: Result<(u16, Option<u64>, String), Fault>,
 ) -> Option<Message> {
     let Some(quality) = core.subscriptions(connection).twin_answers else {
-        tracing::warn!(device = %address, "a twin request goes unanswered: $iothub/twin/res/# is not subscribed");
+        tracing::warn!(device = %address, "a twin request goes unanswered: {} is not subscribed", topic::filter::TWIN_ANSWERS);
         return None;
     };
     let (status, version, body) = answer.unwrap_or_else(|fault| {

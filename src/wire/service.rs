@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use super::percent;
 
+/// The parameter of a query that says which version of the interface is meant.
+pub const VERSION: &str = "api-version";
+
 /// The api-version of our requests.
 pub const API_VERSION: &str = "2021-04-12";
 

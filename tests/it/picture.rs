@@ -22,7 +22,12 @@ const NAMED: [&str; 16] = [
 fn the_picture_in_the_readme_is_one_of_the_real_screen() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/pictures/screen.svg");
     if std::env::var("UPDATE_PICTURES").is_ok_and(|update| update == "1") {
-        let screen = Screen::open(100, 30, &["run", "--seed", "7", "--interval", "500ms"]);
+        let screen = Screen::open_with(
+            100,
+            30,
+            &["run", "--seed", "7", "--interval", "500ms"],
+            &[("COLORTERM", "truecolor")],
+        );
         // Enough of them for a line on the chart.
         screen.wait_for("#24");
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder for pictures");

@@ -419,7 +419,7 @@ impl<'a> Session<'a> {
                     dialect::dps_publish(core, now, (id, key), &publish.topic, &publish.payload, out)
                 })?;
                 let Some(quality) = self.answers else {
-                    tracing::warn!(device = %id, "a registration goes unanswered: $dps/registrations/res/# is not subscribed");
+                    tracing::warn!(device = %id, "a registration goes unanswered: {} is not subscribed", topic_filter::DPS);
                     return Ok(None);
                 };
                 Ok(Some(Message { quality, ..answer }))

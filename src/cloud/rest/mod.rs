@@ -32,7 +32,7 @@ use super::core::fault::Fault;
 use super::core::registry::Precondition;
 use super::shared::Shared;
 use crate::device::DeviceId;
-use crate::wire::percent;
+use crate::wire::{percent, service};
 
 /// The largest body taken: a command's 128 KB and a twin's 32 KB with what JSON adds to them.
 const BODY_LIMIT: usize = 256 * 1024;
@@ -120,7 +120,7 @@ fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
         ["digitaltwins", ..] => "digital twins over REST",
         ["enrollments" | "enrollmentGroups" | "registrations", ..] => "the enrolment side of DPS",
         ["api", ..] => "the IoT Central REST API",
-        ["$iothub", "websocket"] => "MQTT over WebSocket",
+        [_, "websocket"] => "MQTT over WebSocket",
         _ => "this path",
     };
     Fault::unsupported(format!("envsim's local cloud does not support {method} {path}: {feature}"))
@@ -149,9 +149,9 @@ impl Call {
 
     /// Any version is taken, none is not: so do the official gateways.
     fn need_version(&self) -> Result<(), Fault> {
-        match self.query("api-version") {
+        match self.query(service::VERSION) {
             Some(version) if !version.is_empty() => Ok(()),
-            _ => Err(Fault::bad_request("the request has no `api-version` in its query")),
+            _ => Err(Fault::bad_request(format!("the request has no `{}` in its query", service::VERSION))),
         }
     }
 
