@@ -65,13 +65,7 @@ impl Client {
 
     /// A signed request; `path` begins with a slash and has no query.
     pub(super) fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, OperatorError> {
-        let url = format!(
-            "https://{}:{}{path}?{}={}",
-            self.host,
-            self.port,
-            service::VERSION,
-            service::API_VERSION
-        );
+        let url = format!("https://{}:{}{}", self.host, self.port, service::versioned(path));
         let token = Token::sign(&self.key, &self.resource, now() + TOKEN_LIFE, Some(&self.policy));
         let mut authorization = HeaderValue::from_str(token.reveal())
             .map_err(|_| OperatorError::Setup("the policy's name cannot stand in a header".to_owned()))?;

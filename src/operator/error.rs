@@ -51,13 +51,13 @@ pub enum OperatorError {
         subject: String,
     },
     /// 404103: the device is not connected, or takes no commands.
-    #[error("`{subject}` is not connected to the hub, or takes no commands")]
+    #[error("`{subject}` is not connected to the hub, or takes no commands (404103)")]
     Offline {
         /// The device or module.
         subject: String,
     },
     /// 504101: the device did not answer.
-    #[error("`{subject}` got the command and did not answer in time")]
+    #[error("`{subject}` got the command and did not answer in time (504101)")]
     NoAnswer {
         /// The device or module.
         subject: String,

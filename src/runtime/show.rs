@@ -102,6 +102,9 @@ impl Screen {
             self.taken.terminal.draw(|frame| ui::draw(state, &self.theme, frame))?;
             self.last_frame = Some(at);
             self.dirty = false;
+            // For the test that a panic gives the terminal back; not in release builds.
+            #[cfg(debug_assertions)]
+            assert!(std::env::var_os("ENVSIM_PANIC").is_none(), "ENVSIM_PANIC is set");
         }
         Ok(())
     }

@@ -7,11 +7,19 @@ use serde_json::Value;
 
 use super::percent;
 
-/// The parameter of a query that says which version of the interface is meant.
-pub const VERSION: &str = "api-version";
-
 /// The api-version of our requests.
 pub const API_VERSION: &str = "2021-04-12";
+
+/// The query parameter that every request carries.
+pub const API_VERSION_PARAMETER: &str = "api-version";
+
+/// The first segments of the path on which a hub takes MQTT over WebSocket.
+pub const WEBSOCKET_PATH: [&str; 2] = ["$iothub", "websocket"];
+
+/// A path with the version of our requests.
+pub fn versioned(path: &str) -> String {
+    format!("{path}?{API_VERSION_PARAMETER}={API_VERSION}")
+}
 
 /// Where our own local cloud streams device-to-cloud messages and twin changes, one JSON object a
 /// line. Azure has AMQP for this instead.

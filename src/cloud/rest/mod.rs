@@ -120,7 +120,7 @@ fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
         ["digitaltwins", ..] => "digital twins over REST",
         ["enrollments" | "enrollmentGroups" | "registrations", ..] => "the enrolment side of DPS",
         ["api", ..] => "the IoT Central REST API",
-        [_, "websocket"] => "MQTT over WebSocket",
+        path if path == service::WEBSOCKET_PATH => "MQTT over WebSocket",
         _ => "this path",
     };
     Fault::unsupported(format!("envsim's local cloud does not support {method} {path}: {feature}"))
@@ -149,9 +149,12 @@ impl Call {
 
     /// Any version is taken, none is not: so do the official gateways.
     fn need_version(&self) -> Result<(), Fault> {
-        match self.query(service::VERSION) {
+        match self.query(service::API_VERSION_PARAMETER) {
             Some(version) if !version.is_empty() => Ok(()),
-            _ => Err(Fault::bad_request(format!("the request has no `{}` in its query", service::VERSION))),
+            _ => Err(Fault::bad_request(format!(
+                "the request has no `{}` in its query",
+                service::API_VERSION_PARAMETER
+            ))),
         }
     }
 
