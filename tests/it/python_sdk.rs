@@ -2,7 +2,6 @@
 //!
 //! The SDK knows no port but 8883, so each cloud has an address of its own.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -24,23 +23,22 @@ fn python() -> Result<&'static Path, &'static str> {
 }
 
 fn make_environment() -> Result<PathBuf, String> {
-    // The folder of this binary's own build, wherever that is.
     let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-sdk");
-    let folder = parent.join(SDK);
-    let (python, made) = (folder.join("bin/python"), folder.join("made"));
-    std::fs::create_dir_all(&parent).map_err(|error| error.to_string())?;
-    // Other runs of these tests on the same folder wait here.
-    let lock = File::create(parent.join("lock")).map_err(|error| error.to_string())?;
-    lock.lock().map_err(|error| error.to_string())?;
-    if !made.exists() {
-        // Half of one that was interrupted; when there is none, removing fails, which is as well.
-        let _ = std::fs::remove_dir_all(&folder);
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    let (folder, python) = (parent.join(SDK), Path::new("bin/python"));
+    if !folder.exists() {
+        // Made under another name, so that what has the right one is whole, also after an interrupt
+        // or when two runs make it at once.
+        let draft = parent.join(format!("draft-{}", std::process::id()));
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", SDK];
-        run(Command::new(&python).args(pip))?;
-        File::create(&made).map_err(|error| error.to_string())?;
+        std::fs::create_dir_all(&parent).map_err(|error| error.to_string())?;
+        let made = run(Command::new("python3").args(["-m", "venv"]).arg(&draft))
+            .and_then(|()| run(Command::new(draft.join(python)).args(pip)))
+            .map(|()| std::fs::rename(&draft, &folder));
+        // It is still there when another run was faster, or when something failed.
+        let _ = std::fs::remove_dir_all(&draft);
+        made?.or_else(|error| if folder.exists() { Ok(()) } else { Err(error.to_string()) })?;
     }
-    Ok(python)
+    Ok(folder.join(python))
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
