@@ -13,4 +13,5 @@ mod hub;
 mod picture;
 mod python_sdk;
 mod screen;
+mod stories;
 mod support;
