@@ -75,7 +75,7 @@ fn sources() -> Vec<Source> {
     let files = files(&root);
     let texts: Vec<_> =
         files.iter().map(|path| (path, std::fs::read_to_string(path).expect("a source file"))).collect();
-    let mut tests = BTreeSet::new();
+    let mut of_tests = BTreeSet::new();
     for (path, text) in &texts {
         let module = if path.ends_with("mod.rs") || path.ends_with("lib.rs") || path.ends_with("main.rs") {
             path.parent().expect("a folder").to_owned()
@@ -83,15 +83,15 @@ fn sources() -> Vec<Source> {
             path.with_extension("")
         };
         for name in test_modules(text) {
-            tests.insert(module.join(format!("{name}.rs")));
-            tests.insert(module.join(name).join("mod.rs"));
+            of_tests.insert(module.join(format!("{name}.rs")));
+            of_tests.insert(module.join(name).join("mod.rs"));
             // A `#[path]` beside the file.
-            tests.insert(path.with_file_name(format!("{name}.rs")));
+            of_tests.insert(path.with_file_name(format!("{name}.rs")));
         }
     }
     let is_test = |path: &Path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        tests.contains(path) || name == "tests.rs" || name.ends_with("_tests.rs")
+        of_tests.contains(path) || name == "tests.rs" || name.ends_with("_tests.rs")
     };
     let source = |(path, text): &(&PathBuf, String)| Source {
         path: path.strip_prefix(&root).expect("a file of src").to_owned(),

@@ -19,6 +19,9 @@ fn assert_in_order(names: &[&str], wanted: &[&str]) {
     }
 }
 
+/// Options, and one variable.
+type Row<'a> = (Vec<&'a str>, Option<(&'a str, &'a str)>);
+
 /// The bodies of the messages sent.
 fn bodies(outcome: &Outcome) -> Vec<String> {
     let events = outcome.events();
@@ -130,8 +133,7 @@ fn every_way_to_give_a_secret_leads_to_a_separate_cloud() {
     let scope = cloud.provisioning("dev-own");
     let ca = ["--ca", cloud.text("caFile")];
 
-    // Options, and one variable.
-    let rows: &[(Vec<&str>, Option<(&str, &str)>)] = &[
+    let rows: &[Row<'_>] = &[
         ([&scope[..], &["--group-key", group]].concat(), None),
         ([&scope[..], &["--key", &own]].concat(), None),
         ([&scope[..], &["--key-file", &key_file]].concat(), None),

@@ -18,13 +18,33 @@ const NAMED: [&str; 16] = [
     "#ff7b86", "#b1dd8c", "#ffd68a", "#7cc4ff", "#e39af5", "#6fd3df", "#ffffff",
 ];
 
+/// What the operator has done by the time the picture is taken.
+const STORY: &[&[&str]] = &[
+    &["invoke", "env-sensor-01", "blink", "--payload", "5"],
+    &["invoke", "env-sensor-01", "turnon"],
+    &["invoke", "env-sensor-01", "rundiagnostics", "--wait-for", "rundiagnostics"],
+    &["twin", "update", "env-sensor-01", "--desired", r#"{"name": "Kitchen", "brightness": 2}"#],
+    &["invoke", "env-sensor-01", "blink", "--payload", "2"],
+];
+
 #[test]
 fn the_picture_in_the_readme_is_one_of_the_real_screen() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/pictures/screen.svg");
     if std::env::var("UPDATE_PICTURES").is_ok_and(|update| update == "1") {
-        let screen = Screen::open(100, 30, &["run", "--seed", "7", "--interval", "500ms"]);
-        // Enough of them for a line on the chart.
-        screen.wait_for("#24");
+        let screen = Screen::open_with(
+            100,
+            30,
+            &["run", "--seed", "7", "--interval", "500ms"],
+            &[("COLORTERM", "truecolor")],
+        );
+        screen.wait_for("● online");
+        // Something in every pane.
+        for line in STORY {
+            let args: Vec<_> = ["hub"].iter().chain(*line).copied().collect();
+            screen.sandbox.run(&args).expect(0);
+        }
+        // Enough messages for a line on the chart.
+        screen.wait_for("sent #40");
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder for pictures");
         std::fs::write(&path, svg(&screen.picture())).expect("a picture");
     }

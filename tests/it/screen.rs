@@ -8,9 +8,8 @@ use super::support::{Key, Screen};
 const SIZE: (u16, u16) = (120, 40);
 
 /// The program on a screen with room for every pane, online.
-fn online(options: &[&str]) -> Screen {
-    let mut args = vec!["run", "--seed", "7", "--time-scale", "10", "--interval", "200ms"];
-    args.extend(options);
+fn online(interval: &str) -> Screen {
+    let args = ["run", "--seed", "7", "--time-scale", "10", "--interval", interval];
     let screen = Screen::open(SIZE.0, SIZE.1, &args);
     screen.wait_for("● online");
     screen
@@ -22,27 +21,31 @@ fn number_before(screen: &str, word: &str) -> Option<u64> {
     screen[..at].split_whitespace().last()?.replace(',', "").parse().ok()
 }
 
+/// What the cursor of a list stands on.
+fn chosen(screen: &str) -> Option<&str> {
+    let line = screen.lines().find_map(|line| line.split_once("▸ "))?;
+    Some(line.1.trim())
+}
+
 /// Puts the operator's cursor on the row that reads so, and takes it.
 fn operate(screen: &mut Screen, row: &str) {
     screen.keys("5");
     screen.wait_for("┏ 5  Operator");
     for _ in 0..12 {
-        let is_there = |text: &str| text.lines().any(|line| line.contains("▸ ") && line.contains(row));
-        if is_there(&screen.picture().contents()) {
+        let here = screen.wait_until("a cursor", |text| chosen(text).is_some());
+        let here = chosen(&here).unwrap_or_default();
+        if here.starts_with(row) {
             return screen.press(Key::Enter);
         }
-        let before = screen.find("▸ ");
         screen.press(Key::Down);
-        screen.wait_until("moved cursor", |text| {
-            text.lines().nth(usize::from(before.1)).is_some_and(|line| !line.contains("▸ "))
-        });
+        screen.wait_until("moved cursor", |text| chosen(text).is_some_and(|now| now != here));
     }
     panic!("no row `{row}` on\n{}", screen.picture().contents());
 }
 
 #[test]
 fn it_opens_and_telemetry_flows_and_q_gives_the_terminal_back() {
-    let mut screen = online(&[]);
+    let mut screen = online("200ms");
     assert!(screen.is_taken());
     let shown = screen.wait_until("three acknowledged messages", |screen| {
         number_before(screen, " acknowledged").is_some_and(|count| count >= 3)
@@ -59,7 +62,7 @@ fn it_opens_and_telemetry_flows_and_q_gives_the_terminal_back() {
 
 #[test]
 fn values_are_tweaked_and_telemetry_is_paused_by_key() {
-    let mut screen = online(&[]);
+    let mut screen = online("200ms");
     screen.press(Key::Up);
     screen.wait_for("◆ ");
     screen.press(Key::Up);
@@ -76,7 +79,7 @@ fn values_are_tweaked_and_telemetry_is_paused_by_key() {
 
 #[test]
 fn the_operator_invokes_sets_and_drops_the_link() {
-    let mut screen = online(&["--interval", "2s"]);
+    let mut screen = online("2s");
 
     operate(&mut screen, "invoke blink");
     screen.wait_for("invoke blink: ");
@@ -114,7 +117,7 @@ fn the_operator_invokes_sets_and_drops_the_link() {
 
 #[test]
 fn a_click_focuses_a_pane_and_help_explains_it() {
-    let mut screen = online(&[]);
+    let mut screen = online("200ms");
     let (column, row) = screen.find(" 4  Properties");
     screen.click(column + 4, row + 1);
     screen.wait_for("┏ 4  Properties");
@@ -135,7 +138,7 @@ fn a_click_focuses_a_pane_and_help_explains_it() {
 
 #[test]
 fn it_follows_the_size_of_the_terminal() {
-    let mut screen = online(&[]);
+    let mut screen = online("200ms");
     screen.resize(40, 10);
     screen.wait_until("a small screen", |screen| {
         screen.contains("● online")
@@ -156,7 +159,7 @@ fn it_follows_the_size_of_the_terminal() {
 #[test]
 fn signals_give_the_terminal_back() {
     for (signal, code) in [("TERM", 0), ("INT", 130), ("HUP", 0)] {
-        let screen = online(&[]);
+        let screen = online("200ms");
         screen.signal(signal);
         let (found, left) = screen.end();
         assert_eq!(found, code, "SIG{signal}: {left}");

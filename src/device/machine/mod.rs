@@ -26,8 +26,8 @@ use super::{
 /// milliseconds; a request without an answer was lost on the way.
 const TWIN_PATIENCE: Duration = Duration::from_secs(20);
 
-/// The least time between two telemetry messages that a person can choose.
-pub const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
+/// The least time between two telemetry messages; the command line takes nothing less.
+pub const SHORTEST_PERIOD: Duration = Duration::from_millis(10);
 
 /// How many desired values wait to be applied, at most. More are refused with 429.
 const MOST_WISHES: usize = 64;

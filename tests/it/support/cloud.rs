@@ -67,7 +67,8 @@ impl CloudProcess {
 
     /// A connection string straight to the hub. The device must be in the registry.
     pub fn connection_string(&self, device: &str) -> String {
-        format!("HostName={};DeviceId={device};SharedAccessKey={}", self.text("hub"), self.key(device))
+        let (hub, port) = (self.text("hub"), &self.ready["mqttPort"]);
+        format!("HostName={hub}:{port};DeviceId={device};SharedAccessKey={}", self.key(device))
     }
 
     /// The options that lead a device through this cloud's provisioning, without a key.

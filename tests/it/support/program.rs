@@ -78,9 +78,8 @@ impl Program {
 
     /// Waits for its end. A process that has closed both its outputs is at its end.
     pub fn end(mut self) -> Outcome {
-        if !(self.out.wait_for_end() && self.err.wait_for_end()) {
-            panic!("`{}` does not end\n{}", self.title, self.so_far());
-        }
+        let ended = self.out.wait_for_end() && self.err.wait_for_end();
+        assert!(ended, "`{}` does not end\n{}", self.title, self.so_far());
         let code = self.child.wait().expect("an exit status").code();
         Outcome { code, out: self.out.text(), err: self.err.text() }
     }

@@ -16,8 +16,8 @@ pub struct Screen {
     writer: Box<dyn Write + Send>,
     killer: Box<dyn ChildKiller + Send + Sync>,
     process: u32,
-    /// Kept for its folder, which goes when it goes.
-    _sandbox: Sandbox,
+    /// Where the program lives; `envsim hub` finds it there without options.
+    pub sandbox: Sandbox,
 }
 
 struct Seen {
@@ -101,7 +101,7 @@ impl Screen {
             change(&waiting, |seen| seen.code = Some(code));
         });
         let writer = pair.master.take_writer().expect("a writer");
-        Self { shared, master: pair.master, writer, killer, process, _sandbox: sandbox }
+        Self { shared, master: pair.master, writer, killer, process, sandbox }
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
