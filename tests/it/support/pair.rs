@@ -95,7 +95,9 @@ impl Pair {
     pub fn feed(&mut self, input: Input) {
         let mut out = Vec::new();
         self.device.handle(self.now(), input, &mut out);
-        out.into_iter().for_each(|output| self.carry(output));
+        for output in out {
+            self.carry(output);
+        }
     }
 
     /// Lets time pass.
@@ -209,13 +211,13 @@ impl Pair {
         }
     }
 
-    fn registration(&self) -> (RegistrationId, SharedKey) {
+    fn registration() -> (RegistrationId, SharedKey) {
         let group = SharedKey::from_base64(GROUP_KEY).expect("a key");
         ("sensor-01".parse().expect("an id"), group.derive("sensor-01"))
     }
 
     fn register(&mut self) {
-        let (id, key) = self.registration();
+        let (id, key) = Self::registration();
         let body = dps::register_body(id.as_str(), Some("dtmi:envsim:EnvironmentalSensor;1")).to_string();
         let topic = "$dps/registrations/PUT/iotdps-register/?$rid=1";
         let now = self.now();
@@ -226,7 +228,7 @@ impl Pair {
 
     fn poll(&mut self) {
         let Some((_, operation)) = self.register_at.take() else { return };
-        let (id, key) = self.registration();
+        let (id, key) = Self::registration();
         let topic =
             format!("$dps/registrations/GET/iotdps-get-operationstatus/?$rid=2&operationId={operation}");
         let now = self.now();
