@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::desk::DeskClerk;
 use super::signals::Signals;
 use super::{Clock, Show};
-use crate::app::{self, AppState, DeskAnswer, Effect, Ending, Event, Fact};
+use crate::app::{self, AppState, DeskAnswer, Effect, Ending, Event};
 use crate::device::{Failure, FailureKind, Input};
 use crate::net::{LinkEvent, LinkHandle};
 
@@ -165,9 +165,4 @@ async fn sleep_until(moment: Option<tokio::time::Instant>) {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
-}
-
-/// What a fact says at the start of a run.
-pub fn announce(state: &mut AppState, fact: Fact) {
-    state.log.add(state.now, None, fact, None);
 }

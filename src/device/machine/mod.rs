@@ -1,6 +1,14 @@
 //! The device itself: one input in, outputs appended.
+//!
+//! Here stands how it comes online, stays there and leaves; [`commands`], [`telemetry`] and
+//! [`reconcile`] (properties and the twin) are the three things it does there, and [`view`] is
+//! what anybody may look at.
+//!
+//! Never here: what a kind of device does with a command or a value; that is its profile's.
 
+mod commands;
 mod reconcile;
+mod telemetry;
 mod view;
 
 use std::collections::HashMap;
@@ -9,7 +17,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt as _, SeedableRng as _};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::backoff::Backoff;
 use super::outbox::Outbox;
@@ -18,8 +26,8 @@ use super::property::Wish;
 use super::reports::Reports;
 use super::schedule::Schedule;
 use super::{
-    Assignment, Call, Context, Failure, Input, LinkStep, Millis, Note, Now, Output, Phase, Profile,
-    PropertyState, Reply, Retry, Severity, Standing, Ticket, TimeScale, TwinDocument,
+    Assignment, Context, Failure, Input, LinkStep, Millis, Note, Now, Output, Phase, Profile, PropertyState,
+    Reply, Retry, Severity, Standing, Ticket, TimeScale, TwinDocument,
 };
 
 /// How long the hub may take over a twin request before it is asked again. The hub answers in
@@ -346,67 +354,6 @@ impl Device {
                 }
             }
         }
-    }
-
-    fn sample(&mut self, now: Now) {
-        let mut body = Map::new();
-        for profile in &mut self.profiles {
-            body.extend(profile.sample());
-        }
-        let ticket = self.ticket();
-        self.outbox.add(ticket, Value::Object(body).to_string());
-        // Periods are counted from when a message was due, so that they do not creep; after a
-        // long stop the missed ones are not made up.
-        let due = self.next_sample.unwrap_or(now.at) + self.period;
-        self.next_sample = Some(if due > now.at { due } else { now.at + self.period });
-    }
-
-    fn pause(&mut self, now: Now, paused: bool) {
-        self.paused = paused;
-        let live = self.started && !matches!(self.phase, Phase::Stopped(_) | Phase::Leaving | Phase::Left);
-        self.next_sample = (!paused && live).then_some(now.at);
-    }
-
-    fn set_period(&mut self, now: Now, period: Duration) {
-        self.period = period.max(SHORTEST_PERIOD);
-        if let Some(at) = self.next_sample {
-            self.next_sample = Some(at.min(now.at + self.period));
-        }
-    }
-
-    fn turn(&mut self, knob: usize, by: f64) {
-        let mut before = 0;
-        for profile in &mut self.profiles {
-            let knobs = profile.model().knobs.len();
-            if knob < before + knobs {
-                return profile.turn(knob - before, by);
-            }
-            before += knobs;
-        }
-    }
-
-    fn called(&mut self, now: Now, call: Call) {
-        let reply = self.answer(now, &call);
-        let ticket = self.ticket();
-        self.replies.push(PendingReply { ticket, rid: call.rid, reply, handed: false });
-    }
-
-    fn answer(&mut self, now: Now, call: &Call) -> Reply {
-        let found = self.profiles.iter().enumerate().find_map(|(place, profile)| {
-            let spec = profile.model().commands.iter().find(|spec| spec.name == call.name)?;
-            Some((place, spec))
-        });
-        let Some((place, spec)) = found else {
-            return Reply::refused(404, format!("this device has no command `{}`", call.name));
-        };
-        let request = match &call.payload {
-            Ok(request) => request,
-            Err(text) => return Reply::refused(400, format!("the request is not JSON: {text}")),
-        };
-        if let Some(Err(reason)) = spec.request.as_ref().map(|schema| schema.check(spec.name, request)) {
-            return Reply::refused(400, reason);
-        }
-        self.with_profile(now, place, |profile, ctx| profile.command(ctx, spec.name, request))
     }
 
     fn with_profile<T>(

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::device::{FailureKind, Led};
+use crate::device::{Call, FailureKind, Led};
 use crate::profiles::environment::Environment;
 
 /// A device, its clock, and everything it has asked for.
