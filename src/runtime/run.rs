@@ -109,7 +109,7 @@ impl Wiring {
             biased;
             ending = self.signals.next() => Event::Stop(ending),
             event = self.show.next_event(state) => match event {
-                Ok(event) => event.unwrap_or(Event::Tick),
+                Ok(event) => event,
                 // The terminal has gone, as with SIGHUP.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Event::Stop(Ending::Terminated),
                 Err(error) => return Err(error),
@@ -126,10 +126,6 @@ impl Wiring {
     fn take_in(&mut self, state: &mut AppState, event: Event) -> io::Result<bool> {
         let mut done = false;
         let mut events = vec![event];
-        let ticked = matches!(events[0], Event::Tick) && !self.is_due(state);
-        if ticked {
-            return Ok(false);
-        }
         while let Some(event) = events.pop() {
             for effect in app::reduce(state, self.clock.now(), event) {
                 match effect {
@@ -146,11 +142,6 @@ impl Wiring {
         }
         self.show.changed(state)?;
         Ok(done)
-    }
-
-    /// Whether a tick is for the state; otherwise it is only for the picture.
-    fn is_due(&self, state: &AppState) -> bool {
-        state.next_due().is_some_and(|at| at <= self.clock.now().at)
     }
 }
 

@@ -79,14 +79,13 @@ impl Show {
     /// When [`refresh`](Self::refresh) wants to be called, if nothing happens before.
     pub fn next_due(&self, state: &AppState) -> Option<Millis> {
         match self {
-            Self::Screen(screen) if screen.dirty => Some(screen.last_frame.unwrap_or_default() + FRAME),
-            Self::Screen(_) => ui::next_change(state),
+            Self::Screen(screen) => screen.next_due(state),
             Self::Lines(_) => None,
         }
     }
 
     /// What a person does next. May be dropped and called again without losing anything.
-    pub async fn next_event(&mut self, state: &AppState) -> io::Result<Option<Event>> {
+    pub async fn next_event(&mut self, state: &AppState) -> io::Result<Event> {
         match self {
             Self::Screen(screen) => screen.next_event(state).await,
             Self::Lines(_) => std::future::pending().await,
@@ -97,8 +96,7 @@ impl Show {
 impl Screen {
     fn refresh(&mut self, state: &AppState, at: Millis) -> io::Result<()> {
         let due = self.last_frame.is_none_or(|last| last + FRAME <= at);
-        let changes = self.dirty || ui::next_change(state).is_some_and(|change| change <= at);
-        if due && changes {
+        if due && self.dirty {
             self.taken.terminal.draw(|frame| ui::draw(state, &self.theme, frame))?;
             self.last_frame = Some(at);
             self.dirty = false;
@@ -109,14 +107,30 @@ impl Screen {
         Ok(())
     }
 
-    async fn next_event(&mut self, state: &AppState) -> io::Result<Option<Event>> {
-        if let Some(c) = self.pasted.next() {
-            return Ok(Some(Event::Intent(Intent::Edit(Edit::Insert(c)))));
+    /// When a new picture is wanted: at once when something has happened, when the picture changes
+    /// by itself otherwise, and never sooner than a frame after the last.
+    fn next_due(&self, state: &AppState) -> Option<Millis> {
+        let soonest = self.last_frame.map_or(Millis(0), |last| last + FRAME);
+        if self.dirty { Some(soonest) } else { ui::next_change(state).map(|change| change.max(soonest)) }
+    }
+
+    async fn next_event(&mut self, state: &AppState) -> io::Result<Event> {
+        loop {
+            if let Some(c) = self.pasted.next() {
+                return Ok(Event::Intent(Intent::Edit(Edit::Insert(c))));
+            }
+            let Some(event) = self.events.next().await else {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the terminal was closed"));
+            };
+            if let Some(event) = self.meaning(state, event?)? {
+                return Ok(event);
+            }
         }
-        let event = match self.events.next().await {
-            Some(event) => event?,
-            None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the terminal was closed")),
-        };
+    }
+
+    /// What a person meant by what came from the terminal, if anything: most movements of a mouse
+    /// mean nothing, and must not wake anybody.
+    fn meaning(&mut self, state: &AppState, event: TerminalEvent) -> io::Result<Option<Event>> {
         let intent = match event {
             TerminalEvent::Key(key) if key.kind != KeyEventKind::Release => ui::keymap::intent(state, key),
             TerminalEvent::Mouse(mouse) => {
@@ -130,10 +144,7 @@ impl Screen {
                 self.pasted = line.into_iter();
                 None
             }
-            TerminalEvent::Resize(..) => {
-                self.dirty = true;
-                None
-            }
+            TerminalEvent::Resize(..) => return Ok(Some(Event::Tick)),
             _ => None,
         };
         Ok(intent.map(Event::Intent))

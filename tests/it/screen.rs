@@ -61,6 +61,22 @@ fn it_opens_and_telemetry_flows_and_q_gives_the_terminal_back() {
 }
 
 #[test]
+fn the_light_blinks_while_nothing_else_happens() {
+    let mut screen = online("1h");
+    operate(&mut screen, "invoke blink");
+    screen.wait_for("▸ 5");
+    screen.press(Key::ControlU);
+    screen.keys("1");
+    screen.press(Key::Enter);
+    for _ in 0..2 {
+        screen.wait_for("light ● blinks");
+        screen.wait_for("light ○ blinks");
+    }
+    screen.keys("q");
+    assert_eq!(screen.end().0, 0);
+}
+
+#[test]
 fn values_are_tweaked_and_telemetry_is_paused_by_key() {
     let mut screen = online("200ms");
     screen.press(Key::Up);
