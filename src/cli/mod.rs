@@ -21,6 +21,7 @@ pub use args::{Command, parse};
 pub use exit::Exit;
 
 use std::ffi::OsString;
+use std::io::{self, Write as _};
 
 use crate::config::{ConfigError, RunConfig};
 use crate::profiles;
@@ -31,8 +32,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let clock = Clock::start();
     let outcome = parse(arguments).map_or_else(Ok, |command| carry_out(command, clock));
     outcome.unwrap_or_else(|error| {
-        // The one place where an error is told: the whole chain, in one line.
-        eprintln!("envsim: {}", crate::report::text::printable(&format!("{error:#}")));
+        let reader_gone = |cause: &(dyn std::error::Error + 'static)| {
+            cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        };
+        // `envsim … | head -3` has got what it wanted.
+        if error.chain().any(reader_gone) {
+            return Exit::Done;
+        }
+        // The one place where an error is told: the whole chain, in one line. When not even that
+        // can be written, the exit code is all that can be said.
+        let text = crate::report::text::printable(&format!("{error:#}"));
+        let _ = writeln!(io::stderr(), "envsim: {text}");
         if error.is::<ConfigError>() { Exit::Usage } else { Exit::Failed }
     })
 }

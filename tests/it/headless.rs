@@ -211,3 +211,16 @@ fn the_cloud_s_facts_are_there_as_export_lines() {
     let is_export = |line: &&str| line.starts_with("export ") || line.starts_with('#') || line.is_empty();
     assert!(outcome.out.lines().all(|line| is_export(&line)), "{}", outcome.out);
 }
+
+#[test]
+fn a_reader_that_has_had_enough_ends_it_without_a_word() {
+    let script = format!("'{}' --headless --interval 50ms | head -n 1", env!("CARGO_BIN_EXE_envsim"));
+    let outcome = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .output();
+    let outcome = outcome.expect("a shell");
+    assert_eq!(String::from_utf8_lossy(&outcome.stderr), "");
+    assert_eq!(String::from_utf8_lossy(&outcome.stdout).lines().count(), 1);
+}
