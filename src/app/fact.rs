@@ -204,7 +204,7 @@ impl Fact {
             Self::Note { text, .. } => json!({ "text": text }),
             Self::Summary { counters, lasted } => json!({
                 "made": counters.made, "sent": counters.sent, "acknowledged": counters.acknowledged,
-                "waiting": counters.waiting, "dropped": counters.dropped, "repeated": counters.repeated,
+                "waiting": counters.waiting, "unacknowledged": counters.unacknowledged, "dropped": counters.dropped, "repeated": counters.repeated,
                 "lastedMs": millis(*lasted),
             }),
             Self::Renewing | Self::Disconnected | Self::Automatic => json!({}),
@@ -283,9 +283,10 @@ impl fmt::Display for Fact {
             Self::Note { text, .. } => f.write_str(text),
             Self::Summary { counters, lasted } => write!(
                 f,
-                "{} sent, {} acknowledged, {} waiting, {} dropped in {}",
+                "{} sent, {} acknowledged, {} unacknowledged, {} waiting, {} dropped in {}",
                 counters.sent,
                 counters.acknowledged,
+                counters.unacknowledged,
                 counters.waiting,
                 counters.dropped,
                 Spoken(*lasted)

@@ -33,7 +33,12 @@ pub async fn run(args: CloudArgs) -> anyhow::Result<Exit> {
     let service = ConnectionString::parse(&cloud.service_connection_string())
         .context("the local cloud's own connection string")?;
     let found = RuntimeFile::leave(&Running::this_process(cloud.hub(), &service, cloud.ca_pem()))
-        .context("cannot leave word of the local cloud in the user's runtime directory")?;
+        .with_context(|| {
+            let folder = runtime_file::folder().map(|path| path.display().to_string()).unwrap_or_default();
+            format!(
+                "cannot write to the runtime directory {folder}; set XDG_RUNTIME_DIR to a folder of yours"
+            )
+        })?;
     let authority = AuthorityFile::write(&found, cloud.ca_pem())?;
     announce(&args, &cloud, &authority).context("cannot write the ready line")?;
     let ending = signals.next().await;

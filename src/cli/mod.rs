@@ -39,12 +39,33 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         if error.chain().any(reader_gone) {
             return Exit::Done;
         }
-        // The one place where an error is told: the whole chain, in one line. When not even that
-        // can be written, the exit code is all that can be said.
-        let text = crate::report::text::printable(&format!("{error:#}"));
+        // The one place where an error is told. When not even that can be written, the exit code is
+        // all that can be said.
+        let text = crate::report::text::printable(&told(&error));
         let _ = writeln!(io::stderr(), "envsim: {text}");
-        if error.is::<ConfigError>() { Exit::Usage } else { Exit::Failed }
+        if error.is::<ConfigError>() || error.is::<hub::payload::PayloadError>() {
+            Exit::Usage
+        } else if error
+            .downcast_ref::<hub::verbs::HubError>()
+            .is_some_and(hub::verbs::HubError::is_out_of_reach)
+        {
+            Exit::Connect
+        } else {
+            Exit::Failed
+        }
     })
+}
+
+/// An error and its causes in one line, without those that it has said already.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }
 
 fn carry_out(command: Command, clock: Clock) -> anyhow::Result<Exit> {

@@ -142,7 +142,7 @@ fn read(path: &Path) -> Option<Running> {
 }
 
 /// `$XDG_RUNTIME_DIR/envsim`, or a folder of the user's own among the temporary ones.
-fn folder() -> io::Result<PathBuf> {
+pub fn folder() -> io::Result<PathBuf> {
     match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
         // The specification asks for an absolute path and to ignore any other.
         Some(path) if path.is_absolute() && path.is_dir() => Ok(path.join("envsim")),

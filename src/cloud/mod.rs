@@ -240,20 +240,6 @@ impl LocalCloud {
         .unwrap_or_default()
     }
 
-    /// A device's connection string, key and all. `None` when there is no such device.
-    pub fn device_connection_string(&self, device: &DeviceId) -> Option<String> {
-        let key = self.shared.with(|core, _, _| core.device_key(device).ok().cloned())?;
-        // Official SDKs take no port here and know 8883 only.
-        let port = (self.mqtt_port != MQTT_PORT).then_some(self.mqtt_port);
-        let hub = HubHost { name: self.hub.clone(), port };
-        Some(ConnectionString { hub, gateway: None, who: Who::Device(device.clone(), None), key }.reveal())
-    }
-
-    /// Creates a device whose key is derived from the group key.
-    pub fn create_device(&self, device: DeviceId) -> Result<(), Fault> {
-        self.shared.with(|core, now, _| core.create_derived(now, device))
-    }
-
     /// Ends every connection and waits for it, but not for ever.
     pub async fn stop(self) {
         self.shared.stop.cancel();

@@ -28,6 +28,8 @@ pub struct Counters {
     pub dropped: u64,
     /// Neither written nor given up yet.
     pub waiting: u64,
+    /// Written, and neither acknowledged nor given up: nobody knows whether the hub has them.
+    pub unacknowledged: u64,
     /// Written more than once, because a link was lost before the acknowledgement.
     pub repeated: u64,
 }
@@ -58,6 +60,7 @@ impl Outbox {
             // all the same, because nobody will know.
             self.counters.dropped += 1;
             self.counters.waiting -= u64::from(!oldest.written);
+            self.counters.unacknowledged -= u64::from(oldest.written);
         }
         self.counters.waiting += 1;
         self.items.push_back(Item { ticket, body, handed: false, written: false });
@@ -81,6 +84,7 @@ impl Outbox {
                 item.written = true;
                 self.counters.sent += 1;
                 self.counters.waiting -= 1;
+                self.counters.unacknowledged += 1;
             }
         }
     }
@@ -88,8 +92,15 @@ impl Outbox {
     /// A message has been acknowledged; whether it was one that was still open.
     pub fn acknowledged(&mut self, ticket: Ticket) -> bool {
         let Some(place) = self.items.iter().position(|item| item.ticket == ticket) else { return false };
-        self.items.remove(place);
+        let written = self.items.remove(place).is_some_and(|item| item.written);
         self.counters.acknowledged += 1;
+        // An acknowledgement can overtake the news that its message was written.
+        if written {
+            self.counters.unacknowledged -= 1;
+        } else {
+            self.counters.sent += 1;
+            self.counters.waiting -= 1;
+        }
         true
     }
 
@@ -150,6 +161,7 @@ mod tests {
         outbox.written(Ticket(2));
         let counters = outbox.counters();
         assert_eq!((counters.made, counters.sent, counters.acknowledged), (3, 3, 1));
+        assert_eq!(counters.unacknowledged, 2);
         assert_eq!((counters.waiting, counters.repeated, counters.dropped), (0, 1, 0));
     }
 
@@ -159,6 +171,15 @@ mod tests {
         assert_eq!(outbox.counters().dropped, 5);
         assert_eq!(outbox.counters().waiting, 1_000);
         assert_eq!(handed(&mut outbox)[0], 5);
+    }
+
+    #[test]
+    fn an_acknowledgement_that_overtakes_the_news_of_writing_counts_as_sent() {
+        let mut outbox = outbox(1);
+        outbox.acknowledged(Ticket(0));
+        outbox.written(Ticket(0));
+        let counters = outbox.counters();
+        assert_eq!((counters.sent, counters.acknowledged, counters.waiting), (1, 1, 0));
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub fn lost(hub: &str, error: &SessionError) -> Failure {
         ),
         SessionError::Io(error) => match Fault::of(error) {
             Fault::Broken(said) => {
-                Failure::new(FailureKind::Lost, format!("the link to {hub} was lost: {said}"))
+                Failure::new(FailureKind::Lost, format!("the link to {hub} was lost: {said} without a word"))
             }
             fault => Failure::new(
                 FailureKind::Lost,
@@ -76,7 +76,13 @@ pub fn not_accepted(hub: &str, device: &str, error: &SessionError) -> Failure {
             SessionError::Codec(_) | SessionError::Protocol(_) => FailureKind::Protocol,
             _ => FailureKind::Unavailable,
         };
-        return Failure::new(kind, format!("cannot connect `{device}` to {hub}: {error}"));
+        let failure = Failure::new(kind, format!("cannot connect `{device}` to {hub}: {error}"));
+        return match kind {
+            FailureKind::Protocol => {
+                failure.advise("what answers there is not an IoT Hub's MQTT; check host and port")
+            }
+            _ => failure,
+        };
     };
     let refused = |kind, number, why: &str| {
         Failure::new(kind, format!("{hub} refused `{device}`: {why} (MQTT code {number})"))

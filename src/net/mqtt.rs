@@ -38,7 +38,8 @@ pub const MAX_PACKET: usize = 256 * 1024 + 4 * 1024;
 /// fleet keeps these.
 const BUFFER: usize = 2 * 1024;
 
-/// How long a hub that is alive may take to answer a ping or to take bytes.
+/// How long a hub that is alive may take to take bytes, or to answer a ping; the latter never
+/// longer than the keep-alive, which says how soon its owner wants to know.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a session with the hub ended or was not begun.
@@ -243,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// The next thing received. Keeps the connection alive meanwhile: a ping goes out when nothing
     /// was sent for the keep-alive, or when acknowledgements are owed and nothing came for as
-    /// long; a hub that is silent for 20 s more counts as lost. Cancel-safe.
+    /// long; a hub that is silent for 20 s more, or one more keep-alive where that is shorter, counts as lost. Cancel-safe.
     pub async fn next(&mut self) -> Result<Received, SessionError> {
         loop {
             let due = tokio::select! {
@@ -329,11 +330,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// The timer has run: whether a ping is due, an error when the last one was in vain.
     fn watch(&mut self) -> Result<bool, SessionError> {
         let now = Instant::now();
+        let patience = PATIENCE.min(self.keep_alive);
         if let Some(pinged) = self.pinged {
-            if now >= pinged + PATIENCE {
-                return Err(SessionError::NoAnswer { what: "sign of life after a ping", after: PATIENCE });
+            if now >= pinged + patience {
+                return Err(SessionError::NoAnswer { what: "sign of life after a ping", after: patience });
             }
-            self.timer.as_mut().reset((pinged + PATIENCE).min(now + self.keep_alive));
+            self.timer.as_mut().reset(pinged + patience);
             return Ok(false);
         }
         let owed = (!self.unacknowledged.is_empty()).then_some(self.quiet);
@@ -343,9 +345,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return Ok(false);
         }
         self.pinged = Some(now);
-        // Where the keep-alive is shorter than our patience, the next look is after a keep-alive:
-        // by then the answer is there and the next ping is due.
-        self.timer.as_mut().reset(now + PATIENCE.min(self.keep_alive));
+        self.timer.as_mut().reset(now + patience);
         Ok(true)
     }
 

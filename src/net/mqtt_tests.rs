@@ -146,6 +146,14 @@ async fn a_hub_that_answers_no_ping_counts_as_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_short_keep_alive_finds_a_silent_hub_soon() {
+    let (mut session, _hub) = open(5).await;
+    let began = Instant::now();
+    assert!(matches!(session.next().await, Err(SessionError::NoAnswer { .. })));
+    assert_eq!(began.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hub_that_takes_messages_and_acknowledges_none_is_asked_for_a_sign_of_life() {
     let (mut session, _hub) = open(60).await;
     let began = Instant::now();

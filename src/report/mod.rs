@@ -91,7 +91,7 @@ mod tests {
         let summary = Fact::Summary { counters: Counters::default(), lasted: Duration::from_secs(2) };
         assert_eq!(
             line("quiet", summary).as_deref(),
-            Some("0 sent, 0 acknowledged, 0 waiting, 0 dropped in 2 s")
+            Some("0 sent, 0 acknowledged, 0 unacknowledged, 0 waiting, 0 dropped in 2 s")
         );
     }
 

@@ -48,8 +48,11 @@ impl Fault {
                 timed_out |= http.is_timeout();
             }
             if let Some(io) = error.downcast_ref::<io::Error>() {
-                // An io error shows the source of what it wraps and not what it wraps.
-                if let Some(inner) = io.get_ref() {
+                // An io error shows the source of what it wraps and not what it wraps. What it
+                // wraps is looked at only where its kind does not say it all.
+                if let Some(inner) = io.get_ref()
+                    && !ends_a_connection(io.kind())
+                {
                     at = Some(inner);
                     timed_out |= io.kind() == io::ErrorKind::TimedOut;
                     continue;
@@ -161,6 +164,12 @@ fn plain_name(name: &str) -> String {
         .map_or_else(|| name.to_owned(), |(inner, _)| format!("`{inner}`"))
 }
 
+/// Whether an error of this kind means that a connection that stood is no more.
+fn ends_a_connection(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(kind, Kind::UnexpectedEof | Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +179,13 @@ mod tests {
         let tls = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
         let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, tls));
         assert_eq!(Fault::of(&wrapped), Fault::Untrusted);
+    }
+
+    #[test]
+    fn a_peer_that_vanished_is_told_in_our_words() {
+        let rustls =
+            io::Error::new(io::ErrorKind::UnexpectedEof, "peer closed connection: https://docs.rs/rustls");
+        assert_eq!(Fault::of(&rustls), Fault::Broken("the other side closed it".to_owned()));
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn a_time_ends_it_and_text_is_for_people() {
     let outcome = outcome.expect(0);
     assert!(outcome.out.contains("sent #1 {\"temp\":"), "{}", outcome.all());
     let last = outcome.out.lines().last().unwrap_or_default();
-    assert!(last.contains(" acknowledged, 0 waiting, 0 dropped in "), "{last}");
+    assert!(last.contains(" unacknowledged, 0 waiting, 0 dropped in "), "{last}");
 }
 
 #[test]

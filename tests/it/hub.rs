@@ -157,3 +157,13 @@ fn envsim_s_own_cloud_is_found_without_options() {
     let outcome = sandbox.run(&["hub", "invoke", "env-sensor-01", "blink", "--payload", "2"]).expect(0);
     assert!(outcome.out.contains("Blinking LED every 2 seconds"), "{}", outcome.all());
 }
+
+#[test]
+fn exit_codes_tell_usage_from_a_hub_out_of_reach() {
+    let cloud = CloudProcess::with(&["--mqtt-port", "0", "--https-port", "0", "--device", "d"]);
+    cloud.hub(&["invoke", "d", "blink", "--payload", "{bad"]).expect(2);
+    cloud.hub(&["twin", "update", "d", "--desired", "[1]"]).expect(2);
+    let closed = "HostName=localhost:1;SharedAccessKeyName=service;SharedAccessKey=c3VwZXJzZWNyZXRrZXkxMjM=";
+    let outcome = cloud.hub(&["twin", "show", "d", "--connection-string", closed]).expect(4);
+    assert!(outcome.err.contains("localhost"), "{}", outcome.all());
+}

@@ -1,7 +1,7 @@
 //! How it all ends: by wish, by a limit, or because a device gave up and nobody watches.
 
 use super::device;
-use crate::app::{AppState, Effect, Ending, Fact, Slot};
+use crate::app::{AppState, Effect, Ending, Fact, Slot, Station};
 use crate::device::{Input, Phase};
 
 /// Begins to end: devices say good-bye. What was decided first stands.
@@ -12,7 +12,7 @@ pub(super) fn begin(state: &mut AppState, ending: Ending, effects: &mut Vec<Effe
     // Somebody who ends a program that never got anywhere is told so by its exit code.
     let never = state.stations.iter().find_map(never_arrived);
     state.ending = Some(match ending {
-        Ending::Done => never.unwrap_or(Ending::Done),
+        Ending::Done | Ending::NotConnected => never.unwrap_or(ending),
         other => other,
     });
     for slot in 0..state.stations.len() {
@@ -21,7 +21,7 @@ pub(super) fn begin(state: &mut AppState, ending: Ending, effects: &mut Vec<Effe
 }
 
 /// Why a device has never been online, when something kept it from it.
-fn never_arrived(station: &crate::app::Station) -> Option<Ending> {
+fn never_arrived(station: &Station) -> Option<Ending> {
     if station.device.has_been_online() {
         return station.gave_up;
     }
@@ -40,7 +40,8 @@ pub(super) fn check(state: &mut AppState, effects: &mut Vec<Effect>) {
         let enough = state.limits.count.is_some_and(|count| acknowledged >= count);
         let over = state.limits.until.is_some_and(|until| until <= state.now.at);
         if enough || over {
-            begin(state, Ending::Done, effects);
+            let ending = if over { cut_off(state).unwrap_or(Ending::Done) } else { Ending::Done };
+            begin(state, ending, effects);
         } else if state.unattended
             && let Some(ending) = all_gave_up(state)
         {
@@ -51,6 +52,12 @@ pub(super) fn check(state: &mut AppState, effects: &mut Vec<Effect>) {
     if state.ending.is_some() && (0..state.stations.len()).all(gone) && !effects.contains(&Effect::Exit) {
         effects.push(Effect::Exit);
     }
+}
+
+/// Whether time ran out while a device was not connected: a script must not take that for done.
+fn cut_off(state: &AppState) -> Option<Ending> {
+    let waiting = |station: &Station| matches!(station.device.phase(), Phase::Waiting { .. });
+    state.stations.iter().any(waiting).then_some(Ending::NotConnected)
 }
 
 fn all_gave_up(state: &AppState) -> Option<Ending> {
@@ -68,6 +75,7 @@ pub fn summary(state: &AppState) -> Fact {
         total.acknowledged += counters.acknowledged;
         total.dropped += counters.dropped;
         total.waiting += counters.waiting;
+        total.unacknowledged += counters.unacknowledged;
         total.repeated += counters.repeated;
     }
     Fact::Summary { counters: total, lasted: std::time::Duration::from_millis(state.now.at.0) }

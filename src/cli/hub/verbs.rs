@@ -59,10 +59,7 @@ fn client(args: &HubArgs) -> anyhow::Result<Client> {
         (connection, Trust::system())
     } else {
         let running = runtime_file::newest().context("cannot look for a running local cloud")?;
-        let running = running.context(
-            "no local cloud runs on this computer; start `envsim` or `envsim cloud` in another terminal, or give \
-             --connection-string-file or IOTHUB_CONNECTION_STRING for a hub in Azure",
-        )?;
+        let running = running.ok_or(HubError::NoCloud)?;
         let connection = ConnectionString::parse(&running.service_connection_string)
             .context("what the running local cloud left for us")?;
         (connection, Trust::only(&running.ca, "the local cloud's authority")?)
@@ -70,14 +67,42 @@ fn client(args: &HubArgs) -> anyhow::Result<Client> {
     if let Some(authority) = &config.ca {
         trust = trust.and(&String::from_utf8_lossy(&authority.pem), &authority.path.display().to_string())?;
     }
-    explained(Client::new(&connection, &trust))
+    Ok(explained(Client::new(&connection, &trust))?)
 }
 
-fn explained<T>(outcome: Result<T, OperatorError>) -> anyhow::Result<T> {
-    outcome.map_err(|error| match error.advice() {
-        advice if advice.is_empty() => anyhow::anyhow!("{error}"),
-        advice => anyhow::anyhow!("{error}; {advice}"),
-    })
+/// Why a verb could not be carried out, with what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// There is no hub to ask.
+    #[error(
+        "no local cloud runs on this computer; start `envsim` or `envsim cloud` in another terminal, or give \
+         --connection-string-file or IOTHUB_CONNECTION_STRING for a hub in Azure"
+    )]
+    NoCloud,
+    /// The hub did not do what was asked.
+    #[error("{why}{}", advice(why))]
+    Refused {
+        /// Why not.
+        why: OperatorError,
+    },
+}
+
+impl HubError {
+    /// Whether no hub was reached at all.
+    pub fn is_out_of_reach(&self) -> bool {
+        matches!(self, Self::NoCloud | Self::Refused { why: OperatorError::Unreachable { .. } })
+    }
+}
+
+fn advice(error: &OperatorError) -> String {
+    match error.advice() {
+        advice if advice.is_empty() => advice,
+        advice => format!("; {advice}"),
+    }
+}
+
+fn explained<T>(outcome: Result<T, OperatorError>) -> Result<T, HubError> {
+    outcome.map_err(|why| HubError::Refused { why })
 }
 
 fn say(text: &str) -> anyhow::Result<Exit> {

@@ -34,6 +34,10 @@ use super::{
 /// milliseconds; a request without an answer was lost on the way.
 const TWIN_PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a link has to stand before its loss counts as a first one. Two devices with the same
+/// name throw each other out again and again; this makes them do it ever more slowly.
+const STEADY: Duration = Duration::from_secs(10);
+
 /// The least time between two telemetry messages; the command line takes nothing less.
 pub const SHORTEST_PERIOD: Duration = Duration::from_millis(10);
 
@@ -251,7 +255,6 @@ impl Device {
             token_ends: now.at + token_life,
             renews: now.at + renewal(token_life),
         };
-        self.attempts = 0;
         self.refusals = 0;
         if !self.started {
             self.started = true;
@@ -283,6 +286,9 @@ impl Device {
 
     fn failed(&mut self, now: Now, failure: Failure, out: &mut Vec<Output>) {
         self.link_lost();
+        if matches!(self.phase, Phase::Online { since, .. } if now.at.since(since) >= STEADY) {
+            self.attempts = 0;
+        }
         if self.phase.is_over() {
             self.phase = Phase::Left;
             return;

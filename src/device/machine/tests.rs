@@ -450,6 +450,19 @@ fn a_lost_link_is_tried_again_with_growing_delays_and_at_once_when_a_person_asks
 }
 
 #[test]
+fn a_link_that_is_lost_at_once_each_time_is_tried_ever_more_slowly() {
+    let mut bench = Bench::online();
+    for attempt in 1..=4 {
+        bench.lose();
+        let Phase::Waiting { until, attempt: counted, .. } = *bench.device.phase() else { panic!("waiting") };
+        assert_eq!(counted, attempt);
+        bench.run_until(until.0);
+        bench.connect();
+        bench.run_until(bench.at + 500);
+    }
+}
+
+#[test]
 fn a_success_resets_the_back_off() {
     let mut bench = Bench::online();
     for _ in 0..5 {
@@ -457,6 +470,7 @@ fn a_success_resets_the_back_off() {
         bench.run_until(bench.at + 60_000);
     }
     bench.connect();
+    bench.run_until(bench.at + 10_000);
     bench.lose();
     let Phase::Waiting { until, attempt, .. } = bench.device.phase() else { panic!("waiting") };
     assert!(until.0 - bench.at <= 1_000 && *attempt == 1);

@@ -124,6 +124,10 @@ fn counters(state: &AppState, theme: &Theme, short: bool) -> Vec<Piece> {
     );
     pieces.push(count(6, counters.sent, "sent", theme.strong));
     pieces.push(count(7, counters.acknowledged, "acknowledged", theme.strong));
+    // One or two are on their way at any moment; more means that the hub has gone silent.
+    if counters.unacknowledged > 2 {
+        pieces.push(count(8, counters.unacknowledged, "unacknowledged", theme.warn));
+    }
     pieces.push(count(5, counters.waiting, "waiting", waiting));
     if counters.dropped > 0 {
         let text = format!("{} {}", theme.symbols.warning, counters.dropped);
