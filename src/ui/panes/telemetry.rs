@@ -93,8 +93,18 @@ fn values(theme: &Theme, place: usize, reading: &Reading, room: usize) -> Line<'
     };
     let value = format!("{:.digits$} {}", reading.value, reading.field.unit);
     if room < 34 {
-        // The mark of the hand stays, the name gives way.
-        let mark = if reading.manual { format!(" {hand}") } else { String::new() };
+        // The mark of the hand stays, the name gives way; a held value is its own set point.
+        let told = if reading.manual {
+            format!(" {hand} {word}")
+        } else {
+            format!("  set {:.digits$}", reading.set_point)
+        };
+        let fits = width(reading.field.title) + 1 + width(&value) + width(&told) <= room;
+        let mark = match (fits, reading.manual) {
+            (true, _) => told,
+            (false, true) => format!(" {hand}"),
+            (false, false) => String::new(),
+        };
         let title = fit(reading.field.title, room.saturating_sub(width(&value) + width(&mark) + 1));
         return Line::from(vec![
             Span::styled(title + " ", style),
