@@ -54,7 +54,9 @@ impl Outbox {
     pub fn add(&mut self, ticket: Ticket, body: String) {
         self.counters.made += 1;
         if self.items.len() == CAPACITY
-            && let Some(oldest) = self.items.pop_front()
+            // One that is on the link keeps its place there: dropping it would let another one out.
+            && let place = self.items.iter().position(|item| !item.handed).unwrap_or(0)
+            && let Some(oldest) = self.items.remove(place)
         {
             // One that was written is lost only if its acknowledgement never came; it is counted
             // all the same, because nobody will know.

@@ -10,6 +10,10 @@ use super::{Output, Ticket};
 /// minute; a device that cannot report this many has been cut off for very long.
 const CAPACITY: usize = 256;
 
+/// How many patches are handed to the link without an answer, at most, so that the queue to it
+/// cannot overflow.
+const WINDOW: usize = 32;
+
 #[derive(Debug, Clone, PartialEq)]
 struct Item {
     ticket: Ticket,
@@ -25,8 +29,20 @@ pub struct Reports {
 
 impl Reports {
     /// Takes a patch; whether an older one had to go for it.
+    ///
+    /// What it sets is taken out of older ones: if one of those has to go out again, it must not
+    /// overwrite what is newer.
     #[must_use]
     pub fn add(&mut self, ticket: Ticket, patch: Value) -> bool {
+        if let Value::Object(newer) = &patch {
+            self.items.retain_mut(|item| match &mut item.patch {
+                Value::Object(older) => {
+                    older.retain(|name, _| !newer.contains_key(name));
+                    !older.is_empty()
+                }
+                _ => true,
+            });
+        }
         let full = self.items.len() == CAPACITY;
         if full {
             self.items.pop_front();
@@ -35,9 +51,10 @@ impl Reports {
         full
     }
 
-    /// Hands over what has not been handed over on this link.
+    /// Hands over what has not been handed over on this link, as far as the window lets it.
     pub fn hand_out(&mut self, out: &mut Vec<Output>) {
-        for item in self.items.iter_mut().filter(|item| !item.handed) {
+        let room = WINDOW.saturating_sub(self.items.iter().filter(|item| item.handed).count());
+        for item in self.items.iter_mut().filter(|item| !item.handed).take(room) {
             item.handed = true;
             out.push(Output::Report { ticket: item.ticket, patch: item.patch.clone() });
         }
@@ -83,12 +100,12 @@ mod tests {
     fn unanswered_patches_go_out_again_in_order_after_a_lost_link() {
         let mut reports = Reports::default();
         for n in 0..3 {
-            assert!(!reports.add(Ticket(n), json!({ "n": n })));
+            assert!(!reports.add(Ticket(n), json!({ format!("p{n}"): n })));
         }
         let mut out = Vec::new();
         reports.hand_out(&mut out);
         assert_eq!(out.len(), 3);
-        assert_eq!(reports.answered(Ticket(1)), Some(json!({"n": 1})));
+        assert_eq!(reports.answered(Ticket(1)), Some(json!({"p1": 1})));
         assert_eq!(reports.answered(Ticket(1)), None);
         reports.link_lost();
         out.clear();
@@ -99,9 +116,35 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_out_again_does_not_overwrite_what_is_newer() {
+        let mut reports = Reports::default();
+        let mut out = Vec::new();
+        let _ = reports.add(Ticket(1), json!({"brightness": 1, "name": "a"}));
+        reports.hand_out(&mut out);
+        let _ = reports.add(Ticket(2), json!({"brightness": 2}));
+        reports.again(Ticket(1));
+        out.clear();
+        reports.hand_out(&mut out);
+        assert_eq!(out[0], Output::Report { ticket: Ticket(1), patch: json!({"name": "a"}) });
+        let _ = reports.add(Ticket(3), json!({"name": "b"}));
+        assert_eq!(reports.len(), 2, "nothing is left of the first");
+    }
+
+    #[test]
+    fn the_window_bounds_what_a_link_holds() {
+        let mut reports = Reports::default();
+        for n in 0..40 {
+            let _ = reports.add(Ticket(n), json!({ format!("p{n}"): 1 }));
+        }
+        let mut out = Vec::new();
+        reports.hand_out(&mut out);
+        assert_eq!(out.len(), 32);
+    }
+
+    #[test]
     fn too_many_push_out_the_oldest_and_say_so() {
         let mut reports = Reports::default();
-        let pushed = (0..257).filter(|n| reports.add(Ticket(*n), json!({}))).count();
+        let pushed = (0..257).filter(|n| reports.add(Ticket(*n), json!({ format!("p{n}"): 1 }))).count();
         assert_eq!((pushed, reports.len()), (1, 256));
     }
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::desk::DeskClerk;
 use super::signals::Signals;
 use super::{Clock, Show};
-use crate::app::{self, AppState, DeskAnswer, Effect, Ending, Event};
+use crate::app::{self, AppState, DeskAnswer, Effect, Ending, Event, Slot};
 use crate::device::{Failure, FailureKind, Input};
 use crate::net::{LinkEvent, LinkHandle};
 
@@ -54,7 +54,7 @@ pub async fn run(state: &mut AppState, mut wiring: Wiring) -> io::Result<Ending>
     }
     let mut deadline = None;
     loop {
-        wiring.show.refresh(state, wiring.clock.now().at)?;
+        wiring.show.refresh(state, wiring.clock.now().at);
         if state.ending.is_some() && deadline.is_none() {
             deadline = Some(tokio::time::Instant::now() + GRACE);
         }
@@ -73,6 +73,10 @@ pub async fn run(state: &mut AppState, mut wiring: Wiring) -> io::Result<Ending>
     }
     wiring.stop.cancel();
     drain(&mut wiring.tasks).await;
+    // What links had to tell on their way out belongs into the summary.
+    while let Ok(event) = wiring.link_events.try_recv() {
+        wiring.take_in(state, from_link(event))?;
+    }
     let summary = Event::Remark { fact: app::summary(state) };
     wiring.take_in(state, summary)?;
     Ok(state.ending.unwrap_or(Ending::Done))
@@ -108,6 +112,7 @@ impl Wiring {
         let event = tokio::select! {
             biased;
             ending = self.signals.next() => Event::Stop(ending),
+            () = sleep_until(deadline) => return Ok(None),
             event = self.show.next_event(state) => match event {
                 Ok(event) => event,
                 // The terminal has gone, as with SIGHUP.
@@ -117,7 +122,6 @@ impl Wiring {
             Some(event) = self.link_events.recv() => from_link(event),
             Some(answer) = self.answers.recv() => Event::Desk(answer),
             () = sleep_until(wake) => Event::Tick,
-            () = sleep_until(deadline) => return Ok(None),
         };
         Ok(Some(event))
     }
@@ -126,12 +130,15 @@ impl Wiring {
     fn take_in(&mut self, state: &mut AppState, event: Event) -> io::Result<bool> {
         let mut done = false;
         let mut events = vec![event];
+        let mut full: Vec<Slot> = Vec::new();
         while let Some(event) = events.pop() {
             for effect in app::reduce(state, self.clock.now(), event) {
                 match effect {
+                    // What follows a message that was not taken must not overtake it.
+                    Effect::Link { slot, .. } if full.contains(&slot) => {}
                     Effect::Link { slot, output } => {
-                        let full = self.links.get(slot).is_some_and(|link| link.send(output).is_err());
-                        if full {
+                        if self.links.get(slot).is_some_and(|link| link.send(output).is_err()) {
+                            full.push(slot);
                             events.push(stuck(slot));
                         }
                     }

@@ -31,6 +31,18 @@ pub struct Screen {
     pasted: std::vec::IntoIter<char>,
     last_frame: Option<Millis>,
     dirty: bool,
+    link: TerminalLink,
+}
+
+/// Whether there is still somebody at the other end of the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TerminalLink {
+    /// As far as is known.
+    Up,
+    /// No, and the loop has not been told.
+    Lost,
+    /// No, and the loop knows.
+    Told,
 }
 
 /// Lines on standard output, each new entry of the log once.
@@ -49,6 +61,7 @@ impl Show {
             pasted: Vec::new().into_iter(),
             last_frame: None,
             dirty: true,
+            link: TerminalLink::Up,
         })))
     }
 
@@ -69,10 +82,10 @@ impl Show {
     }
 
     /// Draws, if there is something new and the last picture is old enough.
-    pub fn refresh(&mut self, state: &AppState, at: Millis) -> io::Result<()> {
+    pub fn refresh(&mut self, state: &AppState, at: Millis) {
         match self {
             Self::Screen(screen) => screen.refresh(state, at),
-            Self::Lines(_) => Ok(()),
+            Self::Lines(_) => {}
         }
     }
 
@@ -94,45 +107,68 @@ impl Show {
 }
 
 impl Screen {
-    fn refresh(&mut self, state: &AppState, at: Millis) -> io::Result<()> {
+    fn refresh(&mut self, state: &AppState, at: Millis) {
         let due = self.last_frame.is_none_or(|last| last + FRAME <= at);
-        if due && self.dirty {
-            self.taken.terminal.draw(|frame| ui::draw(state, &self.theme, frame))?;
+        if due && self.dirty && self.link == TerminalLink::Up {
+            if self.taken.terminal.draw(|frame| ui::draw(state, &self.theme, frame)).is_err() {
+                self.link = TerminalLink::Lost;
+            }
             self.last_frame = Some(at);
             self.dirty = false;
             // For the test that a panic gives the terminal back; not in release builds.
             #[cfg(debug_assertions)]
             assert!(std::env::var_os("ENVSIM_PANIC").is_none(), "ENVSIM_PANIC is set");
         }
-        Ok(())
     }
 
     /// When a new picture is wanted: at once when something has happened, when the picture changes
     /// by itself otherwise, and never sooner than a frame after the last.
     fn next_due(&self, state: &AppState) -> Option<Millis> {
         let soonest = self.last_frame.map_or(Millis(0), |last| last + FRAME);
+        if self.link != TerminalLink::Up {
+            return None;
+        }
         if self.dirty { Some(soonest) } else { ui::next_change(state).map(|change| change.max(soonest)) }
     }
 
     async fn next_event(&mut self, state: &AppState) -> io::Result<Event> {
         loop {
+            match self.link {
+                TerminalLink::Up => {}
+                TerminalLink::Lost => return self.lost(),
+                TerminalLink::Told => return std::future::pending().await,
+            }
             if let Some(c) = self.pasted.next() {
                 return Ok(Event::Intent(Intent::Edit(Edit::Insert(c))));
             }
-            let Some(event) = self.events.next().await else {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the terminal was closed"));
-            };
-            if let Some(event) = self.meaning(state, event?)? {
+            let Some(Ok(event)) = self.events.next().await else { return self.lost() };
+            if let Some(event) = self.meaning(state, event)? {
                 return Ok(event);
             }
         }
+    }
+
+    /// Nobody is there any more, which is told once.
+    fn lost(&mut self) -> io::Result<Event> {
+        self.link = TerminalLink::Told;
+        Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the terminal was closed"))
     }
 
     /// What a person meant by what came from the terminal, if anything: most movements of a mouse
     /// mean nothing, and must not wake anybody.
     fn meaning(&mut self, state: &AppState, event: TerminalEvent) -> io::Result<Option<Event>> {
         let intent = match event {
-            TerminalEvent::Key(key) if key.kind != KeyEventKind::Release => ui::keymap::intent(state, key),
+            TerminalEvent::Key(key) => {
+                let intent = ui::keymap::intent(state, key);
+                let ends = matches!(intent, Some(Intent::Quit | Intent::Interrupt));
+                // A key held down is no second wish to end.
+                let counts = match key.kind {
+                    KeyEventKind::Press => true,
+                    KeyEventKind::Repeat => !ends,
+                    KeyEventKind::Release => false,
+                };
+                intent.filter(|_| counts)
+            }
             TerminalEvent::Mouse(mouse) => {
                 let size = self.taken.terminal.size()?;
                 let area = ratatui::layout::Rect::new(0, 0, size.width, size.height);

@@ -12,7 +12,7 @@ pub(super) fn begin(state: &mut AppState, ending: Ending, effects: &mut Vec<Effe
     // Somebody who ends a program that never got anywhere is told so by its exit code.
     let never = state.stations.iter().find_map(never_arrived);
     state.ending = Some(match ending {
-        Ending::Done | Ending::NotConnected => never.unwrap_or(ending),
+        Ending::Done | Ending::NotConnected | Ending::NotProvisioned => never.unwrap_or(ending),
         other => other,
     });
     for slot in 0..state.stations.len() {
@@ -56,8 +56,13 @@ pub(super) fn check(state: &mut AppState, effects: &mut Vec<Effect>) {
 
 /// Whether time ran out while a device was not connected: a script must not take that for done.
 fn cut_off(state: &AppState) -> Option<Ending> {
-    let waiting = |station: &Station| matches!(station.device.phase(), Phase::Waiting { .. });
-    state.stations.iter().any(waiting).then_some(Ending::NotConnected)
+    state.stations.iter().find_map(|station| match station.device.phase() {
+        Phase::Waiting { .. } => Some(Ending::NotConnected),
+        Phase::Provisioning => Some(Ending::NotProvisioned),
+        // A renewal connects too, but that is no trouble.
+        Phase::Connecting(_) if !station.device.has_been_online() => Some(Ending::NotConnected),
+        _ => None,
+    })
 }
 
 fn all_gave_up(state: &AppState) -> Option<Ending> {

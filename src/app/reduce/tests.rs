@@ -302,6 +302,22 @@ fn a_run_ends_after_so_many_acknowledgements_or_so_long() {
 }
 
 #[test]
+fn a_run_whose_time_ends_on_the_way_says_where_it_was() {
+    let mut story = Story::begin();
+    story.state.limits.until = Some(Millis(5_000));
+    story.at = 5_000;
+    story.event(Event::Tick);
+    assert_eq!(story.state.ending, Some(Ending::NotProvisioned));
+    let mut story = Story::online();
+    story.input(Input::Failed(Failure::new(FailureKind::Lost, "the link was lost")));
+    // Time ends before the next attempt.
+    story.state.limits.until = Some(Millis(100));
+    story.at = 100;
+    story.event(Event::Tick);
+    assert_eq!(story.state.ending, Some(Ending::NotConnected));
+}
+
+#[test]
 fn giving_up_ends_an_unattended_run_with_the_stage_it_failed_at() {
     let refuse = || Input::Failed(Failure::new(FailureKind::Unauthorized, "refused"));
     let mut story = Story::begin();

@@ -142,7 +142,7 @@ impl Device {
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Start => self.start(out),
-            Input::Leave => self.leave(out),
+            Input::Leave => self.leave(now, out),
             // What a timer is for is found out below; steps are for those who watch.
             Input::Timer
             | Input::Provisioning(_)
@@ -183,7 +183,7 @@ impl Device {
             }
         }
         self.catch_up(now, out);
-        self.hand_out(out);
+        self.hand_out(now, out);
     }
 
     /// When the device wants an [`Input::Timer`].
@@ -222,13 +222,13 @@ impl Device {
         out.push(Output::Connect(assignment));
     }
 
-    fn leave(&mut self, out: &mut Vec<Output>) {
+    fn leave(&mut self, now: Now, out: &mut Vec<Output>) {
         self.next_sample = None;
         match self.phase {
             Phase::Online { .. } => {
                 self.phase = Phase::Leaving;
                 // What is decided goes out before the good-bye.
-                self.hand_out_now(out);
+                self.hand_out_now(now, out);
                 out.push(Output::Disconnect);
             }
             Phase::Provisioning | Phase::Connecting(_) => {
@@ -328,8 +328,11 @@ impl Device {
     fn catch_up(&mut self, now: Now, out: &mut Vec<Output>) {
         match &self.phase {
             Phase::Waiting { until, .. } if *until <= now.at => self.start(out),
-            Phase::Online { renews, assignment, .. } if *renews <= now.at => {
+            Phase::Online { renews, assignment, since, .. } if *renews <= now.at => {
                 let assignment = assignment.clone();
+                if now.at.since(*since) >= STEADY {
+                    self.attempts = 0;
+                }
                 self.link_lost();
                 self.phase = Phase::Connecting(assignment.clone());
                 out.push(Output::Renew(assignment));
@@ -387,13 +390,13 @@ impl Device {
         let _ = self.reports.add(ticket, patch);
     }
 
-    fn hand_out(&mut self, out: &mut Vec<Output>) {
+    fn hand_out(&mut self, now: Now, out: &mut Vec<Output>) {
         if self.phase.is_online() {
-            self.hand_out_now(out);
+            self.hand_out_now(now, out);
         }
     }
 
-    fn hand_out_now(&mut self, out: &mut Vec<Output>) {
+    fn hand_out_now(&mut self, now: Now, out: &mut Vec<Output>) {
         for pending in self.replies.iter_mut().filter(|pending| !pending.handed) {
             pending.handed = true;
             out.push(Output::Reply {
@@ -402,7 +405,14 @@ impl Device {
                 reply: pending.reply.clone(),
             });
         }
+        let before = out.len();
         self.reports.hand_out(out);
+        for output in &out[before..] {
+            if let Output::Report { ticket, .. } = output {
+                // Patches go out with QoS 0; one whose answer does not come was lost on the way.
+                self.schedule.add(now.at + TWIN_PATIENCE, Due::ReportAgain(*ticket));
+            }
+        }
         self.outbox.hand_out(out);
     }
 

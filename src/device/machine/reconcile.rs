@@ -22,6 +22,10 @@ impl Device {
             );
             self.properties.iter_mut().for_each(|state| state.standing = Standing::Unset);
         }
+        if version < known && self.desired_heard {
+            // Made before a change that has been heard since; the next one will not be.
+            return self.fetch_twin(now, out);
+        }
         self.desired_heard = true;
         let mut missed = Map::new();
         for (name, member) in &document.desired {
@@ -45,7 +49,7 @@ impl Device {
             }
         }
         self.twin = Some(document);
-        self.wish(now, version, missed, out);
+        self.wish(now, version, missed);
     }
 
     /// Whether a desired member has not been acknowledged at its document's version, by this run
@@ -90,11 +94,11 @@ impl Device {
                 self.fetch_twin(now, out);
             }
         }
-        self.wish(now, version, patch, out);
+        self.wish(now, version, patch);
     }
 
     /// Plans an acknowledgement for every member of a desired patch.
-    fn wish(&mut self, now: Now, version: u64, patch: Map<String, Value>, out: &mut Vec<Output>) {
+    fn wish(&mut self, now: Now, version: u64, patch: Map<String, Value>) {
         let mut unknown = Map::new();
         for (name, member) in patch {
             let wish = Wish::read(&member, version);
@@ -107,11 +111,12 @@ impl Device {
                 continue;
             };
             if self.wishes.get(&place).copied().unwrap_or(0) >= MOST_WISHES {
-                note(
-                    out,
-                    Severity::Warning,
-                    format!("too many changes of `{name}` at once, the newest was left out"),
-                );
+                let state = &mut self.properties[place];
+                let reason = format!("{MOST_WISHES} changes of `{name}` are waiting already");
+                let ack = wish.acknowledgement(&state.value, &Err((429, reason.clone())));
+                state.desired = Some(wish.value);
+                state.standing = Standing::Refused { version, reason };
+                self.report(json!({ name: ack }));
                 continue;
             }
             *self.wishes.entry(place).or_default() += 1;

@@ -395,6 +395,26 @@ fn a_hub_that_was_made_anew_gets_its_properties_acknowledged_anew() {
 }
 
 #[test]
+fn a_twin_made_before_a_change_that_was_heard_is_asked_for_again() {
+    let mut bench = Bench::online();
+    bench.desired(6, json!({"name": "newer"}));
+    bench.out.clear();
+    bench.twin(json!({"name": "older"}), 5, json!({}));
+    assert!(bench.out.iter().any(|output| matches!(output, Output::FetchTwin(_))));
+    assert_eq!(bench.device.properties()[0].desired, Some(json!("newer")));
+}
+
+#[test]
+fn a_report_whose_answer_does_not_come_goes_out_again() {
+    let mut bench = Bench::online();
+    bench.desired(2, json!({"name": "A"}));
+    bench.run_until(1_000);
+    bench.out.clear();
+    bench.run_until(21_000);
+    assert_eq!(bench.reports().len(), 1);
+}
+
+#[test]
 fn unacknowledged_messages_go_out_again_on_the_next_link() {
     let mut bench = Bench::online();
     bench.run_until(2_000);
