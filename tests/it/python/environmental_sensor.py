@@ -19,8 +19,14 @@ from azure.iot.device.exceptions import ClientError, CredentialError
 STEP = float(os.environ.get("DIAGNOSTICS_STEP", "0.2"))
 
 
+TELLING = threading.Lock()
+
+
 def tell(event, **fields):
-    print(json.dumps({"event": event, **fields}), flush=True)
+    # The SDK calls back from threads of its own; a line must not be torn by another.
+    with TELLING:
+        sys.stdout.write(json.dumps({"event": event, **fields}) + "\n")
+        sys.stdout.flush()
 
 
 async def provision():
