@@ -79,16 +79,6 @@ impl Reports {
             item.handed = false;
         }
     }
-
-    /// How many are open.
-    pub fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    /// Whether none is open.
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
 }
 
 #[cfg(test)]
@@ -127,7 +117,7 @@ mod tests {
         reports.hand_out(&mut out);
         assert_eq!(out[0], Output::Report { ticket: Ticket(1), patch: json!({"name": "a"}) });
         let _ = reports.add(Ticket(3), json!({"name": "b"}));
-        assert_eq!(reports.len(), 2, "nothing is left of the first");
+        assert_eq!(reports.items.len(), 2, "nothing is left of the first");
     }
 
     #[test]
@@ -145,6 +135,6 @@ mod tests {
     fn too_many_push_out_the_oldest_and_say_so() {
         let mut reports = Reports::default();
         let pushed = (0..257).filter(|n| reports.add(Ticket(*n), json!({ format!("p{n}"): 1 }))).count();
-        assert_eq!((pushed, reports.len()), (1, 256));
+        assert_eq!((pushed, reports.items.len()), (1, 256));
     }
 }

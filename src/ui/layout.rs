@@ -100,6 +100,11 @@ fn rows<const N: usize>(area: Rect, parts: [Constraint; N]) -> [Rect; N] {
     Layout::vertical(parts).areas(area)
 }
 
+/// Every pane in its place, in the order of their keys.
+fn all(places: [Rect; PaneId::ALL.len()]) -> Vec<(PaneId, Rect)> {
+    PaneId::ALL.into_iter().zip(places).collect()
+}
+
 /// Three columns: what goes out, what was asked, what stands behind it.
 fn wide(body: Rect) -> Vec<(PaneId, Rect)> {
     let [left, middle, right] =
@@ -107,14 +112,7 @@ fn wide(body: Rect) -> Vec<(PaneId, Rect)> {
     let [telemetry, log] = rows(left, [Constraint::Fill(11), Constraint::Fill(9)]);
     let [commands, properties] = rows(middle, [Constraint::Fill(11), Constraint::Fill(9)]);
     let [connection, operator] = rows(right, [Constraint::Fill(11), Constraint::Fill(9)]);
-    vec![
-        (Connection, connection),
-        (Telemetry, telemetry),
-        (Commands, commands),
-        (Properties, properties),
-        (Operator, operator),
-        (Log, log),
-    ]
+    all([connection, telemetry, commands, properties, operator, log])
 }
 
 /// Three rows of two.
@@ -123,14 +121,7 @@ fn grid(body: Rect) -> Vec<(PaneId, Rect)> {
     let parts = [Constraint::Fill(13), Constraint::Fill(12), Constraint::Fill(11)];
     let [telemetry, commands, log] = rows(left, parts);
     let [connection, properties, operator] = rows(right, parts);
-    vec![
-        (Connection, connection),
-        (Telemetry, telemetry),
-        (Commands, commands),
-        (Properties, properties),
-        (Operator, operator),
-        (Log, log),
-    ]
+    all([connection, telemetry, commands, properties, operator, log])
 }
 
 /// Four rows for a narrow, high window.
@@ -139,14 +130,7 @@ fn tall(body: Rect) -> Vec<(PaneId, Rect)> {
         rows(body, [Constraint::Fill(13), Constraint::Fill(11), Constraint::Fill(8), Constraint::Fill(8)]);
     let [telemetry, connection] = columns(top, [Constraint::Fill(3), Constraint::Fill(2)]);
     let [commands, properties] = columns(middle, [Constraint::Fill(1), Constraint::Fill(1)]);
-    vec![
-        (Connection, connection),
-        (Telemetry, telemetry),
-        (Commands, commands),
-        (Properties, properties),
-        (Operator, operator),
-        (Log, log),
-    ]
+    all([connection, telemetry, commands, properties, operator, log])
 }
 
 /// What fits into 80×24: the operator's desk takes the first row while it has the keyboard, so

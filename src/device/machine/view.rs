@@ -73,11 +73,6 @@ impl Device {
         self.paused
     }
 
-    /// How many reported patches and replies the hub has not taken yet.
-    pub fn unanswered(&self) -> usize {
-        self.reports.len() + self.replies.len()
-    }
-
     /// Why it gave up, when it did.
     pub fn gave_up(&self) -> Option<&Failure> {
         match &self.phase {
