@@ -407,8 +407,8 @@ async fn a_service_creates_reads_and_lists_devices() {
 async fn what_this_cloud_has_not_is_refused_by_name() {
     let cloud = cloud().await;
     for (line, words) in [
-        ("POST /devices/query?api-version=2021-04-12", "queries"),
-        ("GET /twins/d/modules/m?api-version=2021-04-12", "modules"),
+        ("POST /devices/d/files?api-version=2021-04-12", "file upload"),
+        ("GET /digitaltwins/d?api-version=2021-04-12", "digital twins"),
         ("GET /nowhere", "GET /nowhere"),
     ] {
         let (status, answer) = request(&cloud, line, "x", "", "{}").await;
