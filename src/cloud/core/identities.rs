@@ -197,6 +197,18 @@ impl Core {
         Ok(self.device(device)?.authentication.keys().map(|keys| &keys.primary))
     }
 
+    /// How many devices there are, and how many of them are enabled.
+    pub fn count_devices(&self) -> (usize, usize) {
+        self.registry
+            .devices()
+            .fold((0, 0), |(all, enabled), device| (all + 1, enabled + usize::from(device.enabled)))
+    }
+
+    /// How many devices are connected.
+    pub fn count_connected(&self) -> usize {
+        self.clients.online_devices()
+    }
+
     fn modules_of(&self, device: &Address) -> Vec<Address> {
         self.registry.modules(&device.device).map(|module| module.address.clone()).collect()
     }

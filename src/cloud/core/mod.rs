@@ -9,10 +9,11 @@
 //! which this cloud judges and therefore must not share.
 //!
 //! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`clients`], [`methods`],
-//! [`provisioning`], [`capture`], [`changes`], then this file and [`identities`], [`service`] and
-//! [`client`], which put them together.
+//! [`provisioning`], [`capture`], [`changes`], then this file and [`identities`], [`bulk`],
+//! [`service`] and [`client`], which put them together.
 
 pub mod auth;
+pub mod bulk;
 pub mod capture;
 pub mod changes;
 pub mod client;

@@ -3,9 +3,10 @@
 //! Never here: what a request does (`core`). What Azure has and this cloud has not is refused
 //! by name; nothing is answered as if it had been done.
 //!
-//! In reading order: [`reply`], [`provisioning`], [`devices`], [`twins`], [`events`], then the
+//! In reading order: [`reply`], [`provisioning`], [`devices`], [`bulk`], [`twins`], [`events`], then the
 //! table of routes below.
 
+mod bulk;
 mod devices;
 mod events;
 mod provisioning;
@@ -93,6 +94,9 @@ async fn route(call: Call) -> Response {
             return provisioning::answer(&call, scope, id, rest);
         }
         ("GET", ["devices"]) => devices::list(&call),
+        ("POST", ["devices"]) => bulk::change(&call),
+        ("GET", ["statistics", "devices"]) => bulk::device_statistics(&call),
+        ("GET", ["statistics", "service"]) => bulk::service_statistics(&call),
         ("GET", ["devices", id, "modules"]) => devices::modules(&call, id),
         ("GET", ["devices", rest @ ..]) if let Some(id) = whose(rest) => devices::show(&call, id),
         ("PUT", ["devices", rest @ ..]) if let Some(id) = whose(rest) => devices::put(&call, id),
@@ -112,7 +116,6 @@ async fn route(call: Call) -> Response {
 fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
     let feature = match segments {
         ["devices", "query"] => "queries",
-        ["devices"] => "bulk changes of devices",
         ["devices", _, "messages", ..] => "the device side over HTTPS",
         ["devices", _, "files", ..] => "file upload",
         ["devices", _, "commands"] | ["messages", ..] => "cloud-to-device messages over HTTPS",
