@@ -4,6 +4,7 @@
 mod lifecycle;
 mod mqtt;
 mod provisioning;
+mod registry;
 mod service;
 
 use std::net::{IpAddr, Ipv4Addr};
