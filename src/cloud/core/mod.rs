@@ -8,7 +8,7 @@
 //! Never here: sockets, tasks, clocks, topics, HTTP, or anything of the device's state machine,
 //! which this cloud judges and therefore must not share.
 //!
-//! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`clients`], [`methods`],
+//! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`x509`], [`clients`], [`methods`],
 //! [`provisioning`], [`capture`], then this file and [`service`] and [`client`], which put them
 //! together.
 
@@ -24,6 +24,7 @@ pub mod service;
 #[cfg(test)]
 mod tests;
 pub mod twins;
+pub mod x509;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
