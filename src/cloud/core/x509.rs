@@ -4,6 +4,7 @@
 //! decided here, against the thumbprints and authorities that somebody registered. IoT Hub,
 //! "Authenticate identities with X.509 certificates".
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -209,7 +210,7 @@ pub fn authority(bytes: &[u8]) -> Result<CertificateDer<'static>, X509Refusal> {
 
 fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, X509Refusal> {
     match X509Certificate::from_der(der) {
-        Ok((rest, certificate)) if rest.is_empty() => Ok(certificate),
+        Ok(([], certificate)) => Ok(certificate),
         Ok(_) => Err(X509Refusal::Unreadable("bytes follow its end".to_owned())),
         Err(error) => Err(X509Refusal::Unreadable(error.to_string())),
     }
@@ -228,7 +229,11 @@ fn within(wall: Timestamp, from: Timestamp, until: Timestamp) -> Result<(), X509
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02X}");
+        text
+    })
 }
 
 #[cfg(test)]

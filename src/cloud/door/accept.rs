@@ -127,7 +127,7 @@ impl Door {
         let limit = self.limits.handshake;
         let entered = timeout(limit, self.secure(socket, address, newcomer)).await;
         if entered.is_err() {
-            tracing::info!(peer = %address, "{}: TLS handshake not finished in {limit:?}", self.name);
+            tracing::info!(peer = %address, "{}: closed, TLS was not finished or no place was free within {limit:?}", self.name);
         }
         entered.ok().flatten()
     }

@@ -1,6 +1,7 @@
-//! The doors, knocked at in bytes: certificates, WebSockets, silence and nonsense.
+//! The doors, knocked at in bytes: certificates, frames, silence and nonsense.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
@@ -8,14 +9,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Serve
 use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::*;
 use crate::cloud::{CloudOptions, LocalCloud, PortChoice};
 use crate::wire::sas::Token;
-use std::time::Duration;
-use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const FAR: i64 = 4_000_000_000;
@@ -114,12 +114,11 @@ fn connect(cloud: &LocalCloud) -> Vec<u8> {
 /// A client's frame: masked, with a mask that changes nothing.
 fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![head];
-    match u8::try_from(payload.len()) {
-        Ok(length @ 0..=125) => bytes.push(0x80 | length),
-        _ => {
-            bytes.push(0x80 | 126);
-            bytes.extend(u16::try_from(payload.len()).expect("a short frame").to_be_bytes());
-        }
+    if let Ok(length @ 0..=125) = u8::try_from(payload.len()) {
+        bytes.push(0x80 | length);
+    } else {
+        bytes.push(0x80 | 0x7e);
+        bytes.extend(u16::try_from(payload.len()).expect("a short frame").to_be_bytes());
     }
     bytes.extend([0; 4]);
     bytes.extend(payload);
@@ -386,8 +385,8 @@ async fn plain_text_on_a_port_of_tls_is_answered_or_closed() {
         let mut heard = String::new();
         let _ = timeout(PATIENCE, socket.read_to_string(&mut heard)).await.expect("in time");
         assert!(heard.starts_with("HTTP/1.1 400 ") && heard.contains("https://"), "{heard}");
-        let (head, body) = heard.split_once("\r\n\r\n").expect("a body");
-        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{heard}");
+        let (lines, body) = heard.split_once("\r\n\r\n").expect("a body");
+        assert!(lines.contains(&format!("Content-Length: {}\r\n", body.len())), "{heard}");
 
         let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("a socket");
         socket.write_all(&connect(&cloud)).await.expect("written");
