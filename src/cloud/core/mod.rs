@@ -9,8 +9,8 @@
 //! which this cloud judges and therefore must not share.
 //!
 //! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`clients`], [`methods`],
-//! [`provisioning`], [`capture`], then this file and [`service`] and [`client`], which put them
-//! together.
+//! [`provisioning`], [`capture`], [`query`], then this file and [`service`] and [`client`], which put
+//! them together.
 
 pub mod auth;
 pub mod capture;
@@ -19,6 +19,7 @@ pub mod clients;
 pub mod fault;
 pub mod methods;
 pub mod provisioning;
+pub mod query;
 pub mod registry;
 pub mod service;
 #[cfg(test)]
