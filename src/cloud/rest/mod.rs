@@ -3,14 +3,15 @@
 //! Never here: what a request does (`core`). What Azure has and this cloud has not is refused
 //! by name; nothing is answered as if it had been done.
 //!
-//! In reading order: [`reply`], [`provisioning`], [`devices`], [`bulk`], [`twins`], [`events`],
-//! [`authorities`], then the table of routes below.
+//! In reading order: [`reply`], [`provisioning`], [`devices`], [`bulk`], [`twins`], [`query`],
+//! [`events`], [`authorities`], then the table of routes below.
 
 mod authorities;
 mod bulk;
 mod devices;
 mod events;
 mod provisioning;
+mod query;
 mod reply;
 mod twins;
 
@@ -99,6 +100,7 @@ async fn route(call: Call) -> Response<Body> {
         }
         ("GET", ["devices"]) => devices::list(&call),
         ("POST", ["devices"]) => bulk::change(&call),
+        ("POST", ["devices", "query"]) => query::run(&call),
         ("GET", ["statistics", "devices"]) => bulk::device_statistics(&call),
         ("GET", ["statistics", "service"]) => bulk::service_statistics(&call),
         ("GET", ["devices", id, "modules"]) => devices::modules(&call, id),
@@ -119,7 +121,6 @@ async fn route(call: Call) -> Response<Body> {
 /// What nobody answers: what Azure has by its feature's name, the rest as unknown.
 fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
     let feature = match segments {
-        ["devices", "query"] => "queries",
         ["devices", _, "messages", ..] => "the device side over HTTPS",
         ["devices", _, "files", ..] => "file upload",
         ["devices", _, "commands"] | ["messages", ..] => "cloud-to-device messages over HTTPS",
@@ -147,6 +148,10 @@ impl Call {
 
     fn token(&self) -> &str {
         self.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     fn query(&self, wanted: &str) -> Option<String> {

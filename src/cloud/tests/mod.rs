@@ -4,6 +4,7 @@
 mod lifecycle;
 mod mqtt;
 mod provisioning;
+mod query;
 mod registry;
 mod service;
 
