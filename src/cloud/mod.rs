@@ -14,6 +14,8 @@ pub mod cert;
 pub mod core;
 pub mod dialect;
 mod door;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod mqtt;
 mod rest;
 mod shared;
