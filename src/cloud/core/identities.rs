@@ -246,6 +246,7 @@ impl Core {
         self.registry.remove(address);
         self.changes.identity(address);
         self.changes.session(address);
+        self.forget_messages(address);
         if let Some(connection) = self.clients.forget(address) {
             out.push(Output::Deliver(connection, Delivery::Close(Closing::Deleted)));
         }

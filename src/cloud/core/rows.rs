@@ -80,7 +80,7 @@ impl IdentityRow<'_> {
             "statusUpdateTime" => json!(time(identity.status_updated)),
             "connectionState" => json!(connection(identity)),
             "lastActivityTime" => json!(time(identity.last_activity)),
-            "cloudToDeviceMessageCount" => json!(0),
+            "cloudToDeviceMessageCount" => json!(identity.messages),
             "authenticationType" => json!(identity.authentication.name()),
             "x509Thumbprint" => thumbprints(identity),
             "modelId" => json!(identity.model_id.as_deref().unwrap_or("")),
