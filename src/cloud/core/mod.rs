@@ -8,8 +8,8 @@
 //! Never here: sockets, tasks, clocks, topics, HTTP, or anything of the device's state machine,
 //! which this cloud judges and therefore must not share.
 //!
-//! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`clients`], [`methods`],
-//! [`provisioning`], [`capture`], [`changes`], then this file and [`identities`], [`service`] and
+//! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`x509`], [`clients`],
+//! [`methods`], [`provisioning`], [`capture`], [`changes`], then this file and [`identities`], [`service`] and
 //! [`client`], which put them together.
 
 pub mod auth;
@@ -26,6 +26,7 @@ pub mod service;
 #[cfg(test)]
 mod tests;
 pub mod twins;
+pub mod x509;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
