@@ -35,6 +35,7 @@ fn core() -> Core {
         group_key: group(),
         retry_after: 0,
         waits: 1,
+        assigning_for: 0,
     };
     Core::new(settings, [7; 32])
 }

@@ -55,6 +55,7 @@ impl Pair {
             group_key: SharedKey::from_base64(GROUP_KEY).expect("a key"),
             retry_after: 3,
             waits: 1,
+            assigning_for: 0,
         };
         let options = DeviceOptions {
             direct: None,
