@@ -81,7 +81,7 @@ pub struct CloudArgs {
 }
 
 fn span(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| error.to_string())
+    durations::parse(text).map_err(|error| error.to_string())
 }
 
 fn host_name(text: &str) -> Result<String, String> {
