@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::exit;
-use crate::config::IdPattern;
+use crate::config::{IdPattern, durations};
 use crate::device::{DeviceId, HubHost};
 
 const EXAMPLES: &str = "Examples:

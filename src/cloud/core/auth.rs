@@ -8,8 +8,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::registry::{Address, Registry};
-use super::x509::X509Refusal;
+use super::authorities::Authorities;
+use super::registry::{Address, Authentication, Registry};
+use super::x509::{PeerCertificate, X509Refusal};
 use crate::wire::SharedKey;
 use crate::wire::enrolment::OWNER_POLICY;
 use crate::wire::sas::{Presented, TokenError};
@@ -55,6 +56,27 @@ pub enum Refusal {
     UnknownClient(Address),
     /// The device is switched off.
     Disabled(String),
+    /// The certificate is no good.
+    Certificate(X509Refusal),
+    /// The certificate is not one of the two that are registered.
+    WrongThumbprint {
+        /// The SHA-1 thumbprint of what was presented.
+        presented: String,
+    },
+    /// The certificate is somebody else's.
+    WrongCommonName {
+        /// Whose.
+        presented: String,
+        /// Whose it would have to be.
+        wanted: String,
+    },
+    /// The identity does not use certificates.
+    NoCertificate {
+        /// Which.
+        client: Address,
+        /// How it proves who it is.
+        kind: &'static str,
+    },
     /// The identity does not use keys.
     NoKeys {
         /// Which.
@@ -62,17 +84,6 @@ pub enum Refusal {
         /// How it proves who it is.
         kind: &'static str,
     },
-    /// The certificate itself is not taken.
-    Certificate(X509Refusal),
-    /// The certificate is somebody else's.
-    WrongCommonName {
-        /// Its common name.
-        presented: String,
-        /// What it would have to be.
-        wanted: String,
-    },
-    /// The certificate is none of those that are registered.
-    WrongThumbprint(String),
     /// A token was sent where a certificate is asked for.
     NeedsCertificate(String),
     /// A certificate was sent where a token is asked for.
@@ -91,9 +102,7 @@ pub enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoToken => f.write_str(
-                "no token and no client certificate was sent: one of them says who a client is",
-            ),
+            Self::NoToken => f.write_str("no token was sent, and no client certificate either"),
             Self::NotAToken(why) => write!(f, "the token {why}"),
             Self::WrongHub { presented, own } => {
                 write!(f, "the token or user name is for the hub `{presented}`, this hub is `{own}`")
@@ -121,15 +130,19 @@ impl fmt::Display for Refusal {
                 write!(f, "there is no module `{module}` on a device `{device}` in this hub")
             }
             Self::Disabled(device) => write!(f, "the device `{device}` is disabled"),
+            Self::Certificate(why) => write!(f, "the client's certificate {why}"),
+            Self::WrongThumbprint { presented } => write!(
+                f,
+                "the client's certificate has the thumbprint {presented}, which is not registered for it"
+            ),
+            Self::WrongCommonName { presented, wanted } => {
+                write!(f, "the client's certificate is for `{presented}`, here it has to be for `{wanted}`")
+            }
+            Self::NoCertificate { client, kind } => {
+                write!(f, "`{client}` does not use certificates, its authentication is `{kind}`")
+            }
             Self::NoKeys { client, kind } => {
                 write!(f, "`{client}` does not use keys, its authentication is `{kind}`")
-            }
-            Self::Certificate(why) => write!(f, "the client certificate {why}"),
-            Self::WrongCommonName { presented, wanted } => {
-                write!(f, "the client certificate's common name is `{presented}`, it has to be `{wanted}`")
-            }
-            Self::WrongThumbprint(of) => {
-                write!(f, "the client certificate is none of those of {of}: compare their thumbprints")
             }
             Self::NeedsCertificate(of) => {
                 write!(f, "{of} takes a client certificate, and a token was sent")
@@ -319,6 +332,42 @@ pub fn client(token: &str, check: ClientCheck<'_>, wall: Timestamp) -> Result<i6
     Ok(token.expiry)
 }
 
+/// Checks a device's or module's certificate.
+///
+/// IoT Hub, "Authenticate identities with X.509 certificates": by one of two registered
+/// thumbprints, or by a registered authority and the identity's name as the subject's common name.
+pub fn certificate(
+    peer: &PeerCertificate,
+    address: &Address,
+    registry: &Registry,
+    authorities: &Authorities,
+    wall: Timestamp,
+) -> Result<(), Refusal> {
+    let identity = registry.get(address).ok_or_else(|| Refusal::UnknownClient(address.clone()))?;
+    match &identity.authentication {
+        Authentication::SelfSigned(thumbprints) => {
+            let known = [&thumbprints.primary, &thumbprints.secondary];
+            if !known.into_iter().flatten().any(|thumbprint| peer.has_thumbprint(thumbprint)) {
+                return Err(Refusal::WrongThumbprint { presented: peer.sha1_thumbprint() });
+            }
+            peer.is_valid_at(wall).map_err(Refusal::Certificate)?;
+        }
+        Authentication::CertificateAuthority => {
+            let (wanted, named) = (address.to_string(), peer.subject_common_name());
+            let named = named.map_err(Refusal::Certificate)?.to_owned();
+            if named != wanted {
+                return Err(Refusal::WrongCommonName { presented: named, wanted });
+            }
+            peer.is_issued_by(&authorities.certificates(), wall).map_err(Refusal::Certificate)?;
+        }
+        kind => return Err(Refusal::NoCertificate { client: address.clone(), kind: kind.name() }),
+    }
+    if !registry.is_enabled(address) {
+        return Err(Refusal::Disabled(address.device.to_string()));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -399,7 +448,7 @@ mod tests {
                 .expect_err("refused")
                 .to_string()
         };
-        assert!(said("").starts_with("no token and no client certificate was sent"));
+        assert!(said("").starts_with("no token was sent"));
         assert_eq!(said("Bearer x"), "the token is not `SharedAccessSignature` and its fields");
     }
 }

@@ -21,6 +21,8 @@ pub enum Record {
     EnrolmentGroup(String),
     /// A registration by its lower-case name, or that it is gone.
     Registration(String),
+    /// A certificate authority, or that it is gone.
+    Authority(String),
 }
 
 /// What has changed.

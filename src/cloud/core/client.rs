@@ -8,6 +8,7 @@ use super::capture::Content;
 use super::clients::{ConnectionId, Granted, Subscriptions, Welcome};
 use super::fault::Fault;
 use super::registry::Address;
+use super::x509::PeerCertificate;
 use super::{Closing, Core, Delivery, Output};
 use crate::device::Now;
 
@@ -33,6 +34,18 @@ impl Core {
             group: &self.settings.group_key,
         };
         auth::client(token, check, now.wall)
+    }
+
+    /// Checks the user name and certificate of a device or module.
+    pub fn authorize_certificate(
+        &self,
+        now: Now,
+        host: &str,
+        address: &Address,
+        peer: &PeerCertificate,
+    ) -> Result<(), Refusal> {
+        self.settings.names.check(host)?;
+        auth::certificate(peer, address, &self.registry, &self.authorities, now.wall)
     }
 
     /// Takes a client that has been checked.

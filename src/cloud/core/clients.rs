@@ -140,6 +140,11 @@ impl Clients {
         Some((connection, self.connected.get(&connection)?))
     }
 
+    /// How many devices, not counting modules, are connected.
+    pub fn online_devices(&self) -> usize {
+        self.current.keys().filter(|address| address.module.is_none()).count()
+    }
+
     /// Grants a subscription: at most quality 1, and quietly nothing for a filter without a
     /// meaning, as Edge hub does. Answers the quality and whether the filter has a meaning.
     pub fn subscribe(&mut self, connection: ConnectionId, text: &str, quality: u8) -> (Granted, bool) {

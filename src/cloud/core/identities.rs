@@ -2,6 +2,8 @@
 //!
 //! IoT Hub, "Understand the identity registry in your IoT hub".
 
+use super::authorities::Authorities;
+use super::changes::Record;
 use super::fault::Fault;
 use super::registry::{Address, Authentication, Identity, Keys, Precondition};
 use super::twins::Twin;
@@ -60,7 +62,8 @@ impl Core {
     /// would.
     pub fn create_derived(&mut self, now: Now, device: DeviceId) -> Result<(), Fault> {
         let group = self.group_keys();
-        let (primary, secondary) = (group.primary.derive(device.as_str()), group.secondary.derive(device.as_str()));
+        let (primary, secondary) =
+            (group.primary.derive(device.as_str()), group.secondary.derive(device.as_str()));
         let authentication = Authentication::Sas(Keys { primary, secondary });
         let identity = self.new_identity(now, Address::device(device), authentication);
         self.add_identity(identity)
@@ -195,6 +198,39 @@ impl Core {
     /// A device's first key, when it has keys.
     pub fn device_key(&self, device: &DeviceId) -> Result<Option<&SharedKey>, Fault> {
         Ok(self.device(device)?.authentication.keys().map(|keys| &keys.primary))
+    }
+
+    /// How many devices there are, and how many of them are enabled.
+    pub fn count_devices(&self) -> (usize, usize) {
+        self.registry
+            .devices()
+            .fold((0, 0), |(all, enabled), device| (all + 1, enabled + usize::from(device.enabled)))
+    }
+
+    /// How many devices are connected.
+    pub fn count_connected(&self) -> usize {
+        self.clients.online_devices()
+    }
+
+    /// The certificate authorities that the hub knows.
+    pub fn authorities(&self) -> &Authorities {
+        &self.authorities
+    }
+
+    /// Registers a certificate authority, as PEM or DER.
+    pub fn put_authority(&mut self, name: &str, certificate: &[u8]) -> Result<(), Fault> {
+        self.authorities.put(name, certificate)?;
+        self.changes.note(Record::Authority(name.to_owned()));
+        Ok(())
+    }
+
+    /// Takes a certificate authority out. Connections that stand go on to their end.
+    pub fn remove_authority(&mut self, name: &str) -> Result<(), Fault> {
+        if !self.authorities.remove(name) {
+            return Err(Fault::unknown_authority(name));
+        }
+        self.changes.note(Record::Authority(name.to_owned()));
+        Ok(())
     }
 
     fn modules_of(&self, device: &Address) -> Vec<Address> {

@@ -5,6 +5,11 @@ use rcgen::{
 use time::OffsetDateTime;
 
 use super::*;
+use crate::cloud::core::auth::{HubNames, Refusal};
+use crate::cloud::core::identities::{Proof, Spec};
+use crate::cloud::core::registry::{Address, Authentication, Thumbprints};
+use crate::cloud::core::{Core, Settings};
+use crate::device::{Millis, Now};
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
@@ -155,4 +160,68 @@ fn what_is_no_certificate_is_refused() {
         assert!(matches!(authority(bytes), Err(X509Refusal::Unreadable(_))), "{bytes:?}");
     }
     assert!(matches!(PeerCertificate::from_chain(&[]), Err(X509Refusal::Unreadable(_))));
+}
+
+/// What the hub makes of a certificate, by how the identity is to prove who it is.
+fn checked(
+    peer: &PeerCertificate,
+    name: &str,
+    how: Authentication,
+    roots: &[&Issuer],
+) -> Result<(), Refusal> {
+    let settings = Settings {
+        names: HubNames { own: "localhost".to_owned(), aliases: vec![] },
+        assigned_hub: "localhost".to_owned(),
+        id_scope: "0ne00ABCDEF".parse().expect("a scope"),
+        group_key: crate::wire::SharedKey::from_bytes(vec![7; 32]).expect("a key"),
+        retry_after: 0,
+        waits: 0,
+        assigning_for: 0,
+    };
+    let now = Now { at: Millis(0), wall: wall() };
+    let mut core = Core::new(settings, [3; 32]);
+    for (number, root) in roots.iter().enumerate() {
+        core.put_authority(&format!("root-{number}"), root.pem().as_bytes()).expect("registered");
+    }
+    let address = Address::device(name.parse().expect("an id"));
+    core.create(now, Spec { proof: Proof::Given(how), ..Spec::plain(address.clone()) }).expect("created");
+    core.authorize_certificate(now, "localhost", &address, peer)
+}
+
+#[test]
+fn a_hub_takes_a_registered_thumbprint_and_no_other() {
+    let own = leaf(named(Some("whoever")), &root("root"));
+    let registered = |primary: &str, secondary: &str| {
+        let print = |text: &str| Some(text.to_owned());
+        Authentication::SelfSigned(Thumbprints { primary: print(primary), secondary: print(secondary) })
+    };
+    let (sha1, sha256, other) = (own.sha1_thumbprint(), own.sha256_thumbprint(), "0".repeat(40));
+    assert_eq!(checked(&own, "d", registered(&other, &sha1), &[]), Ok(()));
+    assert_eq!(checked(&own, "d", registered(&sha256, &other), &[]), Ok(()));
+    assert_eq!(
+        checked(&own, "d", registered(&other, &other), &[]),
+        Err(Refusal::WrongThumbprint { presented: sha1.clone() })
+    );
+    let mut late = named(Some("d"));
+    late.not_after = moment(NOW - 1);
+    let late = leaf(late, &root("root"));
+    assert!(matches!(
+        checked(&late, "d", registered(&late.sha1_thumbprint(), &other), &[]),
+        Err(Refusal::Certificate(X509Refusal::Expired(_)))
+    ));
+}
+
+#[test]
+fn a_hub_takes_a_registered_authority_s_certificate_for_the_name_in_it() {
+    let (root, stranger) = (root("root"), root("stranger"));
+    let by = || Authentication::CertificateAuthority;
+    let peer = leaf(named(Some("d")), &root);
+    assert_eq!(checked(&peer, "d", by(), &[&stranger, &root]), Ok(()));
+    assert!(matches!(checked(&peer, "e", by(), &[&root]), Err(Refusal::WrongCommonName { .. })));
+    assert!(matches!(checked(&peer, "d", by(), &[&stranger]), Err(Refusal::Certificate(_))));
+    assert_eq!(checked(&peer, "d", by(), &[]), Err(Refusal::Certificate(X509Refusal::NoAuthority)));
+    assert!(matches!(
+        checked(&peer, "d", Authentication::None, &[&root]),
+        Err(Refusal::NoCertificate { kind: "none", .. })
+    ));
 }

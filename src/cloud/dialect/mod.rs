@@ -103,8 +103,14 @@ pub fn connect(
             let device = device.parse().map_err(unreadable)?;
             let module = module.map(|module| module.parse()).transpose().map_err(unreadable)?;
             let address = Address { device, module };
-            let expiry =
-                core.authorize_client(now, &host, &address, password).map_err(ConnectError::Refused)?;
+            let expiry = match peer {
+                // A certificate holds as long as its connection.
+                Some(peer) if password.is_empty() => {
+                    core.authorize_certificate(now, &host, &address, peer).map(|()| i64::MAX)
+                }
+                _ => core.authorize_client(now, &host, &address, password),
+            };
+            let expiry = expiry.map_err(ConnectError::Refused)?;
             Ok(Role::Hub { address, model_id, expiry })
         }
         UserName::Dps { scope, registration } => {

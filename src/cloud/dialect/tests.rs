@@ -81,9 +81,7 @@ fn a_refused_report_has_a_body_that_says_why() {
         (&json!(400_004), &json!("2030-01-01T00:00:00Z"))
     );
     assert!(
-        body["message"]
-            .as_str()
-            .is_some_and(|text| text.starts_with("the reported properties are not JSON"))
+        body["message"].as_str().is_some_and(|text| text.starts_with("the reported properties are not JSON"))
     );
 }
 
@@ -109,8 +107,7 @@ fn a_property_is_added_to_any_bag() {
 
 #[test]
 fn deliveries_are_written_to_the_letter() {
-    let desired =
-        Delivery::Desired { quality: 1, version: 4, patch: json!({"name": "x", "$version": 4}) };
+    let desired = Delivery::Desired { quality: 1, version: 4, patch: json!({"name": "x", "$version": 4}) };
     let message = deliver(desired).expect("a message");
     assert_eq!(message.topic, "$iothub/twin/PATCH/properties/desired/?$version=4");
     assert_eq!(message.body, r#"{"name":"x","$version":4}"#);
@@ -120,9 +117,12 @@ fn deliveries_are_written_to_the_letter() {
 fn a_registration_over_mqtt_goes_as_documented() {
     let mut core = core();
     let id: RegistrationId = "sensor-01".parse().expect("an id");
-    let key = group().derive("sensor-01");
+    let token =
+        Token::sign(&group().derive("sensor-01"), "0ne00ABCDEF/registrations/sensor-01", START + 60, None);
+    let presenting = Presenting { scope: "0ne00ABCDEF", id: &id, token: token.reveal(), peer: None };
+    let device = core.authorize_registration(now(), presenting).expect("allowed");
     let mut say = |topic: &str, body: &str| {
-        let said = dps_publish(&mut core, now(), (&id, &key), topic, body.as_bytes(), &mut Vec::new())
+        let said = dps_publish(&mut core, now(), &device, topic, body.as_bytes(), &mut Vec::new())
             .expect("an answer");
         (said.topic, serde_json::from_slice::<Value>(&said.body).expect("JSON"))
     };
@@ -150,12 +150,8 @@ fn a_registration_over_mqtt_goes_as_documented() {
             "etag": "AAAAAAAAAAI="
         })
     );
-    let (topic, body) =
-        say("$dps/registrations/PUT/iotdps-register/?$rid=1", r#"{"modelId": "dtmi:x;1"}"#);
-    assert_eq!(
-        (topic.as_str(), &body["errorCode"]),
-        ("$dps/registrations/res/400/?$rid=1", &json!(400_012))
-    );
+    let (topic, body) = say("$dps/registrations/PUT/iotdps-register/?$rid=1", r#"{"modelId": "dtmi:x;1"}"#);
+    assert_eq!((topic.as_str(), &body["errorCode"]), ("$dps/registrations/res/400/?$rid=1", &json!(400_012)));
 }
 
 #[test]

@@ -133,7 +133,7 @@ pub(super) fn delete(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault
 }
 
 /// Reads an identity as a service writes it.
-fn spec(address: Address, body: &Map<String, Value>) -> Result<Spec, Fault> {
+pub(super) fn spec(address: Address, body: &Map<String, Value>) -> Result<Spec, Fault> {
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     let same = |name: &str, own: Option<&str>| match text(name) {
         Some(named) if Some(named) != own => {

@@ -3,10 +3,13 @@
 //! Never here: what a request does (`core`). What Azure has and this cloud has not is refused
 //! by name; nothing is answered as if it had been done.
 //!
-//! In reading order: [`reply`], [`provisioning`], [`devices`], [`twins`], [`events`], then the
-//! table of routes below.
+//! In reading order: [`reply`], [`provisioning`], [`enrolments`], [`devices`], [`bulk`], [`twins`], [`events`],
+//! [`authorities`], then the table of routes below.
 
+mod authorities;
+mod bulk;
 mod devices;
+mod enrolments;
 mod events;
 mod provisioning;
 mod reply;
@@ -88,10 +91,18 @@ async fn route(call: Call) -> Response<Body> {
     let outcome = match (call.method.as_str(), segments.as_slice()) {
         ("GET", ["health"]) => Ok(json(200, &serde_json::json!({"status": "ok"}))),
         ("GET", ["envsim", "events"]) => events::stream(&call),
+        ("GET", ["envsim", "certificates"]) => authorities::list(&call),
+        ("GET", ["envsim", "certificates", name]) => authorities::show(&call, name),
+        ("PUT", ["envsim", "certificates", name]) => authorities::put(&call, name),
+        ("DELETE", ["envsim", "certificates", name]) => authorities::delete(&call, name),
+        (_, segments) if enrolments::has(segments) => return enrolments::answer(&call, segments),
         (_, [scope, "registrations", id, rest @ ..]) => {
             return provisioning::answer(&call, scope, id, rest);
         }
         ("GET", ["devices"]) => devices::list(&call),
+        ("POST", ["devices"]) => bulk::change(&call),
+        ("GET", ["statistics", "devices"]) => bulk::device_statistics(&call),
+        ("GET", ["statistics", "service"]) => bulk::service_statistics(&call),
         ("GET", ["devices", id, "modules"]) => devices::modules(&call, id),
         ("GET", ["devices", rest @ ..]) if let Some(id) = whose(rest) => devices::show(&call, id),
         ("PUT", ["devices", rest @ ..]) if let Some(id) = whose(rest) => devices::put(&call, id),
@@ -111,7 +122,6 @@ async fn route(call: Call) -> Response<Body> {
 fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
     let feature = match segments {
         ["devices", "query"] => "queries",
-        ["devices"] => "bulk changes of devices",
         ["devices", _, "messages", ..] => "the device side over HTTPS",
         ["devices", _, "files", ..] => "file upload",
         ["devices", _, "commands"] | ["messages", ..] => "cloud-to-device messages over HTTPS",
@@ -120,7 +130,6 @@ fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
         ["jobs", ..] => "jobs",
         ["statistics", ..] => "statistics",
         ["digitaltwins", ..] => "digital twins over REST",
-        ["enrollments" | "enrollmentGroups" | "registrations", ..] => "the enrolment side of DPS",
         ["api", ..] => "the IoT Central REST API",
         _ => "this path",
     };

@@ -25,10 +25,8 @@ fn answered(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Result<Respons
     }
     let id: RegistrationId = id.parse().map_err(|error| Fault::bad_request(format!("{error}")))?;
     let presenting = Presenting { scope, id: &id, token: call.token(), peer: call.peer.as_deref() };
-    let device = call
-        .shared
-        .with(|core, now, _| core.authorize_registration(now, presenting))
-        .map_err(|refusal| {
+    let device =
+        call.shared.with(|core, now, _| core.authorize_registration(now, presenting)).map_err(|refusal| {
             tracing::warn!(device = %id, "registration refused: {refusal}");
             Fault::unauthorized(format!("Unauthorized: {refusal}"))
         })?;
@@ -44,7 +42,8 @@ fn answered(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Result<Respons
         }
         ("POST", []) => {
             let body = call.shared.with(|core, _, _| {
-                core.registration(id.as_str()).map(|registration| registration_body(registration, core.settings()))
+                core.registration(id.as_str())
+                    .map(|registration| registration_body(registration, core.settings()))
             })?;
             Ok(json(200, &body))
         }

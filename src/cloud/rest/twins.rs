@@ -78,7 +78,7 @@ fn write(call: &Call, id: Named<'_>, write: Write) -> Result<Response<Body>, Fau
 
 /// Only tags and desired properties are a service's to write; what else an SDK sends back of a
 /// whole twin is passed over, as Azure does.
-fn update(mut body: Map<String, Value>) -> Result<TwinUpdate, Fault> {
+pub(super) fn update(mut body: Map<String, Value>) -> Result<TwinUpdate, Fault> {
     let tags = section("tags", body.remove("tags"))?;
     let desired = match section("properties", body.remove("properties"))? {
         Some(mut properties) => section("properties.desired", properties.remove("desired"))?,

@@ -20,12 +20,8 @@ const HUB_REFUSED: u32 = 400_209;
 
 impl Core {
     /// Checks a device's credentials for the provisioning service.
-    pub fn authorize_registration(
-        &self,
-        now: Now,
-        presenting: Presenting<'_>,
-    ) -> Result<Attested, Refusal> {
-        self.provisioning.attest(presenting, &self.settings.id_scope, now.wall)
+    pub fn authorize_registration(&self, now: Now, presenting: Presenting<'_>) -> Result<Attested, Refusal> {
+        self.provisioning.attest(presenting, &self.settings.id_scope, &self.authorities, now.wall)
     }
 
     /// Begins a registration of a device that has been checked.
@@ -55,9 +51,8 @@ impl Core {
             waits: self.settings.waits,
             until: Millis(now.at.0.saturating_add(self.settings.assigning_for)),
             status: Status::Assigning,
-            again: before.is_some_and(|before| {
-                before.again || matches!(before.status, Status::Assigned { .. })
-            }),
+            again: before
+                .is_some_and(|before| before.again || matches!(before.status, Status::Assigned { .. })),
             model_id: model_id.or_else(|| before.and_then(|before| before.model_id.clone())),
             payload: request.payload,
             created: before.map_or(now.wall, |before| before.created),
@@ -127,7 +122,9 @@ impl Core {
         let device = match &enrolment.device {
             Some(device) => device.clone(),
             // Every registration id is a device id: the characters it takes are a subset.
-            None => registration.id.as_str().parse().map_err(|error| Fault::bad_request(format!("{error}")))?,
+            None => {
+                registration.id.as_str().parse().map_err(|error| Fault::bad_request(format!("{error}")))?
+            }
         };
         Ok(match self.assign(now, registration, &enrolment, &device, out) {
             Ok(substatus) => Status::Assigned { device, substatus },

@@ -10,6 +10,7 @@ use super::Provisioning;
 use super::certificate;
 use super::enrolment::{Attestation, Enrolment, EnrolmentName};
 use crate::cloud::core::auth::{self, Refusal};
+use crate::cloud::core::authorities::Authorities;
 use crate::cloud::core::registry::Keys;
 use crate::cloud::core::x509::{PeerCertificate, X509Refusal};
 use crate::device::{IdScope, RegistrationId};
@@ -34,7 +35,7 @@ pub struct Attested {
     pub enrolment: EnrolmentName,
     /// What it has proved that it holds.
     pub credential: Credential,
-    /// Until when the proof is good, in seconds since 1970: a token's end, or the certificate's.
+    /// Until when the proof is good, in seconds since 1970: a token's end, or never for a certificate.
     pub expiry: i64,
 }
 
@@ -57,6 +58,7 @@ impl Provisioning {
         &self,
         presenting: Presenting<'_>,
         own_scope: &IdScope,
+        authorities: &Authorities,
         wall: Timestamp,
     ) -> Result<Attested, Refusal> {
         let Presenting { scope, id, token, peer } = presenting;
@@ -67,7 +69,7 @@ impl Provisioning {
             });
         }
         match peer {
-            Some(peer) if token.is_empty() => self.attest_certificate(id, peer, wall),
+            Some(peer) if token.is_empty() => self.attest_certificate(id, peer, authorities, wall),
             _ => self.attest_token(id, token, own_scope, wall),
         }
     }
@@ -125,6 +127,7 @@ impl Provisioning {
         &self,
         id: &RegistrationId,
         peer: &PeerCertificate,
+        authorities: &Authorities,
         wall: Timestamp,
     ) -> Result<Attested, Refusal> {
         let name = peer.subject_common_name().map_err(Refusal::Certificate)?;
@@ -138,56 +141,64 @@ impl Provisioning {
             Some(Enrolment { attestation: Attestation::Certificates { primary, secondary }, .. }) => {
                 let mut known = [primary, secondary].into_iter().flatten();
                 if !known.any(|known| peer.has_thumbprint(&known.info.sha256_thumbprint)) {
-                    return Err(Refusal::WrongThumbprint(own.to_string()));
+                    return Err(Refusal::WrongThumbprint { presented: peer.sha1_thumbprint() });
                 }
                 own
             }
             Some(Enrolment { attestation: Attestation::References { primary, secondary }, .. }) => {
-                let authorities = self.referenced(primary.as_deref(), secondary.as_deref());
-                peer.is_issued_by(&authorities, wall).map_err(Refusal::Certificate)?;
+                let named = referenced(authorities, primary, secondary);
+                peer.is_issued_by(&named, wall).map_err(Refusal::Certificate)?;
                 own
             }
             Some(Enrolment { attestation: Attestation::Keys(_), .. }) => {
                 return Err(Refusal::NeedsToken(own.to_string()));
             }
-            None => self.group_of_certificate(peer, wall)?,
+            None => self.group_of_certificate(peer, authorities, wall)?,
         };
         let info = certificate::info(peer.der())
             .map_err(|why| Refusal::Certificate(X509Refusal::Unreadable(why)))?;
-        let expiry = peer.not_after().as_second();
         let credential = Credential::Certificate(info);
-        Ok(Attested { id: id.clone(), enrolment, credential, expiry })
+        // A certificate holds as long as its connection.
+        Ok(Attested { id: id.clone(), enrolment, credential, expiry: i64::MAX })
     }
 
     /// The group one of whose authorities has issued a certificate.
     fn group_of_certificate(
         &self,
         peer: &PeerCertificate,
+        authorities: &Authorities,
         wall: Timestamp,
     ) -> Result<EnrolmentName, Refusal> {
         let mut why = X509Refusal::NoAuthority;
         for group in self.groups() {
-            let authorities = match &group.attestation {
+            let issuers = match &group.attestation {
                 Attestation::Keys(_) => continue,
                 Attestation::Certificates { primary, secondary } => {
-                    [primary, secondary].into_iter().flatten().map(|one| one.der.clone()).collect()
+                    [primary, secondary].into_iter().flatten().map(|one| borrowed(&one.der)).collect()
                 }
-                Attestation::References { primary, secondary } => {
-                    self.referenced(primary.as_deref(), secondary.as_deref())
-                }
+                Attestation::References { primary, secondary } => referenced(authorities, primary, secondary),
             };
-            match peer.is_issued_by(&authorities, wall) {
+            match peer.is_issued_by(&issuers, wall) {
                 Ok(()) => return Ok(group.name()),
                 Err(refusal) => why = refusal,
             }
         }
         Err(Refusal::Certificate(why))
     }
+}
 
-    fn referenced(&self, primary: Option<&str>, secondary: Option<&str>) -> Vec<CertificateDer<'static>> {
-        let names = [primary, secondary].into_iter().flatten();
-        names.filter_map(|name| self.authorities.get(name).cloned()).collect()
-    }
+/// The authorities of two names, as far as they are registered.
+fn referenced<'a>(
+    authorities: &'a Authorities,
+    primary: &Option<String>,
+    secondary: &Option<String>,
+) -> Vec<CertificateDer<'a>> {
+    let names = [primary, secondary].into_iter().flatten();
+    names.filter_map(|name| authorities.get(name)).map(borrowed).collect()
+}
+
+fn borrowed<'a>(der: &'a CertificateDer<'static>) -> CertificateDer<'a> {
+    CertificateDer::from(der.as_ref())
 }
 
 fn is_signed(token: &Presented, keys: &Keys) -> bool {

@@ -37,6 +37,11 @@ pub struct EnrolmentName {
 }
 
 impl EnrolmentName {
+    /// The name of an enrolment of a kind.
+    pub fn of(kind: Kind, id: &str) -> Self {
+        Self { kind, key: id.to_ascii_lowercase() }
+    }
+
     /// The name of an individual enrolment.
     pub fn individual(id: &str) -> Self {
         Self { kind: Kind::Individual, key: id.to_ascii_lowercase() }
@@ -225,7 +230,9 @@ impl Enrolment {
                 Some(device.parse().map_err(|error| Fault::bad_request(format!("{error}")))?)
             }
             (Kind::Group, Some(_)) => {
-                return Err(Fault::bad_request("an enrolment group has no `deviceId`: it is for many devices"));
+                return Err(Fault::bad_request(
+                    "an enrolment group has no `deviceId`: it is for many devices",
+                ));
             }
             (_, None) => None,
         };
@@ -270,10 +277,7 @@ impl Enrolment {
     pub fn body(&self, show: Show) -> EnrolmentBody {
         let twin = (self.tags.is_some() || self.desired.is_some()).then(|| InitialTwinBody {
             tags: self.tags.clone(),
-            properties: self
-                .desired
-                .clone()
-                .map(|desired| InitialPropertiesBody { desired: Some(desired) }),
+            properties: self.desired.clone().map(|desired| InitialPropertiesBody { desired: Some(desired) }),
         });
         let id = |wanted: Kind| (self.kind == wanted).then(|| self.id.clone());
         EnrolmentBody {
@@ -315,8 +319,7 @@ impl Enrolment {
         let time = |text: &Option<String>| {
             text.as_deref().and_then(|text| text.parse().ok()).ok_or_else(|| damaged("has no time"))
         };
-        let (created, wall) =
-            (time(&body.created_date_time_utc)?, time(&body.last_updated_date_time_utc)?);
+        let (created, wall) = (time(&body.created_date_time_utc)?, time(&body.last_updated_date_time_utc)?);
         let etag = body.etag.clone().ok_or_else(|| damaged("has no etag"))?;
         let making = Making { kind, id: &id, before: None, keys: None, etag, wall };
         Ok(Self { created, ..Self::read(body, making)? })
@@ -361,12 +364,11 @@ impl Attestation {
             _ => made,
         };
         let (first, second) = base.map(|keys| (keys.primary, keys.secondary)).unzip();
-        let read = |text: Option<String>, base: Option<SharedKey>| {
-            match text.filter(|text| !text.is_empty()) {
-                Some(text) => SharedKey::from_base64(&text)
-                    .map_err(|why| Fault::bad_request(format!("a key of the enrolment {why}"))),
-                None => base.ok_or_else(|| Fault::bad_request("a key of the enrolment is missing")),
-            }
+        let read = |text: Option<String>, base: Option<SharedKey>| match text.filter(|text| !text.is_empty())
+        {
+            Some(text) => SharedKey::from_base64(&text)
+                .map_err(|why| Fault::bad_request(format!("a key of the enrolment {why}"))),
+            None => base.ok_or_else(|| Fault::bad_request("a key of the enrolment is missing")),
         };
         Ok(Self::Keys(Keys {
             primary: read(body.primary_key, first)?,
@@ -378,9 +380,9 @@ impl Attestation {
         let some = |body: Option<CertificatesBody>| {
             body.filter(|pair| pair.primary.is_some() || pair.secondary.is_some())
         };
-        let references = body
-            .ca_references
-            .filter(|pair| [&pair.primary, &pair.secondary].into_iter().flatten().any(|name| !name.is_empty()));
+        let references = body.ca_references.filter(|pair| {
+            [&pair.primary, &pair.secondary].into_iter().flatten().any(|name| !name.is_empty())
+        });
         let pair = match (kind, some(body.client_certificates), some(body.signing_certificates), references) {
             (Kind::Individual, Some(pair), None, None) | (Kind::Group, None, Some(pair), None) => pair,
             (_, None, None, Some(ReferencesBody { primary, secondary })) => {

@@ -18,8 +18,6 @@ mod tests;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use rustls::pki_types::CertificateDer;
-
 pub use self::attestation::{Attested, Credential, Presenting};
 pub use self::enrolment::{Enrolment, EnrolmentName, Kind};
 pub use self::registration::{Registration, Status, Substatus};
@@ -37,8 +35,6 @@ pub struct Provisioning {
     enrolments: BTreeMap<EnrolmentName, Enrolment>,
     /// By lower-case registration id.
     registrations: BTreeMap<String, Registration>,
-    /// Authorities that enrolments refer to by name.
-    authorities: BTreeMap<String, CertificateDer<'static>>,
 }
 
 impl Provisioning {
@@ -133,15 +129,5 @@ impl Provisioning {
     /// Removes a registration by its lower-case name.
     pub fn remove_registration(&mut self, key: &str) {
         self.registrations.remove(key);
-    }
-
-    /// Registers an authority under a name that enrolments may refer to.
-    pub fn add_authority(&mut self, name: String, certificate: CertificateDer<'static>) {
-        self.authorities.insert(name, certificate);
-    }
-
-    /// Whether an authority is registered under a name.
-    pub fn knows_authority(&self, name: &str) -> bool {
-        self.authorities.contains_key(name)
     }
 }

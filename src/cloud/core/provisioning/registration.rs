@@ -158,9 +158,8 @@ impl Registration {
 
     /// Reads what [`Registration::record`] wrote.
     pub fn from_record(record: &Value) -> Result<Self, Fault> {
-        let damaged = |member: &str| {
-            Fault::bad_request(format!("the stored registration has no readable `{member}`"))
-        };
+        let damaged =
+            |member: &str| Fault::bad_request(format!("the stored registration has no readable `{member}`"));
         let text = |member: &str| record[member].as_str().ok_or_else(|| damaged(member));
         let time = |member: &str| text(member)?.parse::<Timestamp>().map_err(|_| damaged(member));
         let enrolment_id = text("enrollmentId")?.to_owned();

@@ -2,15 +2,13 @@
 //!
 //! DPS REST, "Individual Enrollment", "Enrollment Group", "Device Registration State".
 
-use rustls::pki_types::CertificateDer;
-
 use super::enrolment::{Attestation, Making};
 use super::registration::Registration;
 use super::{DEFAULT_GROUP, Enrolment, EnrolmentName, Kind};
+use crate::cloud::core::Core;
 use crate::cloud::core::changes::Record;
 use crate::cloud::core::fault::Fault;
 use crate::cloud::core::registry::{Keys, Precondition};
-use crate::cloud::core::Core;
 use crate::device::Now;
 use crate::wire::SharedKey;
 use crate::wire::enrolment::EnrolmentBody;
@@ -69,9 +67,10 @@ impl Core {
     fn check_references(&self, enrolment: &Enrolment) -> Result<(), Fault> {
         let Attestation::References { primary, secondary } = &enrolment.attestation else { return Ok(()) };
         let mut names = [primary, secondary].into_iter().flatten();
-        match names.find(|name| !self.provisioning.knows_authority(name)) {
+        match names.find(|name| self.authorities.get(name).is_none()) {
             Some(unknown) => Err(Fault::bad_request(format!(
-                "the enrolment refers to the authority `{unknown}`, which is not registered here"
+                "the enrolment refers to the authority `{unknown}`, which is not registered here: \
+                 PUT its certificate to /envsim/certificates/{unknown} first"
             ))),
             None => Ok(()),
         }
@@ -128,11 +127,6 @@ impl Core {
                 Keys { primary: key.clone(), secondary: key.clone() }
             }
         }
-    }
-
-    /// Registers an authority under a name that enrolments may refer to.
-    pub fn add_authority(&mut self, name: String, certificate: CertificateDer<'static>) {
-        self.provisioning.add_authority(name, certificate);
     }
 
     /// Forgets the group that exists from the start. For whoever restores what was stored, before
