@@ -236,7 +236,7 @@ impl LocalCloud {
     /// A connection string of the policy `iothubowner`, key and all, as service SDKs take it.
     pub fn service_connection_string(&self) -> String {
         let key = self.shared.with(|core, _, _| core.policy_key("iothubowner").cloned());
-        let hub = HubHost { name: self.hub.clone(), port: Some(self.https_port) };
+        let hub = self.https_host();
         key.map(|key| {
             let who = Who::Service("iothubowner".to_owned());
             ConnectionString { hub, gateway: None, who, key }.reveal()
@@ -244,11 +244,16 @@ impl LocalCloud {
         .unwrap_or_default()
     }
 
+    /// The name for HTTPS, without the port that everybody assumes: Node's SDK cannot read one.
+    fn https_host(&self) -> HubHost {
+        HubHost { name: self.hub.clone(), port: (self.https_port != 443).then_some(self.https_port) }
+    }
+
     /// A connection string of the provisioning service's owner policy, key and all, as service SDKs
     /// take it.
     pub fn provisioning_service_connection_string(&self) -> String {
         let key = self.shared.with(|core, _, _| core.policy_key(OWNER_POLICY).cloned());
-        let hub = HubHost { name: self.hub.clone(), port: Some(self.https_port) };
+        let hub = self.https_host();
         key.map(|key| {
             let who = Who::Service(OWNER_POLICY.to_owned());
             ConnectionString { hub, gateway: None, who, key }.reveal()
