@@ -8,7 +8,8 @@ use rustls::pki_types::CertificateDer;
 
 use super::Provisioning;
 use super::certificate;
-use super::enrolment::{Attestation, Enrolment, EnrolmentName};
+use super::enrolment::{Enrolment, EnrolmentName};
+use super::mechanism::Attestation;
 use crate::cloud::core::auth::{self, Refusal};
 use crate::cloud::core::authorities::Authorities;
 use crate::cloud::core::registry::Keys;
@@ -146,7 +147,7 @@ impl Provisioning {
                 own
             }
             Some(Enrolment { attestation: Attestation::References { primary, secondary }, .. }) => {
-                let named = referenced(authorities, primary, secondary);
+                let named = referenced(authorities, primary.as_ref(), secondary.as_ref());
                 peer.is_issued_by(&named, wall).map_err(Refusal::Certificate)?;
                 own
             }
@@ -176,7 +177,9 @@ impl Provisioning {
                 Attestation::Certificates { primary, secondary } => {
                     [primary, secondary].into_iter().flatten().map(|one| borrowed(&one.der)).collect()
                 }
-                Attestation::References { primary, secondary } => referenced(authorities, primary, secondary),
+                Attestation::References { primary, secondary } => {
+                    referenced(authorities, primary.as_ref(), secondary.as_ref())
+                }
             };
             match peer.is_issued_by(&issuers, wall) {
                 Ok(()) => return Ok(group.name()),
@@ -190,8 +193,8 @@ impl Provisioning {
 /// The authorities of two names, as far as they are registered.
 fn referenced<'a>(
     authorities: &'a Authorities,
-    primary: &Option<String>,
-    secondary: &Option<String>,
+    primary: Option<&String>,
+    secondary: Option<&String>,
 ) -> Vec<CertificateDer<'a>> {
     let names = [primary, secondary].into_iter().flatten();
     names.filter_map(|name| authorities.get(name)).map(borrowed).collect()

@@ -2,7 +2,7 @@
 //!
 //! Never here: bodies and paths (`wire`), sockets, or what a hub does with a device once it is in.
 //!
-//! In reading order: [`certificate`], [`enrolment`], [`attestation`] (who may register),
+//! In reading order: [`certificate`], [`mechanism`], [`enrolment`], [`attestation`] (who may register),
 //! [`registration`], then this file (all of them by name), [`assignment`] (what a device asks) and
 //! [`service`] (what a back end asks).
 
@@ -10,6 +10,7 @@ pub mod assignment;
 pub mod attestation;
 pub mod certificate;
 pub mod enrolment;
+pub mod mechanism;
 pub mod registration;
 pub mod service;
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! DPS REST, "Individual Enrollment", "Enrollment Group", "Device Registration State".
 
-use super::enrolment::{Attestation, Making};
+use super::enrolment::Making;
+use super::mechanism::Attestation;
 use super::registration::Registration;
 use super::{DEFAULT_GROUP, Enrolment, EnrolmentName, Kind};
 use crate::cloud::core::Core;
@@ -120,13 +121,11 @@ impl Core {
     /// The keys of the group that exists from the start; what it began with when it has none now.
     pub(in crate::cloud::core) fn group_keys(&self) -> Keys {
         let group = self.provisioning.get(&EnrolmentName::group(DEFAULT_GROUP));
-        match group.map(|group| &group.attestation) {
-            Some(Attestation::Keys(keys)) => keys.clone(),
-            _ => {
-                let key = &self.settings.group_key;
-                Keys { primary: key.clone(), secondary: key.clone() }
-            }
+        if let Some(Attestation::Keys(keys)) = group.map(|group| &group.attestation) {
+            return keys.clone();
         }
+        let key = &self.settings.group_key;
+        Keys { primary: key.clone(), secondary: key.clone() }
     }
 
     /// Forgets the group that exists from the start. For whoever restores what was stored, before

@@ -132,7 +132,7 @@ fn an_individual_enrolment_beats_a_group_and_its_keys_are_made_and_kept() {
         "initialTwin": {"tags": {"floor": 1}, "properties": {"desired": {"fan": "on"}}},
         "capabilities": {"iotEdge": true}});
     let made = put(&mut core, Kind::Individual, "s", body.clone()).expect("made");
-    let enrolment::Attestation::Keys(keys) = &made.attestation else { panic!("{made:?}") };
+    let mechanism::Attestation::Keys(keys) = &made.attestation else { panic!("{made:?}") };
     assert_eq!(by_key(&core, &key(K1).derive("s"), "s"), Err(Refusal::WrongSignature));
     let device = by_key(&core, &keys.secondary, "s").expect("allowed");
     let again = put(&mut core, Kind::Individual, "S", body).expect("changed");
@@ -280,7 +280,7 @@ fn records_come_back_as_they_were() {
     for name in &names {
         let enrolment = core.enrolment(name).expect("there");
         let back = Enrolment::from_record(enrolment.record()).expect("readable");
-        assert_eq!(back.body(Show::Everything) == enrolment.body(Show::Everything), true, "{name}");
+        assert!(back.body(Show::Everything) == enrolment.body(Show::Everything), "{name}");
     }
     assert!(Enrolment::from_record(json!({"registrationId": "s"})).is_err());
     assert!(Registration::from_record(&json!({})).is_err());
