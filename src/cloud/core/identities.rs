@@ -6,7 +6,6 @@ use super::authorities::Authorities;
 use super::changes::Record;
 use super::fault::Fault;
 use super::registry::{Address, Authentication, Identity, Keys, Precondition};
-use super::twins::Twin;
 use super::{Closing, Core, Delivery, Output};
 use crate::device::{DeviceId, Now};
 use crate::wire::SharedKey;
@@ -268,22 +267,9 @@ impl Core {
         address: Address,
         authentication: Authentication,
     ) -> Identity {
-        Identity {
-            address,
-            authentication,
-            generation: self.random_name(),
-            etag: self.random_name(),
-            enabled: true,
-            status_reason: None,
-            status_updated: None,
-            edge: false,
-            scope: None,
-            managed_by: None,
-            connected: false,
-            connection_updated: None,
-            last_activity: None,
-            model_id: None,
-            twin: Twin::new(now.wall),
-        }
+        let mut identity = Identity::new(address, authentication, now.wall);
+        identity.generation = self.random_name();
+        identity.etag = self.random_name();
+        identity
     }
 }

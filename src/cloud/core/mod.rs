@@ -8,7 +8,7 @@
 //! Never here: sockets, tasks, clocks, topics, HTTP, or anything of the device's state machine,
 //! which this cloud judges and therefore must not share.
 //!
-//! In reading order: [`fault`], [`registry`], [`twins`], [`query`], [`auth`], [`x509`],
+//! In reading order: [`fault`], [`registry`], [`twins`], [`query`], [`rows`], [`auth`], [`x509`],
 //! [`authorities`], [`clients`], [`methods`], [`provisioning`], [`capture`], [`changes`], then this
 //! file and [`identities`], [`bulk`], [`service`] and [`client`], which put them together.
 
@@ -25,6 +25,8 @@ pub mod methods;
 pub mod provisioning;
 pub mod query;
 pub mod registry;
+pub mod rows;
+mod search;
 pub mod service;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The identities a hub knows: how each proves who it is, its twin, and whether it is connected.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Bound;
 
@@ -145,6 +145,52 @@ pub struct Identity {
     pub model_id: Option<String>,
     /// Its twin.
     pub twin: Twin,
+    /// The configurations that select it.
+    pub configurations: BTreeMap<String, Placed>,
+}
+
+impl Identity {
+    /// An identity that has never been connected, enabled, with an empty twin. What tells it from
+    /// one of the same name, its generation and etag, is for who makes it to give.
+    pub fn new(address: Address, authentication: Authentication, now: Timestamp) -> Self {
+        Self {
+            address,
+            authentication,
+            generation: String::new(),
+            etag: String::new(),
+            enabled: true,
+            status_reason: None,
+            status_updated: None,
+            edge: false,
+            scope: None,
+            managed_by: None,
+            connected: false,
+            connection_updated: None,
+            last_activity: None,
+            model_id: None,
+            twin: Twin::new(now),
+            configurations: BTreeMap::new(),
+        }
+    }
+}
+
+/// How far a configuration has come with an identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// It selects the identity, but others of higher priority decide all that it says.
+    Targeted,
+    /// Something of it stands in the twin.
+    Applied,
+}
+
+impl Placed {
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Targeted => "Targeted",
+            Self::Applied => "Applied",
+        }
+    }
 }
 
 /// What a write expects to find.
@@ -252,6 +298,14 @@ impl Registry {
     /// All identities by name, each device before its modules.
     pub fn all(&self) -> impl Iterator<Item = &Identity> {
         self.names.iter().filter_map(|address| self.identities.get(address))
+    }
+
+    /// The identities whose names come after `after`, in order: for work that is done in parts.
+    pub fn following(&self, after: Option<&Address>) -> impl Iterator<Item = &Identity> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.names
+            .range::<Address, _>((from, Bound::Unbounded))
+            .filter_map(|address| self.identities.get(address))
     }
 
     /// All devices by name.

@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::http::Response;
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::reply::{extend, json as respond, no_content, with_etag};
@@ -11,32 +10,9 @@ use crate::cloud::core::auth::Right;
 use crate::cloud::core::fault::Fault;
 use crate::cloud::core::identities::{Proof, Spec};
 use crate::cloud::core::registry::{Address, Authentication, Identity, Keys, Precondition, Thumbprints};
+use crate::cloud::core::rows::{connection, status, thumbprints, time};
 use crate::device::ModuleId;
 use crate::wire::SharedKey;
-
-/// The registry's word for "never".
-pub(super) const NEVER: &str = "0001-01-01T00:00:00Z";
-
-pub(super) fn time(at: Option<Timestamp>) -> String {
-    at.map_or_else(|| NEVER.to_owned(), |at| at.to_string())
-}
-
-pub(super) fn connection(identity: &Identity) -> &'static str {
-    if identity.connected { "Connected" } else { "Disconnected" }
-}
-
-pub(super) fn status(identity: &Identity) -> &'static str {
-    if identity.enabled { "enabled" } else { "disabled" }
-}
-
-pub(super) fn thumbprints(identity: &Identity) -> Value {
-    let none = Thumbprints::default();
-    let thumbprints = match &identity.authentication {
-        Authentication::SelfSigned(thumbprints) => thumbprints,
-        _ => &none,
-    };
-    json!({"primaryThumbprint": thumbprints.primary, "secondaryThumbprint": thumbprints.secondary})
-}
 
 fn authentication(identity: &Identity) -> Value {
     let key = |key: fn(&Keys) -> &SharedKey| identity.authentication.keys().map(|keys| key(keys).reveal());

@@ -3,8 +3,8 @@
 //! Never here: what a request does (`core`). What Azure has and this cloud has not is refused
 //! by name; nothing is answered as if it had been done.
 //!
-//! In reading order: [`reply`], [`provisioning`], [`enrolments`], [`devices`], [`bulk`], [`twins`], [`events`],
-//! [`authorities`], then the table of routes below.
+//! In reading order: [`reply`], [`provisioning`], [`enrolments`], [`devices`], [`bulk`], [`twins`],
+//! [`query`], [`events`], [`authorities`], then the table of routes below.
 
 mod authorities;
 mod bulk;
@@ -12,6 +12,7 @@ mod devices;
 mod enrolments;
 mod events;
 mod provisioning;
+mod query;
 mod reply;
 mod twins;
 
@@ -101,6 +102,7 @@ async fn route(call: Call) -> Response<Body> {
         }
         ("GET", ["devices"]) => devices::list(&call),
         ("POST", ["devices"]) => bulk::change(&call),
+        ("POST", ["devices", "query"]) => query::run(&call),
         ("GET", ["statistics", "devices"]) => bulk::device_statistics(&call),
         ("GET", ["statistics", "service"]) => bulk::service_statistics(&call),
         ("GET", ["devices", id, "modules"]) => devices::modules(&call, id),
@@ -121,7 +123,6 @@ async fn route(call: Call) -> Response<Body> {
 /// What nobody answers: what Azure has by its feature's name, the rest as unknown.
 fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
     let feature = match segments {
-        ["devices", "query"] => "queries",
         ["devices", _, "messages", ..] => "the device side over HTTPS",
         ["devices", _, "files", ..] => "file upload",
         ["devices", _, "commands"] | ["messages", ..] => "cloud-to-device messages over HTTPS",
@@ -148,6 +149,10 @@ impl Call {
 
     fn token(&self) -> &str {
         self.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     fn query(&self, wanted: &str) -> Option<String> {

@@ -4,50 +4,19 @@ use axum::body::Body;
 use axum::http::Response;
 use serde_json::{Map, Value, json};
 
-use super::devices::{connection, status, thumbprints, time};
-use super::reply::{extend, json as respond, method_error, with_etag};
+use super::reply::{json as respond, method_error, with_etag};
 use super::{Call, Named, address};
 use crate::cloud::core::auth::Right;
 use crate::cloud::core::fault::Fault;
+use crate::cloud::core::query::Row as _;
 use crate::cloud::core::registry::{Identity, Precondition};
+use crate::cloud::core::rows::IdentityRow;
 use crate::cloud::core::service::Write;
 use crate::cloud::core::twins::TwinUpdate;
 use crate::wire::service::MethodCall;
 
-fn told(identity: &Identity) -> Value {
-    let twin = &identity.twin;
-    let mut body = json!({"deviceId": identity.address.device.as_str()});
-    if let Some(module) = &identity.address.module {
-        body["moduleId"] = json!(module.as_str());
-    }
-    let rest = json!({
-        "etag": twin.etag(),
-        "deviceEtag": identity.etag,
-        "status": status(identity),
-        "statusReason": identity.status_reason,
-        "statusUpdateTime": time(identity.status_updated),
-        "connectionState": connection(identity),
-        "lastActivityTime": time(identity.last_activity),
-        "cloudToDeviceMessageCount": 0,
-        "authenticationType": identity.authentication.name(),
-        "x509Thumbprint": thumbprints(identity),
-        "modelId": identity.model_id.as_deref().unwrap_or(""),
-        "version": twin.version,
-        "tags": twin.tags,
-        "properties": {
-            "desired": twin.desired.for_service(),
-            "reported": twin.reported.for_service(),
-        },
-    });
-    extend(&mut body, rest);
-    if identity.address.module.is_none() {
-        body["capabilities"] = json!({"iotEdge": identity.edge});
-    }
-    body
-}
-
 fn respond_with(identity: &Identity) -> Response<Body> {
-    with_etag(respond(200, &told(identity)), &identity.twin.etag())
+    with_etag(respond(200, &IdentityRow(identity).whole()), &identity.twin.etag())
 }
 
 pub(super) fn show(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault> {

@@ -5,6 +5,7 @@ mod enrolments;
 mod lifecycle;
 mod mqtt;
 mod provisioning;
+mod query;
 mod registry;
 mod service;
 
