@@ -27,6 +27,7 @@ pub async fn run(args: CloudArgs) -> anyhow::Result<Exit> {
         https_port: PortChoice::Exactly(args.https_port),
         hostname: args.hostname.clone(),
         devices,
+        assigning_for: args.assigning_for.unwrap_or_default(),
         ..CloudOptions::default()
     };
     let cloud = LocalCloud::start(options).await.context("the local cloud cannot start")?;
@@ -72,6 +73,7 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, authority: &AuthorityFile) -> 
     let ca_file = authority.0.display().to_string();
     let (hub, endpoint, scope) = (cloud.hub(), cloud.provisioning_endpoint(), cloud.id_scope());
     let (group_key, service) = (cloud.group_key().reveal(), cloud.service_connection_string());
+    let provisioning_service = cloud.provisioning_service_connection_string();
     let text = match (args.env, args.format) {
         (true, _) => {
             let lines = [
@@ -79,6 +81,8 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, authority: &AuthorityFile) -> 
                 ("IOTHUB_DEVICE_DPS_ID_SCOPE", scope.to_string()),
                 ("ENVSIM_GROUP_KEY", group_key),
                 ("IOTHUB_CONNECTION_STRING", service),
+                // What Microsoft's samples of the provisioning service's SDKs read.
+                ("PROVISIONING_SERVICE_CONNECTION_STRING", provisioning_service),
                 ("ENVSIM_CA", ca_file.clone()),
                 // What the official SDKs read: Python and C, Python's requests, Node.
                 ("SSL_CERT_FILE", ca_file.clone()),
@@ -92,7 +96,8 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, authority: &AuthorityFile) -> 
         (false, OutputFormat::Json) => json!({
             "hub": hub, "mqttPort": cloud.mqtt_port(), "httpsPort": cloud.https_port(),
             "provisioningEndpoint": endpoint, "idScope": scope.to_string(), "groupKey": group_key,
-            "caFile": ca_file, "serviceConnectionString": service, "dataDir": null,
+            "caFile": ca_file, "serviceConnectionString": service,
+            "provisioningServiceConnectionString": provisioning_service, "dataDir": null,
         })
         .to_string(),
         (false, OutputFormat::Text) => format!(

@@ -1,11 +1,12 @@
 //! The options of `envsim cloud`.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use super::exit;
-use crate::config::IdPattern;
+use crate::config::{IdPattern, durations};
 use crate::device::{DeviceId, HubHost};
 
 const EXAMPLES: &str = "Examples:
@@ -66,6 +67,10 @@ pub struct CloudArgs {
     )]
     pub id_pattern: IdPattern,
 
+    /// Tell devices for so long that they are being assigned to a hub, as 500ms or 5s
+    #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Provisioning")]
+    pub assigning_for: Option<Duration>,
+
     /// When ready, print the facts as `export` lines
     #[arg(long, conflicts_with = "format", help_heading = "Output")]
     pub env: bool,
@@ -73,6 +78,10 @@ pub struct CloudArgs {
     /// When ready, print a line for people, or one JSON object for programs
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Output")]
     pub format: OutputFormat,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    durations::parse(text).map_err(|error| error.to_string())
 }
 
 fn host_name(text: &str) -> Result<String, String> {

@@ -53,6 +53,7 @@ impl Cloud {
             group_key: group(),
             retry_after: 0,
             waits: 0,
+            assigning_for: 0,
         };
         let shared = Arc::new(Shared::new(Core::new(settings, [1; 32])));
         let token = |policy: &str| {

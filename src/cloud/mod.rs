@@ -41,6 +41,7 @@ use crate::device::identity::NameError;
 use crate::device::{DeviceId, HubHost, IdScope};
 use crate::wire::SharedKey;
 use crate::wire::connection_string::{ConnectionString, Who};
+use crate::wire::enrolment::OWNER_POLICY;
 
 /// The port that official device SDKs hard-code.
 pub const MQTT_PORT: u16 = 8883;
@@ -77,6 +78,8 @@ pub struct CloudOptions {
     pub devices: Vec<String>,
     /// What registering devices are told to wait, in seconds. 0 provisions in an instant.
     pub retry_after: u64,
+    /// How long registering devices are told to wait at least before they have a hub.
+    pub assigning_for: Duration,
 }
 
 impl Default for CloudOptions {
@@ -88,6 +91,7 @@ impl Default for CloudOptions {
             hostname: None,
             devices: Vec::new(),
             retry_after: 0,
+            assigning_for: Duration::ZERO,
         }
     }
 }
@@ -177,6 +181,7 @@ impl LocalCloud {
             group_key,
             retry_after: options.retry_after,
             waits: 0,
+            assigning_for: u64::try_from(options.assigning_for.as_millis()).unwrap_or(u64::MAX),
         };
         let shared = Arc::new(Shared::new(Core::new(settings, seed)));
         shared.with(|core, now, _| {
@@ -222,7 +227,7 @@ impl LocalCloud {
 
     /// The enrolment group's key, from which devices' keys are derived.
     pub fn group_key(&self) -> SharedKey {
-        self.shared.with(|core, _, _| core.settings().group_key.clone())
+        self.shared.with(|core, _, _| core.group_key())
     }
 
     /// The certificate that clients have to trust.
@@ -233,9 +238,26 @@ impl LocalCloud {
     /// A connection string of the policy `iothubowner`, key and all, as service SDKs take it.
     pub fn service_connection_string(&self) -> String {
         let key = self.shared.with(|core, _, _| core.policy_key("iothubowner").cloned());
-        let hub = HubHost { name: self.hub.clone(), port: Some(self.https_port) };
+        let hub = self.https_host();
         key.map(|key| {
             let who = Who::Service("iothubowner".to_owned());
+            ConnectionString { hub, gateway: None, who, key }.reveal()
+        })
+        .unwrap_or_default()
+    }
+
+    /// The name for HTTPS, without the port that everybody assumes: Node's SDK cannot read one.
+    fn https_host(&self) -> HubHost {
+        HubHost { name: self.hub.clone(), port: (self.https_port != 443).then_some(self.https_port) }
+    }
+
+    /// A connection string of the provisioning service's owner policy, key and all, as service SDKs
+    /// take it.
+    pub fn provisioning_service_connection_string(&self) -> String {
+        let key = self.shared.with(|core, _, _| core.policy_key(OWNER_POLICY).cloned());
+        let hub = self.https_host();
+        key.map(|key| {
+            let who = Who::Service(OWNER_POLICY.to_owned());
             ConnectionString { hub, gateway: None, who, key }.reveal()
         })
         .unwrap_or_default()

@@ -45,6 +45,7 @@ fn core() -> Core {
         group_key: SharedKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").expect("a key"),
         retry_after: 0,
         waits: 0,
+        assigning_for: 0,
     };
     let mut core = Core::new(settings, [7; 32]);
     core.create_derived(now(0), device()).expect("created");

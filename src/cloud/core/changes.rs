@@ -16,6 +16,12 @@ pub enum Record {
     Identity(Address),
     /// What a client has subscribed to, for when it comes back.
     Session(Address),
+    /// An individual enrolment by its lower-case name, or that it is gone.
+    Enrolment(String),
+    /// An enrolment group by its lower-case name, or that it is gone.
+    EnrolmentGroup(String),
+    /// A registration by its lower-case name, or that it is gone.
+    Registration(String),
     /// A certificate authority, or that it is gone.
     Authority(String),
     /// The cloud-to-device messages of a device, or that they are gone with it.

@@ -53,13 +53,38 @@ impl Fault {
         )
     }
 
+    /// There is no such individual enrolment.
+    pub fn unknown_enrolment(id: &str) -> Self {
+        Self::new(404, 404_201, "EnrollmentNotFound", format!("there is no individual enrolment `{id}`"))
+    }
+
+    /// There is no such operation of a registration.
+    pub fn unknown_operation(message: impl Into<String>) -> Self {
+        Self::new(404, 404_203, "AsyncOperationNotFound", message)
+    }
+
+    /// There is no such enrolment group.
+    pub fn unknown_group(id: &str) -> Self {
+        Self::new(404, 404_204, "EnrollmentGroupNotFound", format!("there is no enrolment group `{id}`"))
+    }
+
+    /// The enrolment is there already.
+    pub fn enrolment_exists(of: impl fmt::Display) -> Self {
+        Self::new(
+            409,
+            409_201,
+            "EnrollmentAlreadyExists",
+            format!("{of} is there already; to change it, send its etag or * in If-Match"),
+        )
+    }
+
     /// There is no such certificate authority.
     pub fn unknown_authority(name: &str) -> Self {
         let message = format!("there is no certificate authority `{name}` in this hub");
         Self::new(404, 404_000, "CertificateNotFound", message)
     }
 
-    /// There is no such registration or operation.
+    /// There is no such registration.
     pub fn unknown_registration(message: impl Into<String>) -> Self {
         Self::new(404, 404_202, "DeviceRegistrationNotFound", message)
     }

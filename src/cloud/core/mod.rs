@@ -55,7 +55,7 @@ use self::feedback::Feedback;
 use self::mailbox::Mailboxes;
 use self::message::{LockToken, Message};
 use self::methods::{CallId, Methods, Outcome};
-use self::provisioning::Provisioning;
+use self::provisioning::{DEFAULT_GROUP, Enrolment, Provisioning};
 use self::registry::{Address, Keys, Registry};
 use crate::device::{DeviceId, IdScope, Millis, Now};
 use crate::wire::SharedKey;
@@ -76,6 +76,8 @@ pub struct Settings {
     /// How often a registering device is told to wait *after* it has asked: 0 assigns it when it
     /// first asks.
     pub waits: u32,
+    /// How long a registering device is told to wait at least, in milliseconds.
+    pub assigning_for: u64,
 }
 
 /// Something for somebody other than who asked.
@@ -165,7 +167,7 @@ impl Core {
             .iter()
             .map(|(name, rights)| Policy { name, rights, key: random_key(&mut random) })
             .collect();
-        Self {
+        let mut core = Self {
             settings,
             policies,
             registry: Registry::default(),
@@ -178,7 +180,18 @@ impl Core {
             feedback: Feedback::default(),
             changes: Changes::default(),
             random,
-        }
+        };
+        core.add_default_group();
+        core
+    }
+
+    fn add_default_group(&mut self) {
+        let keys = Keys { primary: self.settings.group_key.clone(), secondary: random_key(&mut self.random) };
+        let etag = self.random_name();
+        // It has been there since before anybody looked at a clock.
+        let group = Enrolment::plain_group(DEFAULT_GROUP, keys, etag, jiff::Timestamp::UNIX_EPOCH);
+        // There is room for it: it is the first.
+        let _ = self.provisioning.put(group);
     }
 
     /// How it is set up.

@@ -21,12 +21,11 @@ use super::settlement::Unsettled;
 use crate::cloud::core::Delivery;
 use crate::cloud::core::clients::ConnectionId;
 use crate::cloud::core::message::{LockToken, Settle};
+use crate::cloud::core::provisioning::Attested;
 use crate::cloud::core::registry::Address;
 use crate::cloud::core::x509::PeerCertificate;
 use crate::cloud::dialect::{self, ConnectError, Message, Role, Unacceptable};
 use crate::cloud::shared::Shared;
-use crate::device::RegistrationId;
-use crate::wire::SharedKey;
 use crate::wire::sas::CLOCK_SKEW;
 use crate::wire::topic::filter as topic_filter;
 
@@ -116,8 +115,9 @@ where
         Role::Hub { address, model_id, expiry } => {
             hub(&mut link, shared, &connect, address, model_id, expiry).await
         }
-        Role::Dps { id, key, expiry } => {
-            let who = Who::Dps { id, key };
+        Role::Dps { device } => {
+            let expiry = device.expiry;
+            let who = Who::Dps { device };
             let (_keep, mut queue) = mpsc::channel(1);
             let end = shared.stop.child_token();
             let mut session = Session::new(shared, who, &connect, expiry);
@@ -194,14 +194,14 @@ where
 
 enum Who {
     Hub { address: Address, connection: ConnectionId },
-    Dps { id: RegistrationId, key: SharedKey },
+    Dps { device: Attested },
 }
 
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hub { address, .. } => address.fmt(f),
-            Self::Dps { id, .. } => id.fmt(f),
+            Self::Dps { device } => device.id.fmt(f),
         }
     }
 }
@@ -443,12 +443,12 @@ impl<'a> Session<'a> {
                 let who = (*connection, address);
                 dialect::hub_publish(core, now, who, &publish.topic, &publish.payload, publish.retain, out)
             }),
-            Who::Dps { id, key } => {
+            Who::Dps { device } => {
                 let answer = self.shared.with(|core, now, out| {
-                    dialect::dps_publish(core, now, (id, key), &publish.topic, &publish.payload, out)
+                    dialect::dps_publish(core, now, device, &publish.topic, &publish.payload, out)
                 })?;
                 let Some(quality) = self.answers else {
-                    tracing::warn!(device = %id, "a registration goes unanswered: {} is not subscribed", topic_filter::DPS);
+                    tracing::warn!(device = %device.id, "a registration goes unanswered: {} is not subscribed", topic_filter::DPS);
                     return Ok(None);
                 };
                 Ok(Some(Message { quality, ..answer }))

@@ -3,14 +3,15 @@
 //! Never here: what a request does (`core`). What Azure has and this cloud has not is refused
 //! by name; nothing is answered as if it had been done.
 //!
-//! In reading order: [`reply`], [`provisioning`], [`devices`], [`bulk`], [`twins`], [`query`],
-//! [`events`], [`authorities`], [`message_headers`], [`messages`], [`device_side`], then the table of
-//! routes below.
+//! In reading order: [`reply`], [`provisioning`], [`enrolments`], [`devices`], [`bulk`], [`twins`],
+//! [`query`], [`events`], [`authorities`], [`message_headers`], [`messages`], [`device_side`], then
+//! the table of routes below.
 
 mod authorities;
 mod bulk;
 mod device_side;
 mod devices;
+mod enrolments;
 mod events;
 mod message_headers;
 mod messages;
@@ -100,6 +101,7 @@ async fn route(call: Call) -> Response<Body> {
         ("GET", ["envsim", "certificates", name]) => authorities::show(&call, name),
         ("PUT", ["envsim", "certificates", name]) => authorities::put(&call, name),
         ("DELETE", ["envsim", "certificates", name]) => authorities::delete(&call, name),
+        (_, segments) if enrolments::has(segments) => return enrolments::answer(&call, segments),
         (_, [scope, "registrations", id, rest @ ..]) => {
             return provisioning::answer(&call, scope, id, rest);
         }
@@ -173,7 +175,6 @@ fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
         ["jobs", ..] => "jobs",
         ["statistics", ..] => "statistics",
         ["digitaltwins", ..] => "digital twins over REST",
-        ["enrollments" | "enrollmentGroups" | "registrations", ..] => "the enrolment side of DPS",
         ["api", ..] => "the IoT Central REST API",
         _ => "this path",
     };

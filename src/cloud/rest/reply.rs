@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde_json::Value;
 
 use crate::cloud::core::fault::Fault;
-use crate::cloud::dialect::error_body;
+use crate::cloud::dialect::bodies::error_body;
 use crate::cloud::shared::Shared;
 use crate::wire::service::{DEVICE_NOT_ONLINE, ErrorBody, GATEWAY_TIMEOUT, MethodError};
 
