@@ -11,6 +11,7 @@ use super::core::auth::Refusal;
 use super::core::clients::ConnectionId;
 use super::core::fault::Fault;
 use super::core::provisioning::Registration;
+use super::core::quota::Operation;
 use super::core::registry::Address;
 use super::core::{Core, Delivery, Output, Settings};
 use crate::device::identity::NameError;
@@ -78,11 +79,31 @@ pub enum ConnectError {
     /// Return code 5: the credentials are refused.
     #[error("{0}")]
     Refused(Refusal),
+    /// Return code 3: the hub takes no more connections now.
+    #[error("{0}")]
+    Throttled(Fault),
+    /// The return code that somebody asked for.
+    #[error("refused with return code {0}, as was asked for")]
+    Asked(u8),
+}
+
+impl ConnectError {
+    /// MQTT's return code for it: what clients decide by. 2, 4 and 5 end the official SDKs' tries
+    /// for good, 3 does not.
+    pub fn return_code(&self) -> u8 {
+        match self {
+            Self::ClientId { .. } => 2,
+            Self::Throttled(_) => 3,
+            Self::UserName(_) => 4,
+            Self::Refused(_) => 5,
+            Self::Asked(code) => *code,
+        }
+    }
 }
 
 /// Checks a CONNECT.
 pub fn connect(
-    core: &Core,
+    core: &mut Core,
     now: Now,
     client: &str,
     user_name: &str,
@@ -104,6 +125,7 @@ pub fn connect(
             let address = Address { device, module };
             let expiry =
                 core.authorize_client(now, &host, &address, password).map_err(ConnectError::Refused)?;
+            let expiry = admit(core, now, &address, expiry)?;
             Ok(Role::Hub { address, model_id, expiry })
         }
         UserName::Dps { scope, registration } => {
@@ -114,6 +136,26 @@ pub fn connect(
             Ok(Role::Dps { id, key, expiry })
         }
     }
+}
+
+/// What a checked client still meets: the trouble that was asked for, and the hub's limits.
+/// Answers when its connection ends at the latest, in seconds since 1970.
+fn admit(core: &mut Core, now: Now, address: &Address, expiry: i64) -> Result<i64, ConnectError> {
+    if let Some(code) = core.trouble_mut().refuses(address) {
+        return Err(ConnectError::Asked(code));
+    }
+    if let Some(hub) = core.trouble().sent_elsewhere(address.device.as_str()) {
+        let (device, hub) = (address.device.to_string(), hub.to_owned());
+        return Err(ConnectError::Refused(Refusal::Elsewhere { device, hub }));
+    }
+    core.allow(now, Operation::Connection).map_err(ConnectError::Throttled)?;
+    Ok(match core.trouble().longest_connection() {
+        Some(life) => {
+            let life = i64::try_from(life.as_millis().div_ceil(1000)).unwrap_or(i64::MAX);
+            expiry.min(now.wall.as_second().saturating_add(life))
+        }
+        None => expiry,
+    })
 }
 
 /// Why a publish ends the connection.
@@ -168,6 +210,7 @@ pub fn hub_publish(
         Some(FromDevice::Event { .. }) => {
             let bag = event_bag(topic, address)?;
             // IoT Hub never retains: it says so to whoever reads the message.
+            core.allow(now, Operation::Message(bag.len() + body.len())).map_err(Unacceptable::Fault)?;
             let marked = retain.then(|| add_property(bag, "mqtt-retain", "true"));
             core.message(now, address, marked.as_deref().unwrap_or(bag), body.clone())
                 .map_err(Unacceptable::Fault)?;
@@ -180,7 +223,8 @@ pub fn hub_publish(
             Ok(None)
         }
         Some(FromDevice::TwinGet { rid }) => {
-            let answer = core.device_twin(address);
+            let allowed = core.allow(now, Operation::TwinRead);
+            let answer = allowed.and_then(|()| core.device_twin(address));
             Ok(twin_answer(
                 core,
                 now,
@@ -191,7 +235,8 @@ pub fn hub_publish(
             ))
         }
         Some(FromDevice::TwinPatch { rid, version }) => {
-            let answer = core.report(now, address, body, version);
+            let allowed = core.allow(now, Operation::TwinUpdate);
+            let answer = allowed.and_then(|()| core.report(now, address, body, version));
             let answer = answer.map(|version| (204, Some(version), String::new()));
             Ok(twin_answer(core, now, connection, address, rid, answer))
         }
@@ -471,25 +516,25 @@ mod tests {
 
     #[test]
     fn a_connect_is_checked_by_user_name_client_id_and_token() {
-        let core = core();
+        let mut core = core();
         let token = Token::sign(&group().derive("d"), "localhost/devices/d", START + 60, None);
         let user = "localhost/d/?api-version=2021-04-12&model-id=dtmi%3Ax%3B1";
-        let role = connect(&core, now(), "d", user, token.reveal());
+        let role = connect(&mut core, now(), "d", user, token.reveal());
         assert!(
             matches!(role, Ok(Role::Hub { model_id: Some(model), expiry, .. }) if model == "dtmi:x;1" && expiry == START + 60)
         );
         assert!(matches!(
-            connect(&core, now(), "D", user, token.reveal()),
+            connect(&mut core, now(), "D", user, token.reveal()),
             Err(ConnectError::ClientId { .. })
         ));
-        assert!(matches!(connect(&core, now(), "d", "d", ""), Err(ConnectError::UserName(_))));
-        assert!(matches!(connect(&core, now(), "d", user, ""), Err(ConnectError::Refused(Refusal::NoToken))));
+        assert!(matches!(connect(&mut core, now(), "d", "d", ""), Err(ConnectError::UserName(_))));
+        assert!(matches!(connect(&mut core, now(), "d", user, ""), Err(ConnectError::Refused(Refusal::NoToken))));
         assert!(matches!(
-            connect(&core, now(), "d/m", "localhost/d/m/?api-version=1", token.reveal()),
+            connect(&mut core, now(), "d/m", "localhost/d/m/?api-version=1", token.reveal()),
             Err(ConnectError::Refused(Refusal::UnknownClient(_)))
         ));
         let token = Token::sign(&group().derive("s"), "0ne00ABCDEF/registrations/s", START + 60, None);
         let user = "0ne00ABCDEF/registrations/s/api-version=2019-03-31&ClientVersion=x";
-        assert!(matches!(connect(&core, now(), "s", user, token.reveal()), Ok(Role::Dps { .. })));
+        assert!(matches!(connect(&mut core, now(), "s", user, token.reveal()), Ok(Role::Dps { .. })));
     }
 }

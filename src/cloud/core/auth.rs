@@ -53,6 +53,13 @@ pub enum Refusal {
     UnknownClient(Address),
     /// The device is switched off.
     Disabled(String),
+    /// The device has been sent to another hub.
+    Elsewhere {
+        /// The device.
+        device: String,
+        /// The other hub.
+        hub: String,
+    },
     /// The identity does not use keys.
     NoKeys {
         /// Which.
@@ -104,6 +111,9 @@ impl fmt::Display for Refusal {
                 write!(f, "there is no module `{module}` on a device `{device}` in this hub")
             }
             Self::Disabled(device) => write!(f, "the device `{device}` is disabled"),
+            Self::Elsewhere { device, hub } => {
+                write!(f, "the device `{device}` was sent to the hub `{hub}`: provision it again")
+            }
             Self::NoKeys { client, kind } => {
                 write!(f, "`{client}` does not use keys, its authentication is `{kind}`")
             }

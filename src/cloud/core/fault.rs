@@ -118,6 +118,11 @@ impl Fault {
         Self::new(429, 429_001, "ThrottlingException", message)
     }
 
+    /// The day's messages are used up.
+    pub fn quota_exceeded(message: impl Into<String>) -> Self {
+        Self::new(403, 403_002, "IotHubQuotaExceeded", message)
+    }
+
     /// Something Azure has and this cloud has not.
     pub fn unsupported(message: impl Into<String>) -> Self {
         Self::new(501, 501_000, "NotSupported", message)

@@ -9,7 +9,7 @@
 //! which this cloud judges and therefore must not share.
 //!
 //! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`clients`], [`methods`],
-//! [`provisioning`], [`capture`], [`changes`], then this file and [`identities`], [`bulk`],
+//! [`provisioning`], [`capture`], [`changes`], [`quota`], [`trouble`], then this file and [`identities`], [`bulk`],
 //! [`service`] and [`client`], which put them together.
 
 pub mod auth;
@@ -18,14 +18,17 @@ pub mod capture;
 pub mod changes;
 pub mod client;
 pub mod clients;
+mod difficult;
 pub mod fault;
 pub mod identities;
 pub mod methods;
 pub mod provisioning;
+pub mod quota;
 pub mod registry;
 pub mod service;
 #[cfg(test)]
 mod tests;
+pub mod trouble;
 pub mod twins;
 
 use rand::rngs::StdRng;
@@ -35,6 +38,7 @@ use serde_json::Value;
 use self::auth::{DEFAULT_POLICIES, HubNames, Policy, Refusal, Right};
 use self::capture::{Batch, Capture};
 use self::changes::Changes;
+use self::difficult::Difficult;
 use self::clients::{Clients, ConnectionId};
 use self::methods::{CallId, Methods, Outcome};
 use self::provisioning::Provisioning;
@@ -107,6 +111,10 @@ pub enum Closing {
     Disabled,
     /// The way it proves who it is has been changed: other keys, or certificates.
     CredentialsChanged,
+    /// Somebody asked for it.
+    Dropped,
+    /// The device has been sent to another hub.
+    SentElsewhere,
 }
 
 /// A hub and a provisioning service.
@@ -119,6 +127,7 @@ pub struct Core {
     methods: Methods,
     provisioning: Provisioning,
     capture: Capture,
+    difficult: Difficult,
     /// What a store has to be told.
     pub changes: Changes,
     random: StdRng,
@@ -140,6 +149,7 @@ impl Core {
             methods: Methods::default(),
             provisioning: Provisioning::default(),
             capture: Capture::default(),
+            difficult: Difficult::default(),
             changes: Changes::default(),
             random,
         }
@@ -181,13 +191,15 @@ impl Core {
 
     /// When [`Core::tick`] has something to do next.
     pub fn next_due(&self) -> Option<Millis> {
-        self.methods.next_due()
+        [self.methods.next_due(), self.difficult.next_due()].into_iter().flatten().min()
     }
 
-    /// Does what time alone brings: ends calls that nobody has answered.
+    /// Does what time alone brings: ends calls that nobody has answered, and what goes wrong
+    /// by the clock.
     pub fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
         let over = self.methods.expire(now.at);
         out.extend(over.into_iter().map(|(call, fault)| Output::Answer(call, Err(fault))));
+        self.drop_when_due(now, out);
     }
 
     /// Sends what waits for `address`, now that it is online and takes commands.

@@ -3,7 +3,7 @@
 //! Never here: what a request does (`core`). What Azure has and this cloud has not is refused
 //! by name; nothing is answered as if it had been done.
 //!
-//! In reading order: [`reply`], [`provisioning`], [`devices`], [`bulk`], [`twins`], [`events`], then the
+//! In reading order: [`reply`], [`provisioning`], [`devices`], [`bulk`], [`twins`], [`events`], [`trouble`], then the
 //! table of routes below.
 
 mod bulk;
@@ -11,6 +11,7 @@ mod devices;
 mod events;
 mod provisioning;
 mod reply;
+mod trouble;
 mod twins;
 
 use std::future::Future;
@@ -69,6 +70,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let line = format!("{} {}", head.method, head.uri.path());
     let response = if let Ok(body) = to_bytes(body, BODY_LIMIT).await {
         let (method, uri, headers) = (head.method, head.uri, head.headers);
+        shared.be_late().await;
         route(Call { shared, method, uri, headers, body }).await
     } else {
         let message = format!("the request has more than {BODY_LIMIT} bytes or ended early");
@@ -87,9 +89,19 @@ async fn route(call: Call) -> Response {
         return hub_error(&call.shared, &Fault::bad_request(format!("the path `{raw}` is not UTF-8")));
     };
     let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
+    if let Some(operation) = trouble::operation(call.method.as_str(), &segments, call.body.len())
+        && let Err(fault) = call.shared.with(|core, now, _| core.allow(now, operation))
+    {
+        return hub_error(&call.shared, &fault);
+    }
     let outcome = match (call.method.as_str(), segments.as_slice()) {
         ("GET", ["health"]) => Ok(json(200, &serde_json::json!({"status": "ok"}))),
         ("GET", ["envsim", "events"]) => events::stream(&call),
+        ("GET", ["envsim", "faults"]) => trouble::show(&call),
+        ("PUT", ["envsim", "faults"]) => trouble::replace(&call),
+        ("DELETE", ["envsim", "faults"]) => trouble::end(&call),
+        ("POST", ["envsim", "connections", "drop"]) => trouble::drop_connections(&call),
+        ("GET", ["envsim", "quota"]) => trouble::quota(&call),
         (_, [scope, "registrations", id, rest @ ..]) => {
             return provisioning::answer(&call, scope, id, rest);
         }

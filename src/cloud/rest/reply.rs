@@ -54,6 +54,9 @@ pub(super) fn hub_error(shared: &Shared, fault: &Fault) -> Response<Body> {
     let mut response = json(fault.status, &body);
     set(&mut response, "iothub-errorcode", fault.name);
     set(&mut response, "x-ms-request-id", &tracking);
+    if fault.status == 429 {
+        set(&mut response, "retry-after", "10");
+    }
     response
 }
 
