@@ -8,11 +8,13 @@
 //! Never here: sockets, tasks, clocks, topics, HTTP, or anything of the device's state machine,
 //! which this cloud judges and therefore must not share.
 //!
-//! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`clients`], [`methods`],
-//! [`provisioning`], [`capture`], [`changes`], [`quota`], [`trouble`], then this file and [`identities`], [`bulk`],
+//! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`x509`], [`authorities`],
+//! [`clients`], [`methods`], [`provisioning`], [`capture`], [`changes`], [`quota`], [`trouble`], then
+//! this file and [`identities`], [`bulk`],
 //! [`service`] and [`client`], which put them together.
 
 pub mod auth;
+pub mod authorities;
 pub mod bulk;
 pub mod capture;
 pub mod changes;
@@ -30,16 +32,18 @@ pub mod service;
 mod tests;
 pub mod trouble;
 pub mod twins;
+pub mod x509;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::Value;
 
 use self::auth::{DEFAULT_POLICIES, HubNames, Policy, Refusal, Right};
+use self::authorities::Authorities;
 use self::capture::{Batch, Capture};
 use self::changes::Changes;
-use self::difficult::Difficult;
 use self::clients::{Clients, ConnectionId};
+use self::difficult::Difficult;
 use self::methods::{CallId, Methods, Outcome};
 use self::provisioning::Provisioning;
 use self::registry::{Address, Keys, Registry};
@@ -123,6 +127,7 @@ pub struct Core {
     settings: Settings,
     policies: Vec<Policy>,
     registry: Registry,
+    authorities: Authorities,
     clients: Clients,
     methods: Methods,
     provisioning: Provisioning,
@@ -145,6 +150,7 @@ impl Core {
             settings,
             policies,
             registry: Registry::default(),
+            authorities: Authorities::default(),
             clients: Clients::default(),
             methods: Methods::default(),
             provisioning: Provisioning::default(),
