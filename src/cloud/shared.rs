@@ -155,11 +155,14 @@ impl Shared {
         Ok(())
     }
 
-    /// Waits as long as answers are asked to be late.
+    /// Waits as long as answers are asked to be late, or until the cloud stops.
     pub(super) async fn be_late(&self) {
         let latency = self.latency.load(Ordering::Relaxed);
         if latency > 0 {
-            tokio::time::sleep(Duration::from_millis(latency)).await;
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(latency)) => {}
+                () = self.stop.cancelled() => {}
+            }
         }
     }
 

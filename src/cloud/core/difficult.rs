@@ -1,11 +1,13 @@
 //! Where a hub's limits and the trouble that was asked for take hold.
 
+use std::borrow::Cow;
+
 use super::clients::ConnectionId;
 use super::fault::Fault;
 use super::quota::{Operation, Quota};
 use super::registry::Address;
 use super::trouble::Trouble;
-use super::{Closing, Core, Delivery, Output};
+use super::{Closing, Core, Delivery, Output, Settings};
 use crate::device::{DeviceId, Millis, Now};
 
 /// The limits and the trouble of one cloud.
@@ -70,6 +72,21 @@ impl Core {
         let dropped = self.clients.connected().filter(|(_, address)| meant(address));
         out.extend(dropped.map(|(connection, _)| close(connection, Closing::Dropped)));
         out.len() - before
+    }
+
+    /// Whether the provisioning service takes one more request, or is as busy as was asked for.
+    pub fn dps_takes_one(&mut self) -> Result<(), Fault> {
+        let Some(wait) = self.difficult.trouble.dps_is_busy() else { return Ok(()) };
+        let message = format!("the provisioning service is busy, as was asked for: try again in {wait} s");
+        Err(Fault::busy(message, wait))
+    }
+
+    /// The settings as a registering device meets them: with another hub, when it was sent there.
+    pub fn settings_for(&self, device: &str) -> Cow<'_, Settings> {
+        match self.difficult.trouble.sent_elsewhere(device) {
+            Some(hub) => Cow::Owned(Settings { assigned_hub: hub.to_owned(), ..self.settings.clone() }),
+            None => Cow::Borrowed(&self.settings),
+        }
     }
 
     pub(super) fn drop_when_due(&mut self, now: Now, out: &mut Vec<Output>) {

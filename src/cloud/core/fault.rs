@@ -14,11 +14,13 @@ pub struct Fault {
     pub name: &'static str,
     /// What was attempted, on what, and why it is refused.
     pub message: String,
+    /// What the client is told to wait, in seconds, when it is told here and not by a setting.
+    pub retry_after: Option<u64>,
 }
 
 impl Fault {
     fn new(status: u16, code: u32, name: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, name, message: message.into() }
+        Self { status, code, name, message: message.into(), retry_after: None }
     }
 
     /// The request means nothing to the cloud.
@@ -122,6 +124,11 @@ impl Fault {
     /// Too many at once.
     pub fn throttled(message: impl Into<String>) -> Self {
         Self::new(429, 429_001, "ThrottlingException", message)
+    }
+
+    /// Too many at once, and when to try again.
+    pub fn busy(message: impl Into<String>, retry_after: u64) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::throttled(message) }
     }
 
     /// The day's messages are used up.

@@ -91,6 +91,7 @@ where
             return Ended::Packet(error);
         }
     };
+    shared.be_late().await;
     let (user, password) =
         connect.login.as_ref().map_or(("", ""), |login| (login.username.as_str(), login.password.as_str()));
     let role = shared.with(|core, now, _| {
@@ -267,6 +268,7 @@ impl<'a> Session<'a> {
                 () = end.cancelled() => return Ended::Cloud,
                 packet = link.next() => {
                     self.heard = Instant::now();
+                    self.shared.be_late().await;
                     match timeout(WRITE, self.batch(link, packet)).await {
                         Ok(Ok(())) => {}
                         Ok(Err(ended)) => return ended,

@@ -85,5 +85,8 @@ pub(super) fn dps_error(shared: &Shared, fault: &Fault) -> Response<Body> {
     let body = shared.with(|core, now, _| error_body(fault, &core.random_name(), now.wall));
     let mut response = json(fault.status, &body);
     set(&mut response, "x-ms-error-code", &fault.code.to_string());
+    if let Some(wait) = fault.retry_after {
+        set(&mut response, "retry-after", &wait.to_string());
+    }
     response
 }
