@@ -27,6 +27,9 @@ pub async fn run(args: CloudArgs) -> anyhow::Result<Exit> {
         https_port: PortChoice::Exactly(args.https_port),
         hostname: args.hostname.clone(),
         devices,
+        quota: args.difficult.quota()?,
+        trouble: args.difficult.trouble(),
+        authorities: args.authorities(&|path| std::fs::read(path))?,
         ..CloudOptions::default()
     };
     let cloud = LocalCloud::start(options).await.context("the local cloud cannot start")?;

@@ -317,7 +317,8 @@ pub fn dps_publish(
         }
         Err(fault) => {
             let body = error_body(&fault, &core.random_name(), now.wall).to_string();
-            let wait = (fault.status == 429).then(|| fault.retry_after.unwrap_or(core.settings().retry_after.max(1)));
+            let wait = (fault.status == 429)
+                .then(|| fault.retry_after.unwrap_or(core.settings().retry_after.max(1)));
             Message::new(topic::dps_answer(fault.status, rid, wait), body, 1)
         }
     })

@@ -33,6 +33,8 @@ use tokio_util::task::TaskTracker;
 use self::cert::{CertificateError, Certificates};
 use self::core::auth::HubNames;
 use self::core::fault::Fault;
+use self::core::quota::{Quota, Sku};
+use self::core::trouble::Trouble;
 use self::core::{Core, Settings};
 use self::shared::Shared;
 use crate::device::identity::NameError;
@@ -75,6 +77,12 @@ pub struct CloudOptions {
     pub devices: Vec<String>,
     /// What registering devices are told to wait, in seconds. 0 provisions in an instant.
     pub retry_after: u64,
+    /// The hub's size and its number of units, when their limits shall hold.
+    pub quota: Option<(Sku, u32)>,
+    /// What goes wrong from the start.
+    pub trouble: Trouble,
+    /// Certificate authorities of devices: name, and certificate as PEM.
+    pub authorities: Vec<(String, Vec<u8>)>,
 }
 
 impl Default for CloudOptions {
@@ -86,6 +94,9 @@ impl Default for CloudOptions {
             hostname: None,
             devices: Vec::new(),
             retry_after: 0,
+            quota: None,
+            trouble: Trouble::default(),
+            authorities: Vec::new(),
         }
     }
 }
@@ -133,6 +144,17 @@ pub enum CloudError {
     /// A device cannot be created.
     #[error("the local cloud cannot create a device: {0}")]
     Device(#[from] Fault),
+    /// An authority cannot be taken.
+    #[error("the local cloud cannot take the certificate authority `{name}`: {source}")]
+    Authority {
+        /// Its name.
+        name: String,
+        /// Why not.
+        source: Fault,
+    },
+    /// What shall go wrong cannot be had.
+    #[error("the local cloud cannot make the trouble that was asked for: {0}")]
+    Trouble(Fault),
 }
 
 /// A local cloud that runs. Dropping it ends it at once; [`LocalCloud::stop`] ends it cleanly.
@@ -183,8 +205,14 @@ impl LocalCloud {
                     name.parse().map_err(|source| CloudError::DeviceName { name: name.clone(), source })?;
                 core.create_derived(now, device)?;
             }
+            for (name, pem) in &options.authorities {
+                core.put_authority(name, pem)
+                    .map_err(|source| CloudError::Authority { name: name.clone(), source })?;
+            }
+            core.set_quota(options.quota.map(|(sku, units)| Quota::new(sku, units)));
             Ok::<_, CloudError>(())
         })?;
+        shared.set_trouble(options.trouble).map_err(CloudError::Trouble)?;
 
         let tasks = TaskTracker::new();
         let timekeeper = Arc::clone(&shared);

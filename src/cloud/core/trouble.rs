@@ -96,22 +96,32 @@ fn concerns(device: Option<&String>, address: &Address) -> bool {
 }
 
 impl Trouble {
+    /// The longest of all times, in milliseconds.
+    pub const LONGEST: u64 = 24 * 3_600_000;
+    /// The most that answers are late: clients give up much sooner.
+    pub const LATEST: u64 = 60_000;
+    /// The shortest time between two drops: a client needs some to come back.
+    pub const SHORTEST_DROP: u64 = 100;
+    /// The shortest life of a connection: tokens are good for whole seconds.
+    pub const SHORTEST_LIFE: u64 = 1_000;
+
     /// Why this cannot be asked for.
     pub fn check(&self) -> Result<(), Fault> {
-        const LONGEST: u64 = 24 * 3_600_000;
         for (name, value, least) in [
             ("latency", self.latency, 0),
-            ("dropEvery", self.drop_every, 100),
-            ("tokenLife", self.token_life, 1_000),
+            ("dropEvery", self.drop_every, Self::SHORTEST_DROP),
+            ("tokenLife", self.token_life, Self::SHORTEST_LIFE),
         ] {
-            if value != 0 && !(least..=LONGEST).contains(&value) {
+            if value != 0 && !(least..=Self::LONGEST).contains(&value) {
                 return Err(Fault::bad_request(format!(
-                    "`{name}` is {value}, it has to be {least} to {LONGEST} milliseconds, or 0 for none"
+                    "`{name}` is {value}, it has to be {least} to {} milliseconds, or 0 for none",
+                    Self::LONGEST
                 )));
             }
         }
-        if self.latency > 60_000 {
-            return Err(Fault::bad_request("`latency` is more than 60000 milliseconds"));
+        if self.latency > Self::LATEST {
+            let most = Self::LATEST;
+            return Err(Fault::bad_request(format!("`latency` is more than {most} milliseconds")));
         }
         if let Some(refuse) = &self.refuse
             && !(1..=5).contains(&refuse.return_code)
