@@ -107,6 +107,12 @@ pub enum OperatorError {
         /// The hub.
         host: String,
     },
+    /// Trouble on request, of a hub that has none.
+    #[error("{host} cannot be asked for trouble: only envsim's local cloud makes it on request")]
+    NoFaults {
+        /// The hub.
+        host: String,
+    },
     /// The stream of events broke.
     #[error("the stream of events from {host} ended: {why}")]
     StreamEnded {
@@ -136,6 +142,7 @@ impl OperatorError {
             Self::LocalOnly { .. } => {
                 "use the local cloud, or `az iot hub monitor-events` for a hub in Azure".to_owned()
             }
+            Self::NoFaults { .. } => "start `envsim cloud`, and point the device there".to_owned(),
             Self::Trust(_) | Self::Setup(_) | Self::Refused { .. } | Self::StreamEnded { .. } => String::new(),
         }
     }

@@ -4,10 +4,12 @@
 //!
 //! Never here: terminals, retries, anything a device does (that is `device` and `net`).
 //!
-//! In reading order: [`client`], [`error`], [`invoke`], [`twin`], [`monitor`].
+//! In reading order: [`client`], [`error`], [`invoke`], [`twin`], [`monitor`],
+//! [`faults`].
 
 pub mod client;
 pub mod error;
+pub mod faults;
 pub mod invoke;
 pub mod monitor;
 pub mod twin;
