@@ -28,7 +28,8 @@ fn told(call: &Call) -> Result<Response<Body>, Fault> {
 
 pub(super) fn replace(call: &Call) -> Result<Response<Body>, Fault> {
     call.authorize(Right::ServiceConnect)?;
-    let trouble: Trouble = serde_json::from_slice(&call.body)
+    // Taken as an object first: `[5]` would be read as a latency of 5.
+    let trouble: Trouble = serde_json::from_value(Value::Object(call.object()?))
         .map_err(|error| Fault::bad_request(format!("the faults cannot be read: {error}")))?;
     call.shared.set_trouble(trouble)?;
     told(call)

@@ -256,8 +256,9 @@ async fn a_connection_ends_as_if_its_token_had_run_out() {
 async fn what_cannot_be_asked_for_is_refused_with_words() {
     let cloud = cloud().await;
     for (faults, said) in [
-        ("{", "the faults cannot be read"),
-        ("[1]", "the faults cannot be read"),
+        ("{", "the body is not a JSON object"),
+        ("[1]", "the body is not a JSON object"),
+        ("{\"latency\": -1}", "the faults cannot be read"),
         ("{\"latncy\": 5}", "unknown field `latncy`"),
         ("{\"latency\": 60001}", "`latency` is more than 60000 milliseconds"),
         ("{\"dropEvery\": 1}", "it has to be 100 to"),
