@@ -72,8 +72,8 @@ pub struct CloudArgs {
     pub id_pattern: IdPattern,
 
     /// Know these certificate authorities (PEM) from the start, by their files' names: devices with
-    /// certificates from them come in when they are created with x509_ca
-    #[arg(verbatim_doc_comment, long, value_name = "FILE", num_args = 1.., help_heading = "Devices")]
+    /// certificates from them come in, once they are created as devices with a CA
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Devices")]
     pub device_ca: Vec<String>,
 
     /// What goes wrong.

@@ -119,10 +119,10 @@ async fn services_over_the_rate_are_told_to_come_back_later() {
         let (status, answer) =
             request(&cloud, line, &token, "", "{\"query\":\"SELECT * FROM devices\"}").await;
         assert_ne!(status, 429, "{answer}");
-        let taken = cloud
+        let used = cloud
             .shared
             .with(|core, now, _| (1..=200).take_while(|_| core.allow(now, operation).is_ok()).count());
-        assert!((a_minute - 1..=a_minute).contains(&taken), "{line}: {taken}");
+        assert!((a_minute - 1..=a_minute).contains(&used), "{line}: {used}");
         // The allowance fills up again meanwhile, if slowly: one of a few has to be refused.
         let mut refused = None;
         for _ in 0..a_minute {
