@@ -22,6 +22,7 @@ const EXAMPLES: &str = "Examples:
   envsim hub twin update env-sensor-01 --desired '{\"brightness\": 80}'
   envsim hub send env-sensor-01 '{\"on\": true}' --property level=3 --ack full
   envsim hub monitor --device env-sensor-01 --count 3 --format json
+  envsim hub faults set '{\"latency\": 500}'
 
 Without a connection string the verbs go to the local cloud that runs on this computer.";
 
@@ -77,6 +78,14 @@ pub enum Verb {
     Send(SendArgs),
     /// Watch what devices send
     Monitor(MonitorArgs),
+    /// Let things go wrong in the local cloud, to see what devices make of it
+    #[command(subcommand, disable_help_subcommand = true)]
+    Faults(FaultsVerb),
+    /// Drop the connections of a device, or of all, in the local cloud
+    Drop {
+        /// The device; all of them if not given
+        device: Option<DeviceId>,
+    },
 }
 
 /// The options of `envsim hub invoke`.
@@ -151,6 +160,33 @@ pub enum TwinVerb {
     /// Merge into a twin's desired properties or tags; null removes
     Update(TwinUpdateArgs),
 }
+
+/// What can be done with what goes wrong.
+#[derive(Debug, Clone, PartialEq, Subcommand)]
+pub enum FaultsVerb {
+    /// Show what goes wrong
+    Show,
+    /// Replace what goes wrong
+    #[command(after_help = FAULTS)]
+    Set {
+        /// A JSON object; what it does not name goes right
+        faults: String,
+    },
+    /// End all of it
+    Clear,
+}
+
+const FAULTS: &str = r#"Members, times in milliseconds:
+  latency     answers come so much later
+  dropEvery   all connections are dropped, again and again
+  tokenLife   a connection ends after this time, as if its token had run out
+  refuse      {"returnCode": 3, "times": 2, "device": "d"}: connections are refused
+  dpsBusy     {"times": 2, "retryAfter": 3}: DPS answers 429, and how many seconds to wait
+  elsewhere   {"hub": "HOST:PORT", "device": "d"}: DPS sends the device there, it is refused here
+Without times it is always, without device it is all of them.
+
+Example:
+  envsim hub faults set '{"latency": 500, "refuse": {"times": 3}}'"#;
 
 /// The options of `envsim hub twin update`.
 #[derive(Debug, Clone, PartialEq, Args)]

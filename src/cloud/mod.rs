@@ -35,6 +35,8 @@ use tokio_util::task::TaskTracker;
 use self::cert::{CertificateError, Certificates};
 use self::core::auth::HubNames;
 use self::core::fault::Fault;
+use self::core::quota::{Quota, Sku};
+use self::core::trouble::Trouble;
 use self::core::{Core, Settings};
 use self::shared::Shared;
 use crate::device::identity::NameError;
@@ -80,6 +82,12 @@ pub struct CloudOptions {
     pub retry_after: u64,
     /// How long registering devices are told to wait at least before they have a hub.
     pub assigning_for: Duration,
+    /// The hub's size and its number of units, when their limits shall hold.
+    pub quota: Option<(Sku, u32)>,
+    /// What goes wrong from the start.
+    pub trouble: Trouble,
+    /// Certificate authorities of devices: name, and certificate as PEM.
+    pub authorities: Vec<(String, Vec<u8>)>,
 }
 
 impl Default for CloudOptions {
@@ -92,6 +100,9 @@ impl Default for CloudOptions {
             devices: Vec::new(),
             retry_after: 0,
             assigning_for: Duration::ZERO,
+            quota: None,
+            trouble: Trouble::default(),
+            authorities: Vec::new(),
         }
     }
 }
@@ -139,6 +150,17 @@ pub enum CloudError {
     /// A device cannot be created.
     #[error("the local cloud cannot create a device: {0}")]
     Device(#[from] Fault),
+    /// An authority cannot be taken.
+    #[error("the local cloud cannot take the certificate authority `{name}`: {source}")]
+    Authority {
+        /// Its name.
+        name: String,
+        /// Why not.
+        source: Fault,
+    },
+    /// What shall go wrong cannot be had.
+    #[error("the local cloud cannot make the trouble that was asked for: {0}")]
+    Trouble(Fault),
 }
 
 /// A local cloud that runs. Dropping it ends it at once; [`LocalCloud::stop`] ends it cleanly.
@@ -190,8 +212,14 @@ impl LocalCloud {
                     name.parse().map_err(|source| CloudError::DeviceName { name: name.clone(), source })?;
                 core.create_derived(now, device)?;
             }
+            for (name, pem) in &options.authorities {
+                core.put_authority(name, pem)
+                    .map_err(|source| CloudError::Authority { name: name.clone(), source })?;
+            }
+            core.set_quota(options.quota.map(|(sku, units)| Quota::new(sku, units)));
             Ok::<_, CloudError>(())
         })?;
+        shared.set_trouble(options.trouble).map_err(CloudError::Trouble)?;
 
         let tasks = TaskTracker::new();
         let timekeeper = Arc::clone(&shared);

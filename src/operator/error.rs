@@ -118,6 +118,12 @@ pub enum OperatorError {
         /// The device.
         subject: String,
     },
+    /// Trouble on request, of a hub that has none.
+    #[error("{host} cannot be asked for trouble: only envsim's local cloud makes it on request")]
+    NoFaults {
+        /// The hub.
+        host: String,
+    },
     /// The stream of events broke.
     #[error("the stream of events from {host} ended: {why}")]
     StreamEnded {
@@ -150,6 +156,7 @@ impl OperatorError {
             Self::NoSending { .. } => {
                 "use the local cloud, or `az iot device c2d-message send` for a hub in Azure".to_owned()
             }
+            Self::NoFaults { .. } => "start `envsim cloud`, and point the device there".to_owned(),
             Self::Trust(_) | Self::Setup(_) | Self::Refused { .. } | Self::StreamEnded { .. } => String::new(),
         }
     }

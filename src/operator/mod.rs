@@ -5,10 +5,11 @@
 //! Never here: terminals, retries, anything a device does (that is `device` and `net`).
 //!
 //! In reading order: [`client`], [`error`], [`invoke`], [`twin`], [`monitor`],
-//! [`send`].
+//! [`send`], [`faults`].
 
 pub mod client;
 pub mod error;
+pub mod faults;
 pub mod invoke;
 pub mod monitor;
 pub mod send;

@@ -18,14 +18,24 @@ pub const API_VERSION_PARAMETER: &str = "api-version";
 /// The first segments of the path on which a hub takes MQTT over WebSocket.
 pub const WEBSOCKET_PATH: [&str; 2] = ["$iothub", "websocket"];
 
-/// A path with the version of our requests.
+/// A path, with or without a query, with the version of our requests.
 pub fn versioned(path: &str) -> String {
-    format!("{path}?{API_VERSION_PARAMETER}={API_VERSION}")
+    let mark = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{mark}{API_VERSION_PARAMETER}={API_VERSION}")
 }
 
 /// Where our own local cloud streams device-to-cloud messages and twin changes, one JSON object a
 /// line. Azure has AMQP for this instead.
 pub const EVENTS_PATH: &str = "/envsim/events";
+
+/// Where our own local cloud is told what shall go wrong.
+pub const FAULTS_PATH: &str = "/envsim/faults";
+
+/// Where our own local cloud drops the connections of one device, or of all.
+pub fn drop_path(device: Option<&str>) -> String {
+    let path = "/envsim/connections/drop";
+    device.map_or_else(|| path.to_owned(), |device| format!("{path}?device={}", percent::encode(device)))
+}
 
 /// The path of a twin.
 pub fn twin_path(device: &str, module: Option<&str>) -> String {
@@ -193,6 +203,11 @@ mod tests {
     #[test]
     fn paths_encode_identifiers() {
         assert_eq!(twin_path("d:1#x?", None), "/twins/d%3A1%23x%3F");
+        assert_eq!(versioned("/twins/d"), "/twins/d?api-version=2021-04-12");
+        assert_eq!(
+            versioned(&drop_path(Some("a&b"))),
+            "/envsim/connections/drop?device=a%26b&api-version=2021-04-12"
+        );
         assert_eq!(methods_path("d", Some("$edgeHub")), "/twins/d/modules/%24edgeHub/methods");
     }
 

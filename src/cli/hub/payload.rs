@@ -23,6 +23,12 @@ pub enum PayloadError {
         /// Which option.
         option: &'static str,
     },
+    /// Faults that are not a JSON object.
+    #[error("the faults are not a JSON object: {why}; give them as in '{{\"latency\": 500}}'")]
+    Faults {
+        /// What the parser says.
+        why: String,
+    },
     /// A name that only the hub itself writes.
     #[error("--{option} has the name `{name}`: names beginning with `$` are the hub's own")]
     Reserved {
@@ -65,6 +71,13 @@ pub fn twin_patch(args: &TwinUpdateArgs) -> Result<TwinPatch, PayloadError> {
         tags: object("tags", &args.tags)?.unwrap_or_default(),
         etag: None,
     })
+}
+
+/// What shall go wrong. What it means is the cloud's to judge.
+pub fn faults(text: &str) -> Result<Value, PayloadError> {
+    serde_json::from_str::<Map<String, Value>>(text)
+        .map(Value::Object)
+        .map_err(|error| PayloadError::Faults { why: error.to_string() })
 }
 
 fn json_of(option: &'static str, text: &str) -> Result<Value, PayloadError> {
@@ -121,6 +134,15 @@ mod tests {
         let error = invoke(Some("hello")).expect_err("no JSON");
         assert!(error.starts_with("--payload is not JSON: ") && error.contains(r#"'"text"'"#), "{error}");
         assert!(invoke(Some("")).is_err());
+    }
+
+    #[test]
+    fn faults_are_an_object() {
+        assert_eq!(faults(r#"{"latency": 5}"#), Ok(json!({"latency": 5})));
+        for bad in ["", "5", "latency", "[]"] {
+            let error = faults(bad).expect_err(bad).to_string();
+            assert!(error.starts_with("the faults are not a JSON object"), "{error}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::cli::Exit;
 use crate::cli::cloud_args::OutputFormat;
 use crate::device::DeviceId;
 use crate::device::time::Spoken;
+use crate::operator::faults::words;
 use crate::wire::service::{HubEvent, MethodResult, SentMessage};
 
 /// A device's answer to a command. For people its status, its time and its words; for programs
@@ -113,6 +114,23 @@ pub fn twin(twin: &Value, format: OutputFormat) -> String {
             strip_metadata(&mut twin);
             serde_json::to_string_pretty(&twin).unwrap_or_default()
         }
+    }
+}
+
+/// What goes wrong on request.
+pub fn faults(faults: &Value, format: OutputFormat) -> String {
+    match format {
+        OutputFormat::Json => faults.to_string(),
+        OutputFormat::Text => clean(&words(faults)),
+    }
+}
+
+/// How many connections were dropped.
+pub fn dropped(count: u64, format: OutputFormat) -> String {
+    match format {
+        OutputFormat::Json => json!({"event": "dropped", "connections": count}).to_string(),
+        OutputFormat::Text if count == 1 => "dropped 1 connection".to_owned(),
+        OutputFormat::Text => format!("dropped {count} connections"),
     }
 }
 

@@ -56,6 +56,13 @@ pub enum Refusal {
     UnknownClient(Address),
     /// The device is switched off.
     Disabled(String),
+    /// The device has been sent to another hub.
+    Elsewhere {
+        /// The device.
+        device: String,
+        /// The other hub.
+        hub: String,
+    },
     /// The certificate is no good.
     Certificate(X509Refusal),
     /// The certificate is not one of the two that are registered.
@@ -130,6 +137,9 @@ impl fmt::Display for Refusal {
                 write!(f, "there is no module `{module}` on a device `{device}` in this hub")
             }
             Self::Disabled(device) => write!(f, "the device `{device}` is disabled"),
+            Self::Elsewhere { device, hub } => {
+                write!(f, "the device `{device}` was sent to the hub `{hub}`: provision it again")
+            }
             Self::Certificate(why) => write!(f, "the client's certificate {why}"),
             Self::WrongThumbprint { presented } => write!(
                 f,

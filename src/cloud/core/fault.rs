@@ -16,11 +16,13 @@ pub struct Fault {
     pub message: String,
     /// How long was waited for, in seconds, when that is what went wrong.
     pub waited: Option<u64>,
+    /// What the client is told to wait, in seconds, when it is told here and not by a setting.
+    pub retry_after: Option<u64>,
 }
 
 impl Fault {
     fn new(status: u16, code: u32, name: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, name, message: message.into(), waited: None }
+        Self { status, code, name, message: message.into(), waited: None, retry_after: None }
     }
 
     /// The request means nothing to the cloud.
@@ -180,6 +182,16 @@ impl Fault {
     /// Too many at once.
     pub fn throttled(message: impl Into<String>) -> Self {
         Self::new(429, 429_001, "ThrottlingException", message)
+    }
+
+    /// Too many at once, and when to try again.
+    pub fn busy(message: impl Into<String>, retry_after: u64) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::throttled(message) }
+    }
+
+    /// The day's messages are used up.
+    pub fn quota_exceeded(message: impl Into<String>) -> Self {
+        Self::new(403, 403_002, "IotHubQuotaExceeded", message)
     }
 
     /// Something Azure has and this cloud has not.

@@ -10,8 +10,8 @@
 //!
 //! In reading order: [`fault`], [`registry`], [`twins`], [`query`], [`rows`], [`auth`], [`x509`],
 //! [`authorities`], [`clients`], [`methods`], [`provisioning`], [`capture`], [`message`], [`mailbox`],
-//! [`feedback`], [`changes`], then this file and [`identities`], [`bulk`], [`service`], [`client`] and
-//! [`c2d`], which put them together.
+//! [`feedback`], [`changes`], [`quota`], [`trouble`], then this file and [`identities`], [`bulk`],
+//! [`service`], [`client`] and [`c2d`], which put them together.
 
 pub mod auth;
 pub mod authorities;
@@ -23,6 +23,7 @@ pub mod capture;
 pub mod changes;
 pub mod client;
 pub mod clients;
+mod difficult;
 pub mod fault;
 pub mod feedback;
 pub mod identities;
@@ -31,12 +32,14 @@ pub mod message;
 pub mod methods;
 pub mod provisioning;
 pub mod query;
+pub mod quota;
 pub mod registry;
 pub mod rows;
 mod search;
 pub mod service;
 #[cfg(test)]
 mod tests;
+pub mod trouble;
 pub mod twins;
 pub mod x509;
 
@@ -51,6 +54,7 @@ use self::authorities::Authorities;
 use self::capture::{Batch, Capture};
 use self::changes::Changes;
 use self::clients::{Clients, ConnectionId};
+use self::difficult::Difficult;
 use self::feedback::Feedback;
 use self::mailbox::Mailboxes;
 use self::message::{LockToken, Message};
@@ -139,6 +143,10 @@ pub enum Closing {
     Disabled,
     /// The way it proves who it is has been changed: other keys, or certificates.
     CredentialsChanged,
+    /// Somebody asked for it.
+    Dropped,
+    /// The device has been sent to another hub.
+    SentElsewhere,
 }
 
 /// A hub and a provisioning service.
@@ -154,6 +162,7 @@ pub struct Core {
     capture: Capture,
     mailboxes: Mailboxes,
     feedback: Feedback,
+    difficult: Difficult,
     /// What a store has to be told.
     pub changes: Changes,
     random: StdRng,
@@ -178,6 +187,7 @@ impl Core {
             capture: Capture::default(),
             mailboxes: Mailboxes::default(),
             feedback: Feedback::default(),
+            difficult: Difficult::default(),
             changes: Changes::default(),
             random,
         };
@@ -230,18 +240,22 @@ impl Core {
 
     /// When [`Core::tick`] has something to do next.
     pub fn next_due(&self) -> Option<Millis> {
-        [self.methods.next_due(), self.mailboxes.next_due(), self.feedback.next_due()]
-            .into_iter()
-            .flatten()
-            .min()
+        let due = [
+            self.methods.next_due(),
+            self.mailboxes.next_due(),
+            self.feedback.next_due(),
+            self.difficult.next_due(),
+        ];
+        due.into_iter().flatten().min()
     }
 
-    /// Does what time alone brings: ends calls that nobody has answered, and messages' locks and
-    /// lives.
+    /// Does what time alone brings: ends calls that nobody has answered, messages' locks and lives,
+    /// and what goes wrong by the clock.
     pub fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
         let over = self.methods.expire(now.at);
         out.extend(over.into_iter().map(|(call, fault)| Output::Answer(call, Err(fault))));
         self.tick_messages(now, out);
+        self.drop_when_due(now, out);
     }
 
     /// Sends what waits for `address`, now that it is online or listens.

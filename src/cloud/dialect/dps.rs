@@ -17,6 +17,11 @@ pub fn dps_publish(
     out: &mut Vec<Output>,
 ) -> Result<Message, Unacceptable> {
     let (rid, answer) = match FromDevice::parse(topic) {
+        Some(FromDevice::DpsRegister { rid } | FromDevice::DpsStatus { rid, .. })
+            if let Err(busy) = core.dps_takes_one() =>
+        {
+            (rid, Err(busy))
+        }
         Some(FromDevice::DpsRegister { rid }) => (rid, core.register(now, device, body).cloned()),
         Some(FromDevice::DpsStatus { rid, operation_id }) => {
             (rid, core.operation(now, &device.id, operation_id, out))
@@ -25,15 +30,16 @@ pub fn dps_publish(
     };
     Ok(match answer {
         Ok(registration) => {
-            let settings = core.settings();
+            let settings = core.settings_for(registration.id.as_str());
             let (status, wait) =
                 if registration.status.is_final() { (200, None) } else { (202, Some(settings.retry_after)) };
-            let body = operation_body(&registration, settings).to_string();
+            let body = operation_body(&registration, &settings).to_string();
             Message::new(topic::dps_answer(status, rid, wait), body, 1)
         }
         Err(fault) => {
             let body = error_body(&fault, &core.random_name(), now.wall).to_string();
-            let wait = (fault.status == 429).then_some(core.settings().retry_after.max(1));
+            let wait = (fault.status == 429)
+                .then(|| fault.retry_after.unwrap_or(core.settings().retry_after.max(1)));
             Message::new(topic::dps_answer(fault.status, rid, wait), body, 1)
         }
     })

@@ -7,6 +7,7 @@ use super::device_bound::device_bound;
 use super::{Message, Unacceptable};
 use crate::cloud::core::clients::ConnectionId;
 use crate::cloud::core::fault::Fault;
+use crate::cloud::core::quota::Operation;
 use crate::cloud::core::registry::Address;
 use crate::cloud::core::{Core, Delivery, Output};
 use crate::device::{ModuleId, Now};
@@ -48,6 +49,7 @@ pub fn hub_publish(
         Some(FromDevice::Event { .. }) => {
             let bag = event_bag(topic, address)?;
             // IoT Hub never retains: it says so to whoever reads the message.
+            core.allow(now, Operation::Message(bag.len() + body.len())).map_err(Unacceptable::Fault)?;
             let marked = retain.then(|| add_property(bag, "mqtt-retain", "true"));
             core.message(now, address, marked.as_deref().unwrap_or(bag), body.clone())
                 .map_err(Unacceptable::Fault)?;
@@ -60,7 +62,8 @@ pub fn hub_publish(
             Ok(None)
         }
         Some(FromDevice::TwinGet { rid }) => {
-            let answer = core.device_twin(address);
+            let allowed = core.allow(now, Operation::TwinRead);
+            let answer = allowed.and_then(|()| core.device_twin(address));
             Ok(twin_answer(
                 core,
                 now,
@@ -71,7 +74,8 @@ pub fn hub_publish(
             ))
         }
         Some(FromDevice::TwinPatch { rid, version }) => {
-            let answer = core.report(now, address, body, version);
+            let allowed = core.allow(now, Operation::TwinUpdate);
+            let answer = allowed.and_then(|()| core.report(now, address, body, version));
             let answer = answer.map(|version| (204, Some(version), String::new()));
             Ok(twin_answer(core, now, connection, address, rid, answer))
         }

@@ -20,6 +20,7 @@ use super::core::Core;
 use super::core::auth::Refusal;
 use super::core::fault::Fault;
 use super::core::provisioning::{Attested, Presenting};
+use super::core::quota::Operation;
 use super::core::registry::Address;
 use super::core::x509::PeerCertificate;
 use crate::device::Now;
@@ -79,11 +80,31 @@ pub enum ConnectError {
     /// Return code 5: the credentials are refused.
     #[error("{0}")]
     Refused(Refusal),
+    /// Return code 3: the hub takes no more connections now.
+    #[error("{0}")]
+    Throttled(Fault),
+    /// The return code that somebody asked for.
+    #[error("refused with return code {0}, as was asked for")]
+    Asked(u8),
+}
+
+impl ConnectError {
+    /// MQTT's return code for it: what clients decide by. 2, 4 and 5 end the official SDKs' tries
+    /// for good, 3 does not.
+    pub fn return_code(&self) -> u8 {
+        match self {
+            Self::ClientId { .. } => 2,
+            Self::Throttled(_) => 3,
+            Self::UserName(_) => 4,
+            Self::Refused(_) => 5,
+            Self::Asked(code) => *code,
+        }
+    }
 }
 
 /// Checks a CONNECT; `peer` is the certificate that the client has proved to hold.
 pub fn connect(
-    core: &Core,
+    core: &mut Core,
     now: Now,
     client: &str,
     user_name: &str,
@@ -112,6 +133,7 @@ pub fn connect(
                 _ => core.authorize_client(now, &host, &address, password),
             };
             let expiry = expiry.map_err(ConnectError::Refused)?;
+            let expiry = admit(core, now, &address, expiry)?;
             Ok(Role::Hub { address, model_id, expiry })
         }
         UserName::Dps { scope, registration } => {
@@ -122,6 +144,26 @@ pub fn connect(
             Ok(Role::Dps { device })
         }
     }
+}
+
+/// What a checked client still meets: the trouble that was asked for, and the hub's limits.
+/// Answers when its connection ends at the latest, in seconds since 1970.
+fn admit(core: &mut Core, now: Now, address: &Address, expiry: i64) -> Result<i64, ConnectError> {
+    if let Some(code) = core.trouble_mut().refuses(address) {
+        return Err(ConnectError::Asked(code));
+    }
+    if let Some(hub) = core.trouble().sent_elsewhere(address.device.as_str()) {
+        let (device, hub) = (address.device.to_string(), hub.to_owned());
+        return Err(ConnectError::Refused(Refusal::Elsewhere { device, hub }));
+    }
+    core.allow(now, Operation::Connection).map_err(ConnectError::Throttled)?;
+    Ok(match core.trouble().longest_connection() {
+        Some(life) => {
+            let life = i64::try_from(life.as_millis().div_ceil(1000)).unwrap_or(i64::MAX);
+            expiry.min(now.wall.as_second().saturating_add(life))
+        }
+        None => expiry,
+    })
 }
 
 /// Why a publish ends the connection.

@@ -156,27 +156,27 @@ fn a_registration_over_mqtt_goes_as_documented() {
 
 #[test]
 fn a_connect_is_checked_by_user_name_client_id_and_token() {
-    let core = core();
+    let mut core = core();
     let token = Token::sign(&group().derive("d"), "localhost/devices/d", START + 60, None);
     let user = "localhost/d/?api-version=2021-04-12&model-id=dtmi%3Ax%3B1";
-    let role = connect(&core, now(), "d", user, token.reveal(), None);
+    let role = connect(&mut core, now(), "d", user, token.reveal(), None);
     assert!(
         matches!(role, Ok(Role::Hub { model_id: Some(model), expiry, .. }) if model == "dtmi:x;1" && expiry == START + 60)
     );
     assert!(matches!(
-        connect(&core, now(), "D", user, token.reveal(), None),
+        connect(&mut core, now(), "D", user, token.reveal(), None),
         Err(ConnectError::ClientId { .. })
     ));
-    assert!(matches!(connect(&core, now(), "d", "d", "", None), Err(ConnectError::UserName(_))));
+    assert!(matches!(connect(&mut core, now(), "d", "d", "", None), Err(ConnectError::UserName(_))));
     assert!(matches!(
-        connect(&core, now(), "d", user, "", None),
+        connect(&mut core, now(), "d", user, "", None),
         Err(ConnectError::Refused(Refusal::NoToken))
     ));
     assert!(matches!(
-        connect(&core, now(), "d/m", "localhost/d/m/?api-version=1", token.reveal(), None),
+        connect(&mut core, now(), "d/m", "localhost/d/m/?api-version=1", token.reveal(), None),
         Err(ConnectError::Refused(Refusal::UnknownClient(_)))
     ));
     let token = Token::sign(&group().derive("s"), "0ne00ABCDEF/registrations/s", START + 60, None);
     let user = "0ne00ABCDEF/registrations/s/api-version=2019-03-31&ClientVersion=x";
-    assert!(matches!(connect(&core, now(), "s", user, token.reveal(), None), Ok(Role::Dps { .. })));
+    assert!(matches!(connect(&mut core, now(), "s", user, token.reveal(), None), Ok(Role::Dps { .. })));
 }

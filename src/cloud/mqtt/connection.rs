@@ -92,6 +92,7 @@ where
             return Ended::Packet(error);
         }
     };
+    shared.be_late().await;
     let (user, password) =
         connect.login.as_ref().map_or(("", ""), |login| (login.username.as_str(), login.password.as_str()));
     let role = shared.with(|core, now, _| {
@@ -100,11 +101,7 @@ where
     let role = match role {
         Ok(role) => role,
         Err(why) => {
-            let code = match why {
-                ConnectError::ClientId { .. } => ConnectReturnCode::BadClientId,
-                ConnectError::UserName(_) => ConnectReturnCode::BadUserNamePassword,
-                ConnectError::Refused(_) => ConnectReturnCode::NotAuthorized,
-            };
+            let code = return_code(why.return_code());
             let who = connect.client_id.chars().take(128).collect();
             tracing::warn!(client = %connect.client_id, "CONNECT refused: {why}");
             refuse(&mut link, code).await;
@@ -178,6 +175,17 @@ impl Drop for Presence<'_> {
 fn checked_will(will: &LastWill, address: &Address) -> Result<(String, bytes::Bytes), Unacceptable> {
     let bag = dialect::event_bag(&will.topic, address)?;
     Ok((dialect::add_property(bag, "iothub-MessageType", "Will"), will.message.clone()))
+}
+
+/// MQTT 3.1.1, section 3.2.2.3.
+fn return_code(number: u8) -> ConnectReturnCode {
+    match number {
+        1 => ConnectReturnCode::RefusedProtocolVersion,
+        2 => ConnectReturnCode::BadClientId,
+        3 => ConnectReturnCode::ServiceUnavailable,
+        4 => ConnectReturnCode::BadUserNamePassword,
+        _ => ConnectReturnCode::NotAuthorized,
+    }
 }
 
 async fn refuse<S>(link: &mut Link<S>, code: ConnectReturnCode)
@@ -264,6 +272,7 @@ impl<'a> Session<'a> {
                 () = end.cancelled() => return Ended::Cloud,
                 packet = link.next() => {
                     self.heard = Instant::now();
+                    self.shared.be_late().await;
                     match timeout(WRITE, self.batch(link, packet)).await {
                         Ok(Ok(())) => {}
                         Ok(Err(ended)) => return ended,

@@ -4,8 +4,8 @@
 //! by name; nothing is answered as if it had been done.
 //!
 //! In reading order: [`reply`], [`provisioning`], [`enrolments`], [`devices`], [`bulk`], [`twins`],
-//! [`query`], [`events`], [`authorities`], [`message_headers`], [`messages`], [`device_side`], then
-//! the table of routes below.
+//! [`query`], [`events`], [`authorities`], [`message_headers`], [`messages`], [`device_side`],
+//! [`trouble`], then the table of routes below.
 
 mod authorities;
 mod bulk;
@@ -18,6 +18,7 @@ mod messages;
 mod provisioning;
 mod query;
 mod reply;
+mod trouble;
 mod twins;
 
 use std::sync::Arc;
@@ -67,6 +68,7 @@ pub(super) async fn answer(
         Ok(Ok(body)) => {
             let (method, uri, headers) = (head.method, head.uri, head.headers);
             let (shared, body) = (Arc::clone(shared), body.to_bytes());
+            shared.be_late().await;
             route(Call { shared, peer, method, uri, headers, body }).await
         }
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
@@ -94,9 +96,19 @@ async fn route(call: Call) -> Response<Body> {
         return hub_error(&call.shared, &Fault::bad_request(format!("the path `{raw}` is not UTF-8")));
     };
     let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
+    if let Some(operation) = trouble::operation(call.method.as_str(), &segments, call.body.len())
+        && let Err(fault) = call.shared.with(|core, now, _| core.allow(now, operation))
+    {
+        return hub_error(&call.shared, &fault);
+    }
     let outcome = match (call.method.as_str(), segments.as_slice()) {
         ("GET", ["health"]) => Ok(json(200, &serde_json::json!({"status": "ok"}))),
         ("GET", ["envsim", "events"]) => events::stream(&call),
+        ("GET", ["envsim", "faults"]) => trouble::show(&call),
+        ("PUT", ["envsim", "faults"]) => trouble::replace(&call),
+        ("DELETE", ["envsim", "faults"]) => trouble::end(&call),
+        ("POST", ["envsim", "connections", "drop"]) => trouble::drop_connections(&call),
+        ("GET", ["envsim", "quota"]) => trouble::quota(&call),
         ("GET", ["envsim", "certificates"]) => authorities::list(&call),
         ("GET", ["envsim", "certificates", name]) => authorities::show(&call, name),
         ("PUT", ["envsim", "certificates", name]) => authorities::put(&call, name),

@@ -30,6 +30,7 @@ fn answered(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Result<Respons
             tracing::warn!(device = %id, "registration refused: {refusal}");
             Fault::unauthorized(format!("Unauthorized: {refusal}"))
         })?;
+    call.shared.with(|core, _, _| core.dps_takes_one())?;
     match (call.method.as_str(), rest) {
         ("PUT", ["register"]) => {
             let registration =
@@ -42,8 +43,8 @@ fn answered(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Result<Respons
         }
         ("POST", []) => {
             let body = call.shared.with(|core, _, _| {
-                core.registration(id.as_str())
-                    .map(|registration| registration_body(registration, core.settings()))
+                let settings = core.settings_for(id.as_str());
+                core.registration(id.as_str()).map(|registration| registration_body(registration, &settings))
             })?;
             Ok(json(200, &body))
         }
@@ -55,9 +56,10 @@ fn answered(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Result<Respons
 }
 
 fn standing(call: &Call, scope: &str, registration: &Registration) -> Response<Body> {
-    let (body, wait) = call
-        .shared
-        .with(|core, _, _| (operation_body(registration, core.settings()), core.settings().retry_after));
+    let (body, wait) = call.shared.with(|core, _, _| {
+        let settings = core.settings_for(registration.id.as_str());
+        (operation_body(registration, &settings), settings.retry_after)
+    });
     if registration.status.is_final() {
         return json(200, &body);
     }

@@ -54,6 +54,9 @@ pub(super) fn hub_error(shared: &Shared, fault: &Fault) -> Response<Body> {
     let mut response = json(fault.status, &body);
     set(&mut response, "iothub-errorcode", fault.name);
     set(&mut response, "x-ms-request-id", &tracking);
+    if fault.status == 429 {
+        set(&mut response, "retry-after", "10");
+    }
     response
 }
 
@@ -85,5 +88,8 @@ pub(super) fn dps_error(shared: &Shared, fault: &Fault) -> Response<Body> {
     let body = shared.with(|core, now, _| error_body(fault, &core.random_name(), now.wall));
     let mut response = json(fault.status, &body);
     set(&mut response, "x-ms-error-code", &fault.code.to_string());
+    if let Some(wait) = fault.retry_after {
+        set(&mut response, "retry-after", &wait.to_string());
+    }
     response
 }

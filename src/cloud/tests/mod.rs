@@ -1,6 +1,7 @@
 //! The real listeners, spoken to in bytes: what a hostile or a strange client may send, and whole
 //! exchanges packet by packet.
 
+mod difficult;
 mod enrolments;
 mod lifecycle;
 mod messages;
