@@ -133,6 +133,12 @@ pub enum Unacceptable {
     Fault(Fault),
 }
 
+impl From<Fault> for Unacceptable {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
 /// Where a device sends a message to, and with which properties: also for its will.
 pub fn event_bag<'a>(topic: &'a str, address: &Address) -> Result<&'a str, Unacceptable> {
     match FromDevice::parse(topic) {

@@ -10,7 +10,7 @@
 //!
 //! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`clients`], [`methods`],
 //! [`provisioning`], [`capture`], [`changes`], then this file and [`identities`], [`bulk`],
-//! [`service`] and [`client`], which put them together.
+//! [`service`], [`client`] and [`kept`], which put them together.
 
 pub mod auth;
 pub mod bulk;
@@ -20,6 +20,7 @@ pub mod client;
 pub mod clients;
 pub mod fault;
 pub mod identities;
+pub mod kept;
 pub mod methods;
 pub mod provisioning;
 pub mod registry;

@@ -138,7 +138,7 @@ impl Call {
         let token = self.token();
         let path = self.uri.path();
         self.shared
-            .with(|core, now, _| core.authorize_service(now, token, path, right))
+            .look(|core, now| core.authorize_service(now, token, path, right))
             .map_err(|refusal| Fault::unauthorized(refusal.to_string()))
     }
 

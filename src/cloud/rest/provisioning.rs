@@ -26,23 +26,24 @@ fn answered(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Result<Respons
     let id: RegistrationId = id.parse().map_err(|error| Fault::bad_request(format!("{error}")))?;
     let (key, _) = call
         .shared
-        .with(|core, now, _| core.authorize_registration(now, scope, &id, call.token()))
+        .look(|core, now| core.authorize_registration(now, scope, &id, call.token()))
         .map_err(|refusal| {
-            tracing::warn!(device = %id, "registration refused: {refusal}");
-            Fault::unauthorized(format!("Unauthorized: {refusal}"))
-        })?;
+        tracing::warn!(device = %id, "registration refused: {refusal}");
+        Fault::unauthorized(format!("Unauthorized: {refusal}"))
+    })?;
     match (call.method.as_str(), rest) {
         ("PUT", ["register"]) => {
             let registration =
-                call.shared.with(|core, now, _| core.register(now, &id, key, &call.body).cloned())?;
+                call.shared.change(|core, now, _| core.register(now, &id, key, &call.body).cloned())?;
             Ok(standing(call, scope, &registration))
         }
         ("GET", ["operations", operation]) => {
-            let registration = call.shared.with(|core, now, out| core.operation(now, &id, operation, out))?;
+            let registration =
+                call.shared.change(|core, now, out| core.operation(now, &id, operation, out))?;
             Ok(standing(call, scope, &registration))
         }
         ("POST", []) => {
-            let body = call.shared.with(|core, _, _| {
+            let body = call.shared.look(|core, _| {
                 core.registration(&id).map(|registration| registration_body(registration, core.settings()))
             })?;
             Ok(json(200, &body))
@@ -57,7 +58,7 @@ fn answered(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Result<Respons
 fn standing(call: &Call, scope: &str, registration: &Registration) -> Response<Body> {
     let (body, wait) = call
         .shared
-        .with(|core, _, _| (operation_body(registration, core.settings()), core.settings().retry_after));
+        .look(|core, _| (operation_body(registration, core.settings()), core.settings().retry_after));
     if registration.assigned {
         return json(200, &body);
     }

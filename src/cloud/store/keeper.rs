@@ -1,0 +1,82 @@
+//! Sees to it that nothing is acknowledged that is not stored, and that nothing stays changed that
+//! could not be.
+
+use std::collections::BTreeSet;
+
+use super::Store;
+use crate::cloud::core::Core;
+use crate::cloud::core::changes::Record;
+use crate::cloud::core::fault::Fault;
+
+/// Stands between the core and its store, when it has one.
+#[derive(Debug)]
+pub(in crate::cloud) struct Keeper {
+    store: Option<Store>,
+    /// Changed in the core, not stored, and not taken back yet.
+    unsettled: BTreeSet<Record>,
+    /// Whether the last attempt to write failed: one spell of failures is told once.
+    failing: bool,
+}
+
+impl Keeper {
+    /// Keeps everything, or nothing when there is no store.
+    pub(in crate::cloud) fn new(store: Option<Store>, core: &mut Core) -> Self {
+        if store.is_some() {
+            core.changes.begin();
+        }
+        Self { store, unsettled: BTreeSet::new(), failing: false }
+    }
+
+    /// To be asked before every act: whether core and store agree. They do not while something
+    /// could neither be written nor be read back, and after an act that ended in a panic.
+    pub(in crate::cloud) fn agree(&mut self, core: &mut Core) -> Result<(), Fault> {
+        if self.unsettled.is_empty() && core.changes.is_empty() {
+            return Ok(());
+        }
+        self.unsettled.append(&mut core.changes.take());
+        let Some(store) = &self.store else { return Ok(()) };
+        match store.reload(core, &self.unsettled) {
+            Ok(()) => {
+                self.unsettled.clear();
+                Ok(())
+            }
+            Err(error) => Err(Fault::unavailable(format!("the data folder cannot be read: {error}"))),
+        }
+    }
+
+    /// To be asked after every act: stores what it has changed. When that fails, the act has not
+    /// happened as far as records go, and must not be acknowledged.
+    pub(in crate::cloud) fn keep(&mut self, core: &mut Core) -> Result<(), Fault> {
+        if core.changes.is_empty() {
+            return Ok(());
+        }
+        let records = core.changes.take();
+        let Some(store) = &mut self.store else { return Ok(()) };
+        let Err(error) = store.write(core, &records) else {
+            if std::mem::take(&mut self.failing) {
+                tracing::info!(folder = %store.folder().display(), "the data folder can be written again");
+            }
+            return Ok(());
+        };
+        let folder = store.folder().display().to_string();
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::error!(
+                folder,
+                "the data folder cannot be written, changes are refused until it can: {error}"
+            );
+        }
+        self.unsettled.extend(records);
+        // When not even this succeeds, the next act is refused until it does.
+        let _ = self.agree(core);
+        Err(Fault::unavailable(format!(
+            "the data folder {folder} cannot be written ({error}), so that nothing has been changed: see to the \
+             disk, then try again"
+        )))
+    }
+
+    /// The store.
+    #[cfg(test)]
+    pub(in crate::cloud) fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+}
