@@ -83,8 +83,7 @@ fn number(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
 /// of a test.
 fn check(connection: &Connection, file: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::from_sqlite(file, "check", source);
-    let said: String =
-        connection.pragma_query_value(None, "quick_check(1)", |row| row.get(0)).map_err(failed)?;
+    let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
     if said == "ok" { Ok(()) } else { Err(StoreError::Damaged { file: file.to_owned(), detail: said }) }
 }
 
