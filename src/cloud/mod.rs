@@ -287,6 +287,7 @@ impl LocalCloud {
         if timeout(STOP, self.tasks.wait()).await.is_err() {
             tracing::warn!("the local cloud's connections did not all end within {STOP:?}");
         }
+        self.shared.close();
     }
 }
 

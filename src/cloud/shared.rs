@@ -126,6 +126,17 @@ impl Shared {
         }
     }
 
+    /// The store, to make a disk full in tests.
+    #[cfg(test)]
+    pub(super) fn store<T>(&self, act: impl FnOnce(&Store) -> T) -> Option<T> {
+        self.lock().keeper.store().map(act)
+    }
+
+    /// Closes the data folder.
+    pub(super) fn close(&self) {
+        self.lock().keeper.close();
+    }
+
     /// A name for an error, by which its log line is found, and the time.
     pub(super) fn tracking(&self) -> (String, Now) {
         let now = self.now();

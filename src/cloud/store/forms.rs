@@ -1,4 +1,13 @@
-//! How keys and times stand in a document.
+//! How keys and times stand in a document, and how one is read.
+
+use serde::de::DeserializeOwned;
+
+/// Reads a document. The error says where it is wrong and not what stands there, which may be a
+/// key.
+pub(super) fn read<T: DeserializeOwned>(body: &str) -> Result<T, String> {
+    serde_json::from_str(body)
+        .map_err(|error| format!("it is not the JSON that it should be, from character {}", error.column()))
+}
 
 /// A key as portals show it. The file is for its owner's eyes only.
 pub(super) mod key {

@@ -84,7 +84,7 @@ fn restore(core: &mut Core, key: &Key, body: Option<&str>) -> Result<(), String>
         core.restore_identity(&address, None);
         return Ok(());
     };
-    let document: Document = serde_json::from_str(body).map_err(|error| error.to_string())?;
+    let document: Document = forms::read(body)?;
     let authentication = match document.proof {
         Proof::Sas { primary, secondary } => Authentication::Sas(Keys { primary, secondary }),
         Proof::SelfSigned { primary, secondary } => {

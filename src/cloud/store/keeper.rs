@@ -16,6 +16,8 @@ pub(in crate::cloud) struct Keeper {
     unsettled: BTreeSet<Record>,
     /// Whether the last attempt to write failed: one spell of failures is told once.
     failing: bool,
+    /// Whether the store has been given up, and with it every further change.
+    closed: bool,
 }
 
 impl Keeper {
@@ -24,12 +26,15 @@ impl Keeper {
         if store.is_some() {
             core.changes.begin();
         }
-        Self { store, unsettled: BTreeSet::new(), failing: false }
+        Self { store, unsettled: BTreeSet::new(), failing: false, closed: false }
     }
 
     /// To be asked before every act: whether core and store agree. They do not while something
     /// could neither be written nor be read back, and after an act that ended in a panic.
     pub(in crate::cloud) fn agree(&mut self, core: &mut Core) -> Result<(), Fault> {
+        if self.closed {
+            return Err(Fault::unavailable("the local cloud is being stopped"));
+        }
         if self.unsettled.is_empty() && core.changes.is_empty() {
             return Ok(());
         }
@@ -72,6 +77,12 @@ impl Keeper {
             "the data folder {folder} cannot be written ({error}), so that nothing has been changed: see to the \
              disk, then try again"
         )))
+    }
+
+    /// Closes the store, whoever still holds on to the cloud: from here on another may open it,
+    /// and nothing is changed any more.
+    pub(in crate::cloud) fn close(&mut self) {
+        self.closed = self.store.take().is_some();
     }
 
     /// The store.

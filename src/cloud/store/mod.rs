@@ -74,9 +74,9 @@ impl Store {
         let sql = "SELECT body FROM settings WHERE name = 'founding'";
         let body = self.connection.query_row(sql, [], |row| row.get::<_, String>(0)).optional();
         let body = body.map_err(|error| self.failed("read", error))?;
-        body.map(|body| serde_json::from_str(&body))
+        body.map(|body| forms::read(&body))
             .transpose()
-            .map_err(|error| self.damaged(format!("its settings cannot be read: {error}")))
+            .map_err(|why| self.damaged(format!("its settings cannot be read: {why}")))
     }
 
     /// Keeps what the cloud is founded with.

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::forms;
 use super::table::{Key, Table};
 use crate::cloud::core::Core;
 use crate::cloud::core::clients::Subscriptions;
@@ -27,8 +28,7 @@ fn read(core: &Core, key: &Key) -> Option<String> {
 }
 
 fn restore(core: &mut Core, key: &Key, body: Option<&str>) -> Result<(), String> {
-    let document: Option<Document> =
-        body.map(serde_json::from_str).transpose().map_err(|error| error.to_string())?;
+    let document: Option<Document> = body.map(forms::read).transpose()?;
     let session = document.map(|Document { methods, twin_answers, desired, device_bound, inputs }| {
         Subscriptions { methods, twin_answers, desired, device_bound, inputs }
     });

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::forms;
 use super::table::{Key, Table};
 use crate::cloud::core::Core;
 use crate::cloud::core::twins::{Section, Twin};
@@ -47,8 +48,7 @@ fn read(core: &Core, key: &Key) -> Option<String> {
 fn restore(core: &mut Core, key: &Key, body: Option<&str>) -> Result<(), String> {
     // Without an identity there is no twin, and that has been seen to.
     let Some(body) = body else { return Ok(()) };
-    let Document { tags, desired, reported, version, revision } =
-        serde_json::from_str(body).map_err(|error| error.to_string())?;
+    let Document { tags, desired, reported, version, revision } = forms::read(body)?;
     let twin = Twin { tags, desired: desired.into(), reported: reported.into(), version, revision };
     if core.restore_twin(&key.to_address()?, twin) {
         Ok(())
