@@ -81,19 +81,20 @@ impl Beginning {
     pub(super) async fn shared(self, settings: Settings) -> Result<Shared, CloudError> {
         let Self { authority, seed, store, founding, .. } = self;
         let mut core = Core::new(settings, seed);
-        let Some(mut store) = store else { return Ok(Shared::new(core, None)) };
+        let Some(mut store) = store else { return Ok(Shared::new(core)) };
+        for (name, key) in founding.iter().flat_map(Founding::policies) {
+            core.restore_policy_key(name, key.clone());
+        }
         aside(move || {
-            for (name, key) in founding.iter().flat_map(Founding::policies) {
-                core.restore_policy_key(name, key.clone());
-            }
-            store.load(&mut core)?;
             let kept = KeptAuthority { certificate: authority.pem().to_owned(), key: authority.reveal_key() };
             let settings = core.settings();
             let now = Founding::new(&settings.id_scope, &settings.group_key, core.policy_keys(), kept);
             if founding.as_ref() != Some(&now) {
                 store.found(&now)?;
             }
-            Ok(Shared::new(core, Some(store)))
+            let shared = Shared::new(core);
+            shared.attach(store)?;
+            Ok(shared)
         })
         .await
     }

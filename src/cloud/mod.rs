@@ -8,13 +8,14 @@
 //! screens; profiles.
 //!
 //! In reading order: [`core`] (what a hub is, pure), [`dialect`] (MQTT's topics and bodies, pure),
-//! [`cert`], [`store`] (what is kept), `beginning`, `shared` (the one core behind its lock), `mqtt` and `rest`
-//! (sockets).
+//! [`cert`], [`store`] (what is kept), `beginning`, `shared` (the one core behind its lock), `door`
+//! (sockets), `mqtt` and `rest`.
 
 mod beginning;
 pub mod cert;
 pub mod core;
 pub mod dialect;
+mod door;
 mod mqtt;
 mod rest;
 mod shared;
@@ -23,11 +24,12 @@ pub mod store;
 mod tests;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
@@ -50,6 +52,9 @@ pub const HTTPS_PORT: u16 = 8443;
 
 /// How long connections may take to end when the cloud stops.
 const STOP: Duration = Duration::from_secs(2);
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1_024;
 
 /// Which port to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,12 +164,15 @@ pub struct LocalCloud {
     data_dir: Option<PathBuf>,
     shared: Arc<Shared>,
     tasks: TaskTracker,
-    https: axum_server::Handle<SocketAddr>,
 }
 
 impl LocalCloud {
     /// Binds, makes what has to be made, and serves in the background of the current runtime.
     pub async fn start(options: CloudOptions) -> Result<Self, CloudError> {
+        Self::start_within(options, door::Limits::default()).await
+    }
+
+    async fn start_within(options: CloudOptions, limits: door::Limits) -> Result<Self, CloudError> {
         // The folder comes before the ports: a second cloud on the same folder, and therefore
         // likely on the same ports, is best told about the folder.
         let folder = options.data_dir.as_deref().map(DataFolder::take).transpose()?;
@@ -205,22 +213,11 @@ impl LocalCloud {
         })?;
 
         let tasks = TaskTracker::new();
-        mqtt.set_nonblocking(true)?;
-        https.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(mqtt)?;
         let timekeeper = Arc::clone(&shared);
         tasks.spawn(async move { timekeeper.keep_time().await });
-        let tls = Arc::clone(&certificates.server);
-        tasks.spawn(mqtt::listener::serve(listener, tls, Arc::clone(&shared), tasks.clone()));
-        let handle = axum_server::Handle::new();
-        let server = rest::server(https, &certificates, Arc::clone(&shared), handle.clone())?;
-        tasks.spawn(async move {
-            if let Err(error) = server.await {
-                tracing::error!(%error, "the local cloud's HTTPS server has failed");
-            }
-        });
+        door::open(mqtt, https, &certificates.server, &shared, &tasks, limits);
         let ca_pem = certificates.ca_pem;
-        Ok(Self { hub, mqtt_port, https_port, ca_pem, ca_file, data_dir, shared, tasks, https: handle })
+        Ok(Self { hub, mqtt_port, https_port, ca_pem, ca_file, data_dir, shared, tasks })
     }
 
     /// The hub's host name, without a port.
@@ -282,7 +279,6 @@ impl LocalCloud {
     /// Ends every connection and waits for it, but not for ever.
     pub async fn stop(self) {
         self.shared.stop.cancel();
-        self.https.graceful_shutdown(Some(STOP / 2));
         self.tasks.close();
         if timeout(STOP, self.tasks.wait()).await.is_err() {
             tracing::warn!("the local cloud's connections did not all end within {STOP:?}");
@@ -294,7 +290,6 @@ impl LocalCloud {
 impl Drop for LocalCloud {
     fn drop(&mut self) {
         self.shared.stop.cancel();
-        self.https.shutdown();
     }
 }
 
@@ -306,11 +301,23 @@ fn bind(
 ) -> Result<TcpListener, CloudError> {
     let (PortChoice::Exactly(port) | PortChoice::Preferred(port)) = choice;
     let address = SocketAddr::new(host, port);
-    let bound = TcpListener::bind(address).or_else(|error| match choice {
-        PortChoice::Preferred(_) => TcpListener::bind(SocketAddr::new(host, 0)).map_err(|_| error),
+    let bound = listen(address).or_else(|error| match choice {
+        PortChoice::Preferred(_) => listen(SocketAddr::new(host, 0)).map_err(|_| error),
         PortChoice::Exactly(_) => Err(error),
     });
     bound.map_err(|source| CloudError::Bind { address, purpose, option, source })
+}
+
+/// Listens with a longer queue than the usual 128: a client that finds it full tries again only
+/// after a second, and a thousand may come at once.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As the standard library does: a port is free again as soon as its cloud has ended. On
+    // Windows the option would mean that two may have it.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn hub_name(options: &CloudOptions) -> Result<String, CloudError> {

@@ -13,7 +13,7 @@ use super::core::fault::Fault;
 use super::core::methods::{CallId, Outcome};
 use super::core::registry::Address;
 use super::core::{Core, Delivery, Output};
-use super::store::{Keeper, Store};
+use super::store::{Keeper, Store, StoreError};
 use crate::device::{Millis, Now};
 use crate::wire::service::MethodCall;
 
@@ -58,10 +58,9 @@ pub(super) struct Line {
 }
 
 impl Shared {
-    /// A cloud that is kept in `store`, or not at all.
-    pub(super) fn new(mut core: Core, store: Option<Store>) -> Self {
-        let keeper = Keeper::new(store, &mut core);
-        let state = State { core, keeper, peers: HashMap::new(), callers: HashMap::new() };
+    /// A cloud that is not kept.
+    pub(super) fn new(core: Core) -> Self {
+        let state = State { core, keeper: Keeper::default(), peers: HashMap::new(), callers: HashMap::new() };
         Self {
             state: Mutex::new(state),
             began: Instant::now(),
@@ -69,6 +68,18 @@ impl Shared {
             due: watch::Sender::new(None),
             stop: CancellationToken::new(),
         }
+    }
+
+    /// Takes up all that is kept in `store`, and keeps everything there from now on.
+    pub(super) fn attach(&self, store: Store) -> Result<(), StoreError> {
+        let now = self.now();
+        let mut state = self.lock();
+        let state = &mut *state;
+        store.load(&mut state.core, now)?;
+        state.keeper = Keeper::new(store, &mut state.core);
+        // What was loaded may have an end in time.
+        self.dispatch(state, Vec::new());
+        Ok(())
     }
 
     pub(super) fn now(&self) -> Now {
@@ -109,10 +120,10 @@ impl Shared {
         let now = self.now();
         let mut state = self.lock();
         let state = &mut *state;
-        state.keeper.agree(&mut state.core)?;
+        state.keeper.agree(&mut state.core, now)?;
         let before = state.core.last_event();
         let done = act(state, now, &mut out);
-        match state.keeper.keep(&mut state.core) {
+        match state.keeper.keep(&mut state.core, now) {
             Ok(()) => {
                 self.dispatch(state, out);
                 done

@@ -17,6 +17,8 @@ pub enum Record {
     Twin(Address),
     /// What a client has subscribed to, for when it comes back.
     Session(Address),
+    /// A certificate authority, or that it is gone.
+    Authority(String),
 }
 
 /// What has changed.

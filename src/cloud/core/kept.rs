@@ -5,6 +5,7 @@
 
 use super::Core;
 use super::clients::Subscriptions;
+use super::fault::Fault;
 use super::registry::{Address, Identity};
 use super::twins::Twin;
 use crate::wire::SharedKey;
@@ -57,6 +58,18 @@ impl Core {
     /// Puts a client's subscriptions back as they were stored.
     pub fn restore_session(&mut self, address: &Address, session: Option<Subscriptions>) {
         self.clients.restore(address, session);
+    }
+
+    /// Puts a certificate authority back as it was stored, or takes it out. Fails when it is not a
+    /// certificate.
+    pub fn restore_authority(&mut self, name: &str, certificate: Option<&[u8]>) -> Result<(), Fault> {
+        match certificate {
+            Some(certificate) => self.authorities.put(name, certificate),
+            None => {
+                self.authorities.remove(name);
+                Ok(())
+            }
+        }
     }
 
     /// Whether a connection still stands as far as the hub is concerned.

@@ -8,6 +8,7 @@ use super::table::{Key, Table};
 use crate::cloud::core::Core;
 use crate::cloud::core::registry::{Authentication, Identity, Keys, Thumbprints};
 use crate::cloud::core::twins::Twin;
+use crate::device::Now;
 use crate::wire::SharedKey;
 
 pub(super) const TABLE: Table = Table { name: "identities", read, restore };
@@ -78,7 +79,7 @@ fn read(core: &Core, key: &Key) -> Option<String> {
     serde_json::to_string(&document).ok()
 }
 
-fn restore(core: &mut Core, key: &Key, body: Option<&str>) -> Result<(), String> {
+fn restore(core: &mut Core, _: Now, key: &Key, body: Option<&str>) -> Result<(), String> {
     let address = key.to_address()?;
     let Some(body) = body else {
         core.restore_identity(&address, None);

@@ -7,9 +7,10 @@ use super::Store;
 use crate::cloud::core::Core;
 use crate::cloud::core::changes::Record;
 use crate::cloud::core::fault::Fault;
+use crate::device::Now;
 
 /// Stands between the core and its store, when it has one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::cloud) struct Keeper {
     store: Option<Store>,
     /// Changed in the core, not stored, and not taken back yet.
@@ -21,17 +22,15 @@ pub(in crate::cloud) struct Keeper {
 }
 
 impl Keeper {
-    /// Keeps everything, or nothing when there is no store.
-    pub(in crate::cloud) fn new(store: Option<Store>, core: &mut Core) -> Self {
-        if store.is_some() {
-            core.changes.begin();
-        }
-        Self { store, unsettled: BTreeSet::new(), failing: false, closed: false }
+    /// Keeps everything that changes from now on.
+    pub(in crate::cloud) fn new(store: Store, core: &mut Core) -> Self {
+        core.changes.begin();
+        Self { store: Some(store), ..Self::default() }
     }
 
     /// To be asked before every act: whether core and store agree. They do not while something
     /// could neither be written nor be read back, and after an act that ended in a panic.
-    pub(in crate::cloud) fn agree(&mut self, core: &mut Core) -> Result<(), Fault> {
+    pub(in crate::cloud) fn agree(&mut self, core: &mut Core, now: Now) -> Result<(), Fault> {
         if self.closed {
             return Err(Fault::unavailable("the local cloud is being stopped"));
         }
@@ -40,9 +39,11 @@ impl Keeper {
         }
         self.unsettled.append(&mut core.changes.take());
         let Some(store) = &self.store else { return Ok(()) };
-        match store.reload(core, &self.unsettled) {
+        match store.reload(core, now, &self.unsettled) {
             Ok(()) => {
                 self.unsettled.clear();
+                // What has been put back is no news for the store.
+                core.changes.take();
                 Ok(())
             }
             Err(error) => Err(Fault::unavailable(format!("the data folder cannot be read: {error}"))),
@@ -51,7 +52,7 @@ impl Keeper {
 
     /// To be asked after every act: stores what it has changed. When that fails, the act has not
     /// happened as far as records go, and must not be acknowledged.
-    pub(in crate::cloud) fn keep(&mut self, core: &mut Core) -> Result<(), Fault> {
+    pub(in crate::cloud) fn keep(&mut self, core: &mut Core, now: Now) -> Result<(), Fault> {
         if core.changes.is_empty() {
             return Ok(());
         }
@@ -72,7 +73,7 @@ impl Keeper {
         }
         self.unsettled.extend(records);
         // When not even this succeeds, the next act is refused until it does.
-        let _ = self.agree(core);
+        let _ = self.agree(core, now);
         Err(Fault::unavailable(format!(
             "the data folder {folder} cannot be written ({error}), so that nothing has been changed: see to the \
              disk, then try again"

@@ -16,12 +16,13 @@
 //! wait for.
 //!
 //! In reading order: [`error`], [`folder`] (whose the folder is), [`schema`] (the file and its
-//! versions), [`table`] (what a kind of record is), [`identity`], [`twin`], [`session`] (each one
-//! kind), [`founding`] (keys, scope, authority), [`keeper`], then [`Store`] below.
+//! versions), [`table`] (what a kind of record is), [`identity`], [`twin`], [`session`],
+//! [`authority`] (each one kind), [`founding`] (keys, scope, authority), [`keeper`], then [`Store`] below.
 //!
 //! A new kind of record is a file like [`session`], its place in [`table::TABLES`], and a step in
 //! [`schema`] that makes its table.
 
+mod authority;
 mod error;
 mod folder;
 mod forms;
@@ -47,6 +48,7 @@ pub(super) use self::keeper::Keeper;
 use self::table::{Key, TABLES, Table, tables_of};
 use super::core::Core;
 use super::core::changes::Record;
+use crate::device::Now;
 
 /// An open data folder: nobody else has it, its file is sound and of this version.
 #[derive(Debug)]
@@ -88,7 +90,7 @@ impl Store {
     }
 
     /// Gives all that is kept to a new core.
-    pub fn load(&self, core: &mut Core) -> Result<(), StoreError> {
+    pub fn load(&self, core: &mut Core, now: Now) -> Result<(), StoreError> {
         for table in TABLES {
             let sql = format!("SELECT name, part, body FROM {}", table.name);
             let mut statement = self.connection.prepare(&sql).map_err(|error| self.failed("read", error))?;
@@ -97,7 +99,7 @@ impl Store {
                 let read = || Ok((row.get(0)?, row.get(1)?, row.get_ref(2)?.as_str()?));
                 let (name, part, body) = read().map_err(|error| self.failed("read", error))?;
                 let key = Key { name, part };
-                self.restore(core, table, &key, Some(body))?;
+                self.restore(core, now, table, &key, Some(body))?;
             }
         }
         self.check_pairs()
@@ -126,7 +128,7 @@ impl Store {
     }
 
     /// Puts records in the core back to how they are stored.
-    fn reload(&self, core: &mut Core, records: &BTreeSet<Record>) -> Result<(), StoreError> {
+    fn reload(&self, core: &mut Core, now: Now, records: &BTreeSet<Record>) -> Result<(), StoreError> {
         for record in records {
             let (tables, key) = tables_of(record);
             for table in tables {
@@ -139,7 +141,7 @@ impl Store {
                         statement.query_row(params![key.name, key.part], read).optional()
                     })
                     .map_err(|error| self.failed("read", error))?;
-                self.restore(core, table, &key, body.as_deref())?;
+                self.restore(core, now, table, &key, body.as_deref())?;
             }
         }
         Ok(())
@@ -148,11 +150,12 @@ impl Store {
     fn restore(
         &self,
         core: &mut Core,
+        now: Now,
         table: &Table,
         key: &Key,
         body: Option<&str>,
     ) -> Result<(), StoreError> {
-        (table.restore)(core, key, body).map_err(|why| {
+        (table.restore)(core, now, key, body).map_err(|why| {
             self.damaged(format!("the entry `{key}` in its table {} cannot be read: {why}", table.name))
         })
     }

@@ -17,6 +17,7 @@ const STEPS: &[&str] = &["
     -- `name` is the device, `part` the module on it, empty for the device itself.
     CREATE TABLE identities (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
     CREATE TABLE twins (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
+    CREATE TABLE authorities (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
     CREATE TABLE sessions (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
 "];
 

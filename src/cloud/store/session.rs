@@ -7,6 +7,7 @@ use super::forms;
 use super::table::{Key, Table};
 use crate::cloud::core::Core;
 use crate::cloud::core::clients::Subscriptions;
+use crate::device::Now;
 
 pub(super) const TABLE: Table = Table { name: "sessions", read, restore };
 
@@ -27,7 +28,7 @@ fn read(core: &Core, key: &Key) -> Option<String> {
     serde_json::to_string(&Document { methods, twin_answers, desired, device_bound, inputs }).ok()
 }
 
-fn restore(core: &mut Core, key: &Key, body: Option<&str>) -> Result<(), String> {
+fn restore(core: &mut Core, _: Now, key: &Key, body: Option<&str>) -> Result<(), String> {
     let document: Option<Document> = body.map(forms::read).transpose()?;
     let session = document.map(|Document { methods, twin_answers, desired, device_bound, inputs }| {
         Subscriptions { methods, twin_answers, desired, device_bound, inputs }

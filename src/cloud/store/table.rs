@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::{identity, session, twin};
+use super::{authority, identity, session, twin};
 use crate::cloud::core::Core;
 use crate::cloud::core::changes::Record;
 use crate::cloud::core::registry::Address;
+use crate::device::Now;
 
 /// The name of a document in its table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,10 @@ pub(super) struct Key {
 }
 
 impl Key {
+    fn plain(name: &str) -> Self {
+        Self { name: name.to_owned(), part: String::new() }
+    }
+
     fn address(address: &Address) -> Self {
         let part = address.module.as_ref().map(ToString::to_string).unwrap_or_default();
         Self { name: address.device.to_string(), part }
@@ -45,17 +50,18 @@ pub(super) struct Table {
     /// The document of this name as it stands in the core; `None` when there is none.
     pub(super) read: fn(&Core, &Key) -> Option<String>,
     /// Gives a document back to the core, or takes it out of there. Fails when it is not one.
-    pub(super) restore: fn(&mut Core, &Key, Option<&str>) -> Result<(), String>,
+    pub(super) restore: fn(&mut Core, Now, &Key, Option<&str>) -> Result<(), String>,
 }
 
 /// All kinds, in the order in which they are read: what others refer to comes first.
-pub(super) const TABLES: &[Table] = &[identity::TABLE, twin::TABLE, session::TABLE];
+pub(super) const TABLES: &[Table] = &[identity::TABLE, twin::TABLE, session::TABLE, authority::TABLE];
 
 /// Where a record stands. A new or deleted identity means its twin too.
 pub(super) fn tables_of(record: &Record) -> (&'static [Table], Key) {
     match record {
         Record::Identity(address) => (const { &[identity::TABLE, twin::TABLE] }, Key::address(address)),
         Record::Twin(address) => (const { &[twin::TABLE] }, Key::address(address)),
+        Record::Authority(name) => (const { &[authority::TABLE] }, Key::plain(name)),
         Record::Session(address) => (const { &[session::TABLE] }, Key::address(address)),
     }
 }

@@ -60,7 +60,7 @@ fn keep(store: &mut Store, core: &mut Core) {
 
 fn loaded(store: &Store) -> Core {
     let mut core = core();
-    store.load(&mut core).expect("loaded");
+    store.load(&mut core, now()).expect("loaded");
     assert!(core.changes.is_empty(), "what comes from the store is not news for it");
     core
 }
@@ -178,6 +178,20 @@ fn what_is_founded_is_found_again() {
     }
     assert_eq!(open(folder.path()).founding().expect("readable"), Some(founding.clone()));
     assert!(!format!("{founding:?}").contains("a secret"));
+}
+
+#[test]
+fn an_authority_comes_back() {
+    let folder = TempDir::new().expect("a folder");
+    let mut store = open(folder.path());
+    let mut core = core();
+    let made = crate::cloud::cert::Authority::make().expect("an authority");
+    core.put_authority("mine", made.pem().as_bytes()).expect("taken");
+    keep(&mut store, &mut core);
+    assert_eq!(loaded(&store).authorities().get("mine"), core.authorities().get("mine"));
+    core.remove_authority("mine").expect("removed");
+    keep(&mut store, &mut core);
+    assert_eq!(loaded(&store).authorities().get("mine"), None);
 }
 
 #[test]
@@ -312,7 +326,7 @@ fn refused(harm: impl FnOnce(&Path)) -> StoreError {
     let (folder, file) = kept();
     harm(&file);
     let before = fs::read(&file).expect("readable");
-    let error = store(folder.path()).and_then(|store| store.load(&mut core())).expect_err("refused");
+    let error = store(folder.path()).and_then(|store| store.load(&mut core(), now())).expect_err("refused");
     assert_eq!(fs::read(&file).expect("readable"), before, "{error}");
     error
 }
@@ -377,10 +391,10 @@ fn damage_is_named_with_the_file_and_what_to_do() {
 fn a_full_disk_undoes_what_it_cannot_store_and_lets_go_on() {
     let folder = TempDir::new().expect("a folder");
     let mut core = core();
-    let mut keeper = Keeper::new(Some(open(folder.path())), &mut core);
+    let mut keeper = Keeper::new(open(folder.path()), &mut core);
     let d = address("d", None);
     core.create_derived(now(), d.device.clone()).expect("created");
-    keeper.keep(&mut core).expect("stored");
+    keeper.keep(&mut core, now()).expect("stored");
     let limit = |keeper: &Keeper, more| {
         let store = keeper.store().expect("a store");
         store.limit_pages(store.pages() + more);
@@ -395,7 +409,7 @@ fn a_full_disk_undoes_what_it_cannot_store_and_lets_go_on() {
     for _ in 0..2 {
         core.write_twin(now(), &d, &update, Write::Merge, &Precondition::Any, &mut Vec::new())
             .expect("changed");
-        let fault = keeper.keep(&mut core).expect_err("no room");
+        let fault = keeper.keep(&mut core, now()).expect_err("no room");
         assert_eq!((fault.status, fault.code), (503, 503_001), "{fault}");
         assert!(fault.message.contains(&folder.path().display().to_string()), "{fault}");
         assert_eq!(core.kept_identity(&d).cloned(), before, "it has not happened");
@@ -405,13 +419,13 @@ fn a_full_disk_undoes_what_it_cannot_store_and_lets_go_on() {
     for number in 0..100 {
         core.create_derived(now(), format!("new-{number}").parse().expect("an id")).expect("created");
     }
-    keeper.keep(&mut core).expect_err("no room");
+    keeper.keep(&mut core, now()).expect_err("no room");
     assert!(core.kept_identity(&address("new-0", None)).is_none());
     assert!(core.kept_identity(&d).is_some_and(|identity| identity.connected));
     limit(&keeper, 1000);
-    keeper.agree(&mut core).expect("agreed");
+    keeper.agree(&mut core, now()).expect("agreed");
     core.write_twin(now(), &d, &update, Write::Merge, &Precondition::Any, &mut Vec::new()).expect("changed");
-    keeper.keep(&mut core).expect("there is room again");
+    keeper.keep(&mut core, now()).expect("there is room again");
     let after = core.kept_identity(&d).expect("there").twin.clone();
     drop(keeper);
     assert_eq!(loaded(&open(folder.path())).kept_identity(&d).map(|identity| &identity.twin), Some(&after));
@@ -421,10 +435,10 @@ fn a_full_disk_undoes_what_it_cannot_store_and_lets_go_on() {
 fn an_act_that_panicked_halfway_is_undone_before_the_next() {
     let folder = TempDir::new().expect("a folder");
     let mut core = core();
-    let mut keeper = Keeper::new(Some(open(folder.path())), &mut core);
+    let mut keeper = Keeper::new(open(folder.path()), &mut core);
     core.create_derived(now(), "half".parse().expect("an id")).expect("created");
     // The panic ended the act here: `keep` was never asked.
-    keeper.agree(&mut core).expect("agreed");
+    keeper.agree(&mut core, now()).expect("agreed");
     assert!(core.kept_identity(&address("half", None)).is_none() && core.changes.is_empty());
 }
 

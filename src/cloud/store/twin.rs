@@ -7,6 +7,7 @@ use super::forms;
 use super::table::{Key, Table};
 use crate::cloud::core::Core;
 use crate::cloud::core::twins::{Section, Twin};
+use crate::device::Now;
 
 pub(super) const TABLE: Table = Table { name: "twins", read, restore };
 
@@ -45,7 +46,7 @@ fn read(core: &Core, key: &Key) -> Option<String> {
     serde_json::to_string(&document).ok()
 }
 
-fn restore(core: &mut Core, key: &Key, body: Option<&str>) -> Result<(), String> {
+fn restore(core: &mut Core, _: Now, key: &Key, body: Option<&str>) -> Result<(), String> {
     // Without an identity there is no twin, and that has been seen to.
     let Some(body) = body else { return Ok(()) };
     let Document { tags, desired, reported, version, revision } = forms::read(body)?;
