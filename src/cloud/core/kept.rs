@@ -63,13 +63,11 @@ impl Core {
     /// Puts a certificate authority back as it was stored, or takes it out. Fails when it is not a
     /// certificate.
     pub fn restore_authority(&mut self, name: &str, certificate: Option<&[u8]>) -> Result<(), Fault> {
-        match certificate {
-            Some(certificate) => self.authorities.put(name, certificate),
-            None => {
-                self.authorities.remove(name);
-                Ok(())
-            }
+        if let Some(certificate) = certificate {
+            return self.authorities.put(name, certificate);
         }
+        self.authorities.remove(name);
+        Ok(())
     }
 
     /// Whether a connection still stands as far as the hub is concerned.

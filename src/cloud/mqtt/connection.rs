@@ -156,10 +156,10 @@ where
     let who = Who::Hub { address: address.clone(), connection: seat.connection };
     let mut session = Session::new(shared, who, connect, expiry);
     let ended = session.serve(link, seat.session_present, &mut seat.queue, &seat.end).await;
-    if let (Some((bag, body)), false) = (will, matches!(ended, Ended::Polite)) {
-        if let Err(fault) = shared.change(|core, now, _| core.message(now, &address, &bag, body)) {
-            tracing::warn!(device = %address, "its will cannot be taken: {fault}");
-        }
+    if let (Some((bag, body)), false) = (will, matches!(ended, Ended::Polite))
+        && let Err(fault) = shared.change(|core, now, _| core.message(now, &address, &bag, body))
+    {
+        tracing::warn!(device = %address, "its will cannot be taken: {fault}");
     }
     drop(guard);
     ended

@@ -35,6 +35,7 @@ pub(super) mod time {
     use jiff::Timestamp;
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de};
 
+    #[expect(clippy::ref_option, reason = "serde hands it over like this")]
     pub(in crate::cloud::store) fn serialize<S: Serializer>(
         at: &Option<Timestamp>,
         to: S,
