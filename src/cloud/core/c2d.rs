@@ -113,8 +113,8 @@ impl Core {
         let Some((connection, client)) = self.clients.online(address) else { return };
         let Some(quality) = client.subscriptions.device_bound else { return };
         while self.mailboxes.in_flight(device, connection) < IN_FLIGHT {
-            let token = self.random_lock();
-            let Some(taken) = self.mailboxes.take(now, device, token, Some(connection)) else { break };
+            let lock = self.random_lock();
+            let Some(taken) = self.mailboxes.take(now, device, lock, Some(connection)) else { break };
             let delivery = Delivery::Message {
                 quality,
                 device: device.clone(),

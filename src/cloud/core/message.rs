@@ -12,6 +12,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::fault::Fault;
+use crate::wire::percent;
 
 /// The most a message may hold: its body, the values of its system properties, and the names and
 /// values of its own. IoT Hub, "Quotas and throttling": 64 KB.
@@ -20,6 +21,9 @@ pub const SIZE_LIMIT: usize = 64 * 1024;
 pub const TTL_DEFAULT: Duration = Duration::from_secs(3600);
 /// How long a message may wait at most.
 pub const TTL_LIMIT: Duration = Duration::from_secs(48 * 3600);
+/// The most that the properties may take in a topic, percent-encoded: MQTT's strings end at 65,535
+/// bytes, and the device's name and the system's own names need some of them.
+const TOPIC_LIMIT: usize = 60_000;
 /// The longest message id. IoT Hub, "Create and read IoT Hub messages": 128 characters.
 const ID_LIMIT: usize = 128;
 
@@ -106,6 +110,11 @@ impl Outgoing {
 
     /// Its size, as the limit counts it.
     pub fn size(&self) -> usize {
+        self.body.len() + self.texts().map(str::len).sum::<usize>()
+    }
+
+    /// The values of its system properties, and the names and values of its own.
+    fn texts(&self) -> impl Iterator<Item = &str> {
         let system = [
             &self.message_id,
             &self.correlation_id,
@@ -113,9 +122,8 @@ impl Outgoing {
             &self.content_type,
             &self.content_encoding,
         ];
-        let system: usize = system.into_iter().flatten().map(String::len).sum();
-        let own: usize = self.properties.iter().map(|(name, value)| name.len() + value.len()).sum();
-        self.body.len() + system + own
+        let own = self.properties.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+        system.into_iter().flatten().map(String::as_str).chain(own)
     }
 
     /// Checks it against the limits. Answers until when it is worth delivering.
@@ -124,6 +132,14 @@ impl Outgoing {
             return Err(Fault::too_large(format!(
                 "the message has {} bytes with its properties, the most is {SIZE_LIMIT}",
                 self.size()
+            )));
+        }
+        // One more for the `=` or the `&` behind each.
+        let encoded: usize = self.texts().map(|text| percent::encode(text).len() + 1).sum();
+        if encoded > TOPIC_LIMIT {
+            return Err(Fault::too_large(format!(
+                "the properties of the message have {encoded} bytes as they would stand in a topic, the most is \
+                 {TOPIC_LIMIT}"
             )));
         }
         if self.message_id.as_ref().is_some_and(|id| id.chars().count() > ID_LIMIT) {
@@ -244,6 +260,17 @@ mod tests {
         assert!(sent.check(wall()).is_ok());
         sent.property("e".to_owned(), String::new()).expect("a property");
         assert_eq!(sent.check(wall()).map_err(|fault| fault.code), Err(413_001));
+    }
+
+    #[test]
+    fn properties_have_to_fit_into_a_topic() {
+        let with =
+            |value: String| Outgoing { properties: vec![("a".to_owned(), value)], ..Outgoing::default() };
+        assert!(with("x".repeat(50_000)).check(wall()).is_ok());
+        // Each of these takes three bytes when it is encoded.
+        let fault = with("/".repeat(25_000)).check(wall()).expect_err("too large");
+        assert_eq!((fault.status, fault.code), (413, 413_001));
+        assert!(fault.message.contains("in a topic"), "{fault}");
     }
 
     #[test]

@@ -45,7 +45,11 @@ pub(super) fn text(headers: &HeaderMap, name: &str) -> Result<Option<String>, Fa
 /// The application's own properties.
 pub(super) fn own(headers: &HeaderMap) -> Result<Vec<(String, String)>, Fault> {
     let own = headers.iter().filter_map(|(name, value)| Some((name.as_str().strip_prefix(OWN)?, value)));
-    own.map(|(name, value)| Ok((name.to_owned(), read(name, value)?))).collect()
+    own.map(|(name, value)| match name {
+        "" => Err(Fault::bad_request(format!("the header `{OWN}` has no name of a property behind it"))),
+        name => Ok((name.to_owned(), read(name, value)?)),
+    })
+    .collect()
 }
 
 fn read(name: &str, value: &HeaderValue) -> Result<String, Fault> {
@@ -56,11 +60,11 @@ fn read(name: &str, value: &HeaderValue) -> Result<String, Fault> {
 
 /// Sets a header. What no header can hold is left out, and that is written to the log.
 pub(super) fn set(response: &mut Response<Body>, name: &str, value: &str) {
-    match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes())) {
-        (Ok(name), Ok(value)) => {
-            response.headers_mut().insert(name, value);
-        }
-        _ => tracing::warn!("the property {name:?} of a message cannot stand in a header and is left out"),
+    let header = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()));
+    if let (Ok(name), Ok(value)) = header {
+        response.headers_mut().insert(name, value);
+    } else {
+        tracing::warn!("the property {name:?} of a message cannot stand in a header and is left out");
     }
 }
 

@@ -66,7 +66,8 @@ pub(super) fn send(call: &Call) -> Result<Response<Body>, Fault> {
 pub(super) fn send_json(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
     call.authorize(Right::ServiceConnect)?;
     let device = device_id(id)?;
-    let request: CloudMessage = serde_json::from_slice(&call.body)
+    // By way of an object, because a list of values would be read as one too.
+    let request: CloudMessage = serde_json::from_value(Value::Object(call.object()?))
         .map_err(|error| Fault::bad_request(format!("the message cannot be read: {error}")))?;
     let message = call.shared.with(|core, now, out| {
         let sent = outgoing(request, now.wall)?;

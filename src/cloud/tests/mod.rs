@@ -2,6 +2,7 @@
 //! exchanges packet by packet.
 
 mod lifecycle;
+mod messages;
 mod mqtt;
 mod provisioning;
 mod registry;
