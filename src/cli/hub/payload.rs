@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::cli::hub_args::{InvokeArgs, TwinUpdateArgs};
+use crate::cli::hub_args::{InvokeArgs, SendArgs, TwinUpdateArgs};
 use crate::operator::{Invocation, TwinPatch};
+use crate::wire::service::CloudMessage;
 
 /// Why a request cannot be made of what was typed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +41,19 @@ pub fn invocation(args: &InvokeArgs) -> Result<Invocation, PayloadError> {
         response_timeout: args.response_timeout,
         connect_timeout: args.connect_timeout,
     })
+}
+
+/// A message to a device. Its body is not looked into: what it means is between the two sides.
+pub fn message(args: &SendArgs) -> CloudMessage {
+    CloudMessage {
+        body: Some(Value::String(args.body.clone())),
+        content_type: args.content_type.clone(),
+        properties: args.property.iter().cloned().collect(),
+        message_id: args.message_id.clone(),
+        ack: args.ack.clone(),
+        ttl_seconds: args.ttl.map(|ttl| ttl.as_secs()),
+        ..CloudMessage::default()
+    }
 }
 
 /// What is merged into a twin.

@@ -39,6 +39,10 @@ pub async fn run(args: HubArgs) -> anyhow::Result<Exit> {
                 let twin = explained(client.update_twin(&update.device, None, &patch).await)?;
                 say(&print::twin(&twin, args.format))
             }
+            Verb::Send(send) => {
+                let answer = explained(client.send(&send.device, &payload::message(send)).await)?;
+                say(&print::sent(&send.device, &answer, &TimeZone::system(), args.format))
+            }
             Verb::Monitor(monitor) => self::monitor(&client, &args, monitor).await,
         }
     };

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::registry::Address;
+use crate::device::DeviceId;
 
 /// The name of a record.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +20,8 @@ pub enum Record {
     Session(Address),
     /// A certificate authority, or that it is gone.
     Authority(String),
+    /// The cloud-to-device messages of a device, or that they are gone with it.
+    Mailbox(DeviceId),
 }
 
 /// What has changed.

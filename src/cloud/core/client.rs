@@ -78,6 +78,7 @@ impl Core {
             self.changes.session(address);
         }
         if let Some(old) = welcome.replaced {
+            self.release_messages(now, address, old);
             out.push(Output::Deliver(old, Delivery::Close(Closing::Replaced)));
         }
         if let Some(identity) = self.registry.get_mut(address) {
@@ -99,6 +100,7 @@ impl Core {
     /// A connection has ended.
     pub fn disconnected(&mut self, now: Now, connection: ConnectionId) {
         let Some(address) = self.clients.disconnect(connection) else { return };
+        self.release_messages(now, &address, connection);
         if let Some(identity) = self.registry.get_mut(&address) {
             identity.connected = false;
             identity.connection_updated = Some(now.wall);

@@ -119,6 +119,29 @@ impl Fault {
         )
     }
 
+    /// As many cloud-to-device messages wait as may.
+    pub fn queue_full(device: &str, most: usize) -> Self {
+        Self::new(
+            403,
+            403_004,
+            "DeviceMaximumQueueDepthExceeded",
+            format!(
+                "{most} messages wait for the device `{device}` already, the most that a queue holds; let the \
+                 device take some, or purge the queue"
+            ),
+        )
+    }
+
+    /// A message would expire too late, or has.
+    pub fn bad_expiry(message: impl Into<String>) -> Self {
+        Self::new(403, 403_009, "InvalidMessageExpiryTime", message)
+    }
+
+    /// What is settled was held too long, or has been settled.
+    pub fn lock_lost(message: impl Into<String>) -> Self {
+        Self::new(412, 412_002, "DeviceMessageLockLost", message)
+    }
+
     /// Somebody else changed it in between.
     pub fn precondition(message: impl Into<String>) -> Self {
         Self::new(412, 412_001, "PreconditionFailed", message)

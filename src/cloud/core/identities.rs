@@ -247,6 +247,7 @@ impl Core {
         self.registry.remove(address);
         self.changes.identity(address);
         self.changes.session(address);
+        self.forget_messages(address);
         if let Some(connection) = self.clients.forget(address) {
             out.push(Output::Deliver(connection, Delivery::Close(Closing::Deleted)));
         }
@@ -281,6 +282,7 @@ impl Core {
             connected: false,
             connection_updated: None,
             last_activity: None,
+            messages: 0,
             model_id: None,
             twin: Twin::new(now.wall),
         }

@@ -8,6 +8,7 @@ use super::clients::Subscriptions;
 use super::fault::Fault;
 use super::registry::{Address, Identity};
 use super::twins::Twin;
+use crate::device::DeviceId;
 use crate::wire::SharedKey;
 
 impl Core {
@@ -39,6 +40,7 @@ impl Core {
             identity.connected = now.connected;
             identity.connection_updated = now.connection_updated;
             identity.last_activity = now.last_activity;
+            identity.messages = now.messages;
             identity.twin = now.twin.clone();
         }
         self.registry.restore(identity);
@@ -68,6 +70,14 @@ impl Core {
         }
         self.authorities.remove(name);
         Ok(())
+    }
+
+    /// Forgets a queue that is not stored.
+    pub fn forget_mailbox(&mut self, device: &DeviceId) {
+        self.mailboxes.forget(device);
+        if let Some(identity) = self.registry.get_mut(&Address::device(device.clone())) {
+            identity.messages = 0;
+        }
     }
 
     /// Whether a connection still stands as far as the hub is concerned.

@@ -9,19 +9,26 @@
 //! which this cloud judges and therefore must not share.
 //!
 //! In reading order: [`fault`], [`registry`], [`twins`], [`query`], [`auth`], [`x509`],
-//! [`authorities`], [`clients`], [`methods`], [`provisioning`], [`capture`], [`changes`], then this
-//! file and [`identities`], [`bulk`], [`service`], [`client`] and [`kept`], which put them together.
+//! [`authorities`], [`clients`], [`methods`], [`provisioning`], [`capture`], [`message`],
+//! [`mailbox`], [`feedback`], [`changes`], then this file and [`identities`], [`bulk`],
+//! [`service`], [`client`], [`c2d`] and [`kept`], which put them together.
 
 pub mod auth;
 pub mod authorities;
 pub mod bulk;
+pub mod c2d;
+#[cfg(test)]
+mod c2d_tests;
 pub mod capture;
 pub mod changes;
 pub mod client;
 pub mod clients;
 pub mod fault;
+pub mod feedback;
 pub mod identities;
 pub mod kept;
+pub mod mailbox;
+pub mod message;
 pub mod methods;
 pub mod provisioning;
 pub mod query;
@@ -32,6 +39,8 @@ mod tests;
 pub mod twins;
 pub mod x509;
 
+use std::sync::Arc;
+
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::Value;
@@ -41,10 +50,13 @@ use self::authorities::Authorities;
 use self::capture::{Batch, Capture};
 use self::changes::Changes;
 use self::clients::{Clients, ConnectionId};
+use self::feedback::Feedback;
+use self::mailbox::Mailboxes;
+use self::message::{LockToken, Message};
 use self::methods::{CallId, Methods, Outcome};
 use self::provisioning::Provisioning;
 use self::registry::{Address, Keys, Registry};
-use crate::device::{IdScope, Millis, Now};
+use crate::device::{DeviceId, IdScope, Millis, Now};
 use crate::wire::SharedKey;
 
 /// How a cloud is set up.
@@ -97,6 +109,18 @@ pub enum Delivery {
         /// The request as text; empty when there is none.
         payload: String,
     },
+    /// A cloud-to-device message. With quality 0 it counts as delivered when it is sent, with
+    /// quality 1 when it is acknowledged: whoever sends it settles it.
+    Message {
+        /// Quality of service.
+        quality: u8,
+        /// For whom.
+        device: DeviceId,
+        /// What [`Core::settle_message`] is told.
+        lock: LockToken,
+        /// The message.
+        message: Arc<Message>,
+    },
     /// The connection has to end.
     Close(Closing),
 }
@@ -125,6 +149,8 @@ pub struct Core {
     methods: Methods,
     provisioning: Provisioning,
     capture: Capture,
+    mailboxes: Mailboxes,
+    feedback: Feedback,
     /// What a store has to be told.
     pub changes: Changes,
     random: StdRng,
@@ -147,6 +173,8 @@ impl Core {
             methods: Methods::default(),
             provisioning: Provisioning::default(),
             capture: Capture::default(),
+            mailboxes: Mailboxes::default(),
+            feedback: Feedback::default(),
             changes: Changes::default(),
             random,
         }
@@ -188,20 +216,26 @@ impl Core {
 
     /// When [`Core::tick`] has something to do next.
     pub fn next_due(&self) -> Option<Millis> {
-        self.methods.next_due()
+        [self.methods.next_due(), self.mailboxes.next_due(), self.feedback.next_due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// Does what time alone brings: ends calls that nobody has answered.
+    /// Does what time alone brings: ends calls that nobody has answered, and messages' locks and
+    /// lives.
     pub fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
         let over = self.methods.expire(now.at);
         out.extend(over.into_iter().map(|(call, fault)| Output::Answer(call, Err(fault))));
+        self.tick_messages(now, out);
     }
 
-    /// Sends what waits for `address`, now that it is online and takes commands.
+    /// Sends what waits for `address`, now that it is online or listens.
     fn send_waiting(&mut self, now: Now, address: &Address, out: &mut Vec<Output>) {
         for call in self.methods.waiting(address) {
             self.send_call(now, call, out);
         }
+        self.send_messages(now, address, out);
     }
 
     fn send_call(&mut self, now: Now, id: CallId, out: &mut Vec<Output>) {

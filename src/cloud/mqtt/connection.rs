@@ -17,9 +17,11 @@ use tokio_util::codec::Framed;
 use tokio_util::sync::CancellationToken;
 
 use super::codec::{PacketError, Strict};
+use super::settlement::Unsettled;
 use crate::cloud::core::Delivery;
 use crate::cloud::core::clients::ConnectionId;
 use crate::cloud::core::fault::Fault;
+use crate::cloud::core::message::{LockToken, Settle};
 use crate::cloud::core::registry::Address;
 use crate::cloud::core::x509::PeerCertificate;
 use crate::cloud::dialect::{self, ConnectError, Message, Role, Unacceptable};
@@ -217,6 +219,7 @@ struct Session<'a> {
     token_ends: Instant,
     packet_id: u16,
     answers: Option<u8>,
+    unsettled: Unsettled,
 }
 
 impl<'a> Session<'a> {
@@ -238,6 +241,7 @@ impl<'a> Session<'a> {
             token_ends: Instant::now() + Duration::from_secs(left),
             packet_id: 0,
             answers: None,
+            unsettled: Unsettled::default(),
         }
     }
 
@@ -342,9 +346,14 @@ impl<'a> Session<'a> {
     {
         let mut next = Some(first);
         while let Some(delivery) = next {
+            let lock = Unsettled::lock_of(&delivery);
             if let Some(message) = dialect::deliver(delivery) {
+                let acknowledged = message.quality > 0;
                 let publish = self.publish(message);
                 link.feed(publish).await?;
+                let packet = acknowledged.then_some(self.packet_id);
+                let lock = lock.and_then(|lock| self.unsettled.written(packet, lock));
+                self.settle(lock);
             }
             next = queue.try_recv().ok();
         }
@@ -413,12 +422,28 @@ impl<'a> Session<'a> {
             }
             Packet::PingReq => link.feed(Packet::PingResp).await?,
             Packet::Disconnect => return Err(Ended::Polite),
-            // Deliveries are not sent again: commands and patches are for who is there.
-            Packet::PubAck(_) => {}
+            // Other deliveries are not sent again: commands and patches are for who is there.
+            Packet::PubAck(ack) => {
+                let lock = self.unsettled.acknowledged(ack.pkid);
+                self.settle(lock);
+            }
             Packet::Connect(_) => return Err(Ended::Twice(self.who.to_string())),
             _ => return Err(Ended::Reversed(self.who.to_string())),
         }
         Ok(())
+    }
+
+    /// Completes a cloud-to-device message.
+    fn settle(&self, lock: Option<LockToken>) {
+        if let (Some(lock), Who::Hub { address, .. }) = (lock, &self.who) {
+            let device = &address.device;
+            let settled = self
+                .shared
+                .change(|core, now, out| core.settle_message(now, device, lock, Settle::Complete, out));
+            if let Err(fault) = settled {
+                tracing::debug!(device = %address, "an acknowledgement came too late: {fault}");
+            }
+        }
     }
 
     fn published(&self, publish: &Publish) -> Result<Option<Message>, Unacceptable> {

@@ -1,15 +1,18 @@
-//! HTTPS: the provisioning service's device side and the hub's service side.
+//! HTTPS: the provisioning service's device side, and both sides of the hub.
 //!
 //! Never here: what a request does (`core`). What Azure has and this cloud has not is refused
 //! by name; nothing is answered as if it had been done.
 //!
 //! In reading order: [`reply`], [`provisioning`], [`devices`], [`bulk`], [`twins`], [`events`],
-//! [`authorities`], then the table of routes below.
+//! [`authorities`], [`message_headers`], [`messages`], [`device_side`], then the table of routes below.
 
 mod authorities;
 mod bulk;
+mod device_side;
 mod devices;
 mod events;
+mod message_headers;
+mod messages;
 mod provisioning;
 mod reply;
 mod twins;
@@ -25,6 +28,7 @@ use tokio::time::timeout;
 use self::reply::{hub_error, json};
 use super::core::auth::Right;
 use super::core::fault::Fault;
+use super::core::message::Settle;
 use super::core::registry::{Address, Precondition};
 use super::core::x509::PeerCertificate;
 use super::shared::Shared;
@@ -111,18 +115,57 @@ async fn route(call: Call) -> Response<Body> {
         ("POST", ["twins", rest @ .., "methods"]) if let Some(id) = whose(rest) => {
             twins::invoke(&call, id).await
         }
+        ("DELETE", ["devices", id, "commands"]) => messages::purge(&call, id),
+        ("POST", ["messages", "deviceBound" | "devicebound"]) => messages::send(&call),
+        ("POST", ["envsim", "devices", id, "messages"]) => messages::send_json(&call, id),
+        (method, ["messages", "serviceBound" | "servicebound", "feedback", rest @ ..])
+            if let Some(outcome) = feedback(&call, method, rest) =>
+        {
+            outcome
+        }
+        ("POST", ["devices", rest @ .., "messages", "events"]) if let Some(id) = whose(rest) => {
+            device_side::send(&call, id)
+        }
+        (method, ["devices", id, "messages", "deviceBound" | "devicebound", rest @ ..])
+            if let Some(outcome) = device_bound(&call, method, id, rest) =>
+        {
+            outcome
+        }
         (method, segments) => Err(unknown(method, &raw, segments)),
     };
     outcome.unwrap_or_else(|fault| hub_error(&call.shared, &fault))
+}
+
+fn feedback(call: &Call, method: &str, rest: &[&str]) -> Option<Result<Response<Body>, Fault>> {
+    Some(match (method, rest) {
+        ("GET", []) => messages::feedback(call),
+        ("DELETE", [lock]) => messages::settle_feedback(call, lock, Settle::Complete),
+        ("POST", [lock, "abandon"]) => messages::settle_feedback(call, lock, Settle::Abandon),
+        _ => return None,
+    })
+}
+
+fn device_bound(call: &Call, method: &str, id: &str, rest: &[&str]) -> Option<Result<Response<Body>, Fault>> {
+    Some(match (method, rest) {
+        ("GET", []) => device_side::receive(call, id),
+        ("DELETE", [lock]) => device_side::finish(call, id, lock),
+        ("POST", [lock, "abandon"]) => device_side::settle(call, id, lock, Settle::Abandon),
+        _ => return None,
+    })
 }
 
 /// What nobody answers: what Azure has by its feature's name, the rest as unknown.
 fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
     let feature = match segments {
         ["devices", "query"] => "queries",
-        ["devices", _, "messages", ..] => "the device side over HTTPS",
+        ["devices", _, "modules", _, "messages", "deviceBound" | "devicebound", ..] => {
+            "cloud-to-device messages for modules, which Azure has not either"
+        }
+        ["messages", "serviceBound" | "servicebound", "filenotifications", ..] => "file upload notifications",
         ["devices", _, "files", ..] => "file upload",
-        ["devices", _, "commands"] | ["messages", ..] => "cloud-to-device messages over HTTPS",
+        ["devices", _, "commands"] | ["devices", _, "messages", ..] | ["messages", ..] => {
+            "this method on this path of cloud-to-device messages"
+        }
         ["devices", _, "applyConfigurationContent"] | ["configurations", ..] => "configurations",
         ["devices" | "twins", _] | ["twins", _, "methods"] => "this method on this path",
         ["jobs", ..] => "jobs",

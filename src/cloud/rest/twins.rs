@@ -28,7 +28,7 @@ fn told(identity: &Identity) -> Value {
         "statusUpdateTime": time(identity.status_updated),
         "connectionState": connection(identity),
         "lastActivityTime": time(identity.last_activity),
-        "cloudToDeviceMessageCount": 0,
+        "cloudToDeviceMessageCount": identity.messages,
         "authenticationType": identity.authentication.name(),
         "x509Thumbprint": thumbprints(identity),
         "modelId": identity.model_id.as_deref().unwrap_or(""),

@@ -109,6 +109,7 @@ fn restore(core: &mut Core, _: Now, key: &Key, body: Option<&str>) -> Result<(),
         connection_updated: document.connection_updated,
         last_activity: document.last_activity,
         model_id: document.model_id,
+        messages: 0,
         // Its own stands in the next table.
         twin: Twin::new(Timestamp::UNIX_EPOCH),
     };

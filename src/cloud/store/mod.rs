@@ -17,7 +17,7 @@
 //!
 //! In reading order: [`error`], [`folder`] (whose the folder is), [`schema`] (the file and its
 //! versions), [`table`] (what a kind of record is), [`identity`], [`twin`], [`session`],
-//! [`authority`] (each one kind), [`founding`] (keys, scope, authority), [`keeper`], then [`Store`] below.
+//! [`authority`], [`mailbox`] (each one kind), [`founding`] (keys, scope, authority), [`keeper`], then [`Store`] below.
 //!
 //! A new kind of record is a file like [`session`], its place in [`table::TABLES`], and a step in
 //! [`schema`] that makes its table.
@@ -29,6 +29,7 @@ mod forms;
 mod founding;
 mod identity;
 mod keeper;
+mod mailbox;
 mod schema;
 mod session;
 mod table;

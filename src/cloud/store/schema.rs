@@ -18,6 +18,7 @@ const STEPS: &[&str] = &["
     CREATE TABLE identities (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
     CREATE TABLE twins (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
     CREATE TABLE authorities (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
+    CREATE TABLE mailboxes (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
     CREATE TABLE sessions (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
 "];
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{authority, identity, session, twin};
+use super::{authority, identity, mailbox, session, twin};
 use crate::cloud::core::Core;
 use crate::cloud::core::changes::Record;
 use crate::cloud::core::registry::Address;
@@ -54,7 +54,8 @@ pub(super) struct Table {
 }
 
 /// All kinds, in the order in which they are read: what others refer to comes first.
-pub(super) const TABLES: &[Table] = &[identity::TABLE, twin::TABLE, session::TABLE, authority::TABLE];
+pub(super) const TABLES: &[Table] =
+    &[identity::TABLE, twin::TABLE, session::TABLE, authority::TABLE, mailbox::TABLE];
 
 /// Where a record stands. A new or deleted identity means its twin too.
 pub(super) fn tables_of(record: &Record) -> (&'static [Table], Key) {
@@ -62,6 +63,7 @@ pub(super) fn tables_of(record: &Record) -> (&'static [Table], Key) {
         Record::Identity(address) => (const { &[identity::TABLE, twin::TABLE] }, Key::address(address)),
         Record::Twin(address) => (const { &[twin::TABLE] }, Key::address(address)),
         Record::Authority(name) => (const { &[authority::TABLE] }, Key::plain(name)),
+        Record::Mailbox(device) => (const { &[mailbox::TABLE] }, Key::plain(device.as_str())),
         Record::Session(address) => (const { &[session::TABLE] }, Key::address(address)),
     }
 }

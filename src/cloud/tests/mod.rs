@@ -3,6 +3,7 @@
 
 mod data_folder;
 mod lifecycle;
+mod messages;
 mod mqtt;
 mod provisioning;
 mod registry;
