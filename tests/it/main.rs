@@ -8,6 +8,7 @@
 
 mod architecture;
 mod bad_input;
+mod data_folder;
 mod difficult;
 mod headless;
 mod hub;

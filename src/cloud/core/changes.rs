@@ -14,6 +14,8 @@ use crate::device::DeviceId;
 pub enum Record {
     /// An identity with its twin, or that it is gone.
     Identity(Address),
+    /// An identity's twin alone, which changes far more often than the identity.
+    Twin(Address),
     /// What a client has subscribed to, for when it comes back.
     Session(Address),
     /// An individual enrolment by its lower-case name, or that it is gone.
@@ -52,6 +54,13 @@ impl Changes {
     pub fn identity(&mut self, address: &Address) {
         if self.wanted {
             self.records.insert(Record::Identity(address.clone()));
+        }
+    }
+
+    /// Notes that an identity's twin has changed, and nothing else of it.
+    pub fn twin(&mut self, address: &Address) {
+        if self.wanted {
+            self.records.insert(Record::Twin(address.clone()));
         }
     }
 

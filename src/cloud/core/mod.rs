@@ -11,7 +11,7 @@
 //! In reading order: [`fault`], [`registry`], [`twins`], [`query`], [`rows`], [`auth`], [`x509`],
 //! [`authorities`], [`clients`], [`methods`], [`provisioning`], [`capture`], [`message`], [`mailbox`],
 //! [`feedback`], [`changes`], [`quota`], [`trouble`], then this file and [`identities`], [`bulk`],
-//! [`service`], [`client`] and [`c2d`], which put them together.
+//! [`service`], [`client`], [`c2d`] and [`kept`], which put them together.
 
 pub mod auth;
 pub mod authorities;
@@ -27,6 +27,7 @@ mod difficult;
 pub mod fault;
 pub mod feedback;
 pub mod identities;
+pub mod kept;
 pub mod mailbox;
 pub mod message;
 pub mod methods;

@@ -49,7 +49,12 @@ impl CloudProcess {
     pub fn with(options: &[&str]) -> Self {
         let sandbox = Sandbox::new();
         let args: Vec<_> = ["cloud", "--format", "json"].iter().chain(options).copied().collect();
-        let mut process = sandbox.start(&args);
+        let process = sandbox.start(&args);
+        Self::of(sandbox, process)
+    }
+
+    /// One that has been started in its own way.
+    pub fn of(sandbox: Sandbox, mut process: Program) -> Self {
         let ready = process.line("ready line", |line| serde_json::from_str(line).ok());
         Self { sandbox, ready, process }
     }
@@ -96,6 +101,16 @@ impl CloudProcess {
     pub fn hub_start(&self, args: &[&str]) -> Program {
         let args: Vec<_> = ["hub"].iter().chain(args).copied().collect();
         self.sandbox.start(&args)
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Kills it in the middle of whatever it does.
+    pub fn kill(&self) {
+        self.process.signal("KILL");
     }
 
     /// Ends it with a signal.
