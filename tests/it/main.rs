@@ -11,7 +11,6 @@ mod bad_input;
 mod headless;
 mod hub;
 mod picture;
-mod python_sdk;
 mod screen;
 mod stories;
 mod support;

@@ -25,24 +25,21 @@ impl CloudProcess {
         Self::with(&["--mqtt-port", "0", "--https-port", "0"])
     }
 
-    /// One on port 8883, for SDKs that know no other, at an address of its own: this process's
-    /// number is in it, so that other runs on the same machine are not met.
+    /// One on port 8883, for SDKs that know no other, at an address of its own.
     pub fn on_own_address() -> (Self, String) {
+        let address = Self::own_address();
+        let options =
+            ["--bind", &address, "--hostname", &address, "--mqtt-port", "8883", "--https-port", "0"];
+        (Self::with(&options), address)
+    }
+
+    /// An address on this computer that nobody else has: this process's number is in it, so that
+    /// other runs on the same machine are not met.
+    pub fn own_address() -> String {
         let [.., high, low] = std::process::id().to_be_bytes();
         let last = ADDRESSES.fetch_add(1, Ordering::Relaxed);
         // 127.0.x.y is where people's own services listen, so the numbers go further up.
-        let address = format!("127.{}.{}.{}", (high % 200) + 20, low, last);
-        let cloud = Self::with(&[
-            "--bind",
-            &address,
-            "--hostname",
-            &address,
-            "--mqtt-port",
-            "8883",
-            "--https-port",
-            "0",
-        ]);
-        (cloud, address)
+        format!("127.{}.{low}.{last}", (high % 200) + 20)
     }
 
     /// One with these options.
