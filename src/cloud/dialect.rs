@@ -13,6 +13,7 @@ use super::core::fault::Fault;
 use super::core::provisioning::Registration;
 use super::core::registry::Address;
 use super::core::{Core, Delivery, Output, Settings};
+use crate::device::identity::NameError;
 use crate::device::{ModuleId, Now, RegistrationId};
 use crate::wire::SharedKey;
 use crate::wire::bag::Bag;
@@ -40,7 +41,7 @@ impl Message {
 /// Who has connected.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Role {
-    /// A device, to the hub.
+    /// A device or module, to the hub.
     Hub {
         /// Which.
         address: Address,
@@ -77,9 +78,6 @@ pub enum ConnectError {
     /// Return code 5: the credentials are refused.
     #[error("{0}")]
     Refused(Refusal),
-    /// Return code 5: Azure has it and this cloud has not.
-    #[error("envsim's local cloud does not support {0} yet")]
-    Unsupported(&'static str),
 }
 
 /// Checks a CONNECT.
@@ -98,13 +96,14 @@ pub fn connect(
         Err(ConnectError::ClientId { client: client.to_owned(), wanted })
     };
     match user {
-        UserName::Hub { module: Some(_), .. } => Err(ConnectError::Unsupported("connections of modules")),
-        UserName::Hub { host, device, module: None, model_id } => {
-            expect(client_id(&device, None))?;
-            let device = device.parse().map_err(|error| ConnectError::UserName(format!("{error}")))?;
-            let address = Address::device(device);
+        UserName::Hub { host, device, module, model_id } => {
+            expect(client_id(&device, module.as_deref()))?;
+            let unreadable = |error: NameError| ConnectError::UserName(error.to_string());
+            let device = device.parse().map_err(unreadable)?;
+            let module = module.map(|module| module.parse()).transpose().map_err(unreadable)?;
+            let address = Address { device, module };
             let expiry =
-                core.authorize_device(now, &host, &address, password).map_err(ConnectError::Refused)?;
+                core.authorize_client(now, &host, &address, password).map_err(ConnectError::Refused)?;
             Ok(Role::Hub { address, model_id, expiry })
         }
         UserName::Dps { scope, registration } => {
@@ -486,8 +485,8 @@ mod tests {
         assert!(matches!(connect(&core, now(), "d", "d", ""), Err(ConnectError::UserName(_))));
         assert!(matches!(connect(&core, now(), "d", user, ""), Err(ConnectError::Refused(Refusal::NoToken))));
         assert!(matches!(
-            connect(&core, now(), "d/m", "localhost/d/m/?api-version=1", ""),
-            Err(ConnectError::Unsupported(_))
+            connect(&core, now(), "d/m", "localhost/d/m/?api-version=1", token.reveal()),
+            Err(ConnectError::Refused(Refusal::UnknownClient(_)))
         ));
         let token = Token::sign(&group().derive("s"), "0ne00ABCDEF/registrations/s", START + 60, None);
         let user = "0ne00ABCDEF/registrations/s/api-version=2019-03-31&ClientVersion=x";

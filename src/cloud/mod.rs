@@ -182,6 +182,8 @@ impl LocalCloud {
         mqtt.set_nonblocking(true)?;
         https.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(mqtt)?;
+        let timekeeper = Arc::clone(&shared);
+        tasks.spawn(async move { timekeeper.keep_time().await });
         let tls = Arc::clone(&certificates.server);
         tasks.spawn(mqtt::listener::serve(listener, tls, Arc::clone(&shared), tasks.clone()));
         let handle = axum_server::Handle::new();

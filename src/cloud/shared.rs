@@ -13,7 +13,7 @@ use super::core::fault::Fault;
 use super::core::methods::{CallId, Outcome};
 use super::core::registry::Address;
 use super::core::{Core, Delivery, Output};
-use crate::device::{DeviceId, Millis, Now};
+use crate::device::{Millis, Now};
 use crate::wire::service::MethodCall;
 
 /// Deliveries waiting for one connection. A client that leaves this many unread is not reading.
@@ -25,6 +25,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     began: Instant,
     events: watch::Sender<u64>,
+    /// When the core has something to do next, for [`Shared::keep_time`].
+    due: watch::Sender<Option<Millis>>,
     /// Cancelled when everything has to end.
     pub(super) stop: CancellationToken,
 }
@@ -58,6 +60,7 @@ impl Shared {
             state: Mutex::new(state),
             began: Instant::now(),
             events: watch::Sender::new(0),
+            due: watch::Sender::new(None),
             stop: CancellationToken::new(),
         }
     }
@@ -111,6 +114,31 @@ impl Shared {
         }
         let last = state.core.last_event();
         self.events.send_if_modified(|seen| std::mem::replace(seen, last) != last);
+        let due = state.core.next_due();
+        self.due.send_if_modified(|seen| std::mem::replace(seen, due) != due);
+    }
+
+    /// Calls on the core whenever time alone has brought something about, until the cloud stops.
+    pub(super) async fn keep_time(&self) {
+        let mut due = self.due.subscribe();
+        loop {
+            let next = *due.borrow_and_update();
+            let rest = async {
+                match next {
+                    // A millisecond more, because the clock is read in whole ones.
+                    Some(next) => {
+                        let left = next.since(self.now().at);
+                        tokio::time::sleep(left + Duration::from_millis(1)).await;
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                changed = due.changed() => if changed.is_err() { return },
+                () = rest => self.with(Core::tick),
+            }
+        }
     }
 
     /// Wakes whoever reads events.
@@ -139,33 +167,22 @@ impl Shared {
     }
 
     /// Invokes a command and waits for its outcome. Giving up the wait gives up the call.
-    pub(super) async fn invoke(&self, device: &DeviceId, request: &MethodCall) -> Outcome {
-        let (sender, mut receiver) = oneshot::channel();
+    pub(super) async fn invoke(&self, address: &Address, request: &MethodCall) -> Outcome {
+        let (sender, receiver) = oneshot::channel();
         let call = {
             let mut out = Vec::new();
             let now = self.now();
             let mut state = self.lock();
-            let call = state.core.invoke(now, device, request, &mut out)?;
+            let call = state.core.invoke(now, address, request, &mut out)?;
             state.callers.insert(call, sender);
             self.dispatch(&mut state, out);
             call
         };
         let _guard = Waiting { shared: self, call };
-        loop {
-            let due = self.lock().core.call_due(call);
-            let left = due.map_or(Duration::ZERO, |due| due.since(self.now().at));
-            tokio::select! {
-                outcome = &mut receiver => {
-                    return outcome.unwrap_or_else(|_| Err(Fault::no_answer("the local cloud is being stopped")));
-                }
-                // A millisecond more, because the clock is read in whole ones.
-                () = tokio::time::sleep(left + Duration::from_millis(1)) => {
-                    self.with(Core::expire_calls);
-                }
-                () = self.stop.cancelled() => {
-                    return Err(Fault::no_answer("the local cloud is being stopped"));
-                }
-            }
+        let stopped = || Err(Fault::no_answer("the local cloud is being stopped"));
+        tokio::select! {
+            outcome = receiver => outcome.unwrap_or_else(|_| stopped()),
+            () = self.stop.cancelled() => stopped(),
         }
     }
 }

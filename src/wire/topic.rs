@@ -104,6 +104,14 @@ pub mod filter {
     pub fn device_bound(device: &str) -> String {
         format!("devices/{device}/messages/devicebound/#")
     }
+
+    /// Messages to the inputs of a module, in the two ways that SDKs ask for them.
+    pub fn inputs(device: &str, module: &str) -> [String; 2] {
+        [
+            format!("devices/{device}/modules/{module}/inputs/#"),
+            format!("devices/{device}/modules/{module}/#"),
+        ]
+    }
 }
 
 /// A query member's value: `?$rid=…&$version=…`, with or without the `?`.

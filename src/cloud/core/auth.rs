@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::registry::Identity;
+use super::registry::{Address, Registry};
 use crate::device::{IdScope, RegistrationId};
 use crate::wire::SharedKey;
 use crate::wire::sas::{Presented, TokenError};
@@ -49,10 +49,17 @@ pub enum Refusal {
         /// How long ago, in seconds.
         ago: i64,
     },
-    /// No such device.
-    UnknownDevice(String),
+    /// No such device or module.
+    UnknownClient(Address),
     /// The device is switched off.
-    DisabledDevice(String),
+    Disabled(String),
+    /// The identity does not use keys.
+    NoKeys {
+        /// Which.
+        client: Address,
+        /// How it proves who it is.
+        kind: &'static str,
+    },
     /// No such policy.
     UnknownPolicy(String),
     /// The policy does not have the right.
@@ -90,8 +97,16 @@ impl fmt::Display for Refusal {
             Self::Expired { ago } => {
                 write!(f, "the token ran out {ago} s ago: check the device's clock, or renew the token")
             }
-            Self::UnknownDevice(device) => write!(f, "there is no device `{device}` in this hub"),
-            Self::DisabledDevice(device) => write!(f, "the device `{device}` is disabled"),
+            Self::UnknownClient(Address { device, module: None }) => {
+                write!(f, "there is no device `{device}` in this hub")
+            }
+            Self::UnknownClient(Address { device, module: Some(module) }) => {
+                write!(f, "there is no module `{module}` on a device `{device}` in this hub")
+            }
+            Self::Disabled(device) => write!(f, "the device `{device}` is disabled"),
+            Self::NoKeys { client, kind } => {
+                write!(f, "`{client}` does not use keys, its authentication is `{kind}`")
+            }
             Self::UnknownPolicy(policy) => write!(f, "there is no shared access policy `{policy}`"),
             Self::Right { policy, right } => {
                 write!(f, "the shared access policy `{policy}` does not have the right {right:?}")
@@ -223,13 +238,13 @@ pub fn service(
     check_resource(&token, names, path)
 }
 
-/// What a device's token is checked against.
+/// What a device's or module's token is checked against.
 #[derive(Debug, Clone, Copy)]
-pub struct DeviceCheck<'a> {
-    /// The device's name.
-    pub device: &'a str,
-    /// Its identity, when there is one.
-    pub identity: Option<&'a Identity>,
+pub struct ClientCheck<'a> {
+    /// Who says that it is connecting.
+    pub address: &'a Address,
+    /// Who is known.
+    pub registry: &'a Registry,
     /// The hub's names.
     pub names: &'a HubNames,
     /// The hub's policies.
@@ -238,23 +253,35 @@ pub struct DeviceCheck<'a> {
     pub group: &'a SharedKey,
 }
 
-/// Checks a device's token. Answers when it runs out, in seconds since 1970.
-pub fn device(token: &str, check: DeviceCheck<'_>, wall: Timestamp) -> Result<i64, Refusal> {
+/// Checks a device's or module's token. Answers when it runs out, in seconds since 1970.
+pub fn client(token: &str, check: ClientCheck<'_>, wall: Timestamp) -> Result<i64, Refusal> {
     let token = parse(token)?;
-    let identity = check.identity.ok_or_else(|| Refusal::UnknownDevice(check.device.to_owned()))?;
+    let (address, registry) = (check.address, check.registry);
+    let unknown = || Refusal::UnknownClient(address.clone());
+    let identity = registry.get(address).ok_or_else(unknown)?;
     if let Some(policy) = token.policy.as_deref() {
         check_policy(&token, policy, check.policies, Right::DeviceConnect)?;
     } else {
-        let keys = [&identity.keys.primary, &identity.keys.secondary];
-        if !keys.into_iter().any(|key| token.is_signed_by(key)) {
-            let group = token.is_signed_by(check.group);
-            return Err(if group { Refusal::GroupKey } else { Refusal::WrongSignature });
+        // A device's own key is good for its modules as well, as Edge hub has it.
+        let device = address.module.as_ref().and_then(|_| registry.get(&address.of_device()));
+        let known = [Some(identity), device].into_iter().flatten();
+        let mut keys = known
+            .filter_map(|identity| identity.authentication.keys())
+            .flat_map(|keys| [&keys.primary, &keys.secondary]);
+        if !keys.any(|key| token.is_signed_by(key)) {
+            return Err(if identity.authentication.keys().is_none() {
+                Refusal::NoKeys { client: address.clone(), kind: identity.authentication.name() }
+            } else if token.is_signed_by(check.group) {
+                Refusal::GroupKey
+            } else {
+                Refusal::WrongSignature
+            });
         }
     }
     check_expiry(&token, wall)?;
-    check_resource(&token, check.names, &format!("/devices/{}", check.device))?;
-    if !identity.enabled {
-        return Err(Refusal::DisabledDevice(check.device.to_owned()));
+    check_resource(&token, check.names, &address.resource())?;
+    if !registry.is_enabled(address) {
+        return Err(Refusal::Disabled(address.device.to_string()));
     }
     Ok(token.expiry)
 }

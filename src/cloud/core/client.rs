@@ -3,13 +3,12 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::auth::{self, DeviceCheck, Refusal};
+use super::auth::{self, ClientCheck, Refusal};
 use super::capture::Content;
 use super::clients::{ConnectionId, Granted, Subscriptions, Welcome};
 use super::fault::Fault;
 use super::provisioning::{Attempt, Registration, RegistrationRequest};
-use super::registry::{Address, Identity, Keys};
-use super::twins::Twin;
+use super::registry::{Address, Authentication, Keys};
 use super::{Closing, Core, Delivery, Output};
 use crate::device::{Now, RegistrationId};
 use crate::wire::SharedKey;
@@ -18,9 +17,9 @@ use crate::wire::SharedKey;
 pub const MESSAGE_LIMIT: usize = 256 * 1024;
 
 impl Core {
-    /// Checks a device's user name and password. Answers when the token runs out, in seconds
+    /// Checks the user name and password of a device or module. Answers when the token runs out, in seconds
     /// since 1970.
-    pub fn authorize_device(
+    pub fn authorize_client(
         &self,
         now: Now,
         host: &str,
@@ -28,14 +27,14 @@ impl Core {
         token: &str,
     ) -> Result<i64, Refusal> {
         self.settings.names.check(host)?;
-        let check = DeviceCheck {
-            device: address.device.as_str(),
-            identity: self.registry.get(address),
+        let check = ClientCheck {
+            address,
+            registry: &self.registry,
             names: &self.settings.names,
             policies: &self.policies,
             group: &self.settings.group_key,
         };
-        auth::device(token, check, now.wall)
+        auth::client(token, check, now.wall)
     }
 
     /// Checks a device's credentials for the provisioning service. Answers the device's key and
@@ -67,10 +66,12 @@ impl Core {
             identity.connected = true;
             identity.connection_updated = Some(now.wall);
             identity.last_activity = Some(now.wall);
-            if model_id.is_some() {
+            if model_id.is_some() && identity.model_id != model_id {
                 identity.model_id = model_id;
+                self.changes.identity(address);
             }
         }
+        self.changes.session(address);
         if welcome.replaced.is_none() {
             self.capture.push(now.wall, address, Content::Connection { connected: true });
         }
@@ -104,6 +105,7 @@ impl Core {
     ) -> (Granted, bool) {
         let granted = self.clients.subscribe(connection, filter, quality);
         if let Some(address) = self.clients.get(connection).map(|client| client.address.clone()) {
+            self.changes.session(&address);
             self.send_waiting(now, &address, out);
         }
         granted
@@ -112,6 +114,9 @@ impl Core {
     /// Takes a subscription back.
     pub fn unsubscribe(&mut self, connection: ConnectionId, filter: &str) {
         self.clients.unsubscribe(connection, filter);
+        if let Some(client) = self.clients.get(connection) {
+            self.changes.session(&client.address);
+        }
     }
 
     /// Takes a message.
@@ -152,6 +157,7 @@ impl Core {
         let identity = self.registry.need_mut(address)?;
         identity.last_activity = Some(now.wall);
         let version = identity.twin.report(&patch, base, now.wall)?;
+        self.changes.identity(address);
         let mut reported = patch;
         if let Value::Object(members) = &mut reported {
             members.insert("$version".to_owned(), json!(version));
@@ -227,47 +233,28 @@ impl Core {
     /// Sees to it that the hub knows a registered device under its derived key.
     fn enrol(&mut self, now: Now, from: &Registration, out: &mut Vec<Output>) -> Result<(), Fault> {
         let address = Address::device(from.device.clone());
-        let fresh = self.random_keys();
-        let keys = Keys { primary: from.key.clone(), secondary: fresh.secondary };
-        if let Some(identity) = self.registry.get_mut(&address) {
-            if from.model_id.is_some() {
-                identity.model_id.clone_from(&from.model_id);
-            }
-            let known = identity.keys.primary == from.key || identity.keys.secondary == from.key;
-            if known {
-                return Ok(());
-            }
-            // The device was made by hand under other keys. A registration writes the enrolment's
-            // keys into the hub, and whoever holds the old ones is out.
-            identity.keys = keys;
-            let etag = self.random_name();
-            if let Some(identity) = self.registry.get_mut(&address) {
-                identity.etag = etag;
-            }
-            if let Some((connection, _)) = self.clients.online(&address) {
-                out.push(Output::Deliver(connection, Delivery::Close(Closing::KeysChanged)));
-            }
+        let keys = Keys { primary: from.key.clone(), secondary: self.random_keys().secondary };
+        let Some(identity) = self.registry.get_mut(&address) else {
+            let mut identity = self.new_identity(now, address, Authentication::Sas(keys));
+            identity.model_id.clone_from(&from.model_id);
+            return self.add_identity(identity);
+        };
+        self.changes.identity(&address);
+        if from.model_id.is_some() {
+            identity.model_id.clone_from(&from.model_id);
+        }
+        let has = |keys: &Keys| keys.primary == from.key || keys.secondary == from.key;
+        if identity.authentication.keys().is_some_and(has) {
             return Ok(());
         }
-        let mut identity = self.new_identity(now, address, keys);
-        identity.model_id.clone_from(&from.model_id);
-        self.registry.add(identity)
-    }
-
-    pub(super) fn new_identity(&mut self, now: Now, address: Address, keys: Keys) -> Identity {
-        Identity {
-            address,
-            keys,
-            generation: self.random_name(),
-            etag: self.random_name(),
-            enabled: true,
-            status_reason: None,
-            status_updated: None,
-            connected: false,
-            connection_updated: None,
-            last_activity: None,
-            model_id: None,
-            twin: Twin::new(now.wall),
+        // The device was made by hand under other keys. A registration writes the enrolment's
+        // keys into the hub, and whoever holds the old ones is out.
+        identity.authentication = Authentication::Sas(keys);
+        let etag = self.random_name();
+        if let Some(identity) = self.registry.get_mut(&address) {
+            identity.etag = etag;
         }
+        self.close(&address, Closing::CredentialsChanged, out);
+        Ok(())
     }
 }

@@ -27,6 +27,8 @@ pub struct Subscriptions {
     pub desired: Option<Granted>,
     /// Cloud-to-device messages.
     pub device_bound: Option<Granted>,
+    /// Messages routed to a module's inputs.
+    pub inputs: Option<Granted>,
 }
 
 impl Subscriptions {
@@ -35,8 +37,14 @@ impl Subscriptions {
             filter::METHODS => Some(&mut self.methods),
             filter::TWIN_ANSWERS => Some(&mut self.twin_answers),
             filter::DESIRED => Some(&mut self.desired),
-            text if text == filter::device_bound(address.device.as_str()) => Some(&mut self.device_bound),
-            _ => None,
+            text => match &address.module {
+                None => {
+                    (text == filter::device_bound(address.device.as_str())).then_some(&mut self.device_bound)
+                }
+                Some(module) => filter::inputs(address.device.as_str(), module.as_str())
+                    .contains(&text.to_owned())
+                    .then_some(&mut self.inputs),
+            },
         }
     }
 }
@@ -130,6 +138,11 @@ impl Clients {
     pub fn online(&self, address: &Address) -> Option<(ConnectionId, &Client)> {
         let connection = *self.current.get(address)?;
         Some((connection, self.connected.get(&connection)?))
+    }
+
+    /// How many devices, not counting modules, are connected.
+    pub fn online_devices(&self) -> usize {
+        self.current.keys().filter(|address| address.module.is_none()).count()
     }
 
     /// Grants a subscription: at most quality 1, and quietly nothing for a filter without a

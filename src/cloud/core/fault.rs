@@ -41,6 +41,16 @@ impl Fault {
         Self::new(404, 404_001, "DeviceNotFound", format!("there is no device `{device}` in this hub"))
     }
 
+    /// There is no such module on a device.
+    pub fn unknown_module(device: &str, module: &str) -> Self {
+        Self::new(
+            404,
+            404_010,
+            "ModuleNotFound",
+            format!("there is no module `{module}` on the device `{device}` in this hub"),
+        )
+    }
+
     /// There is no such registration or operation.
     pub fn unknown_registration(message: impl Into<String>) -> Self {
         Self::new(404, 404_202, "DeviceRegistrationNotFound", message)
@@ -68,6 +78,28 @@ impl Fault {
             409_001,
             "DeviceAlreadyExists",
             format!("there is a device `{device}` already; to change it, send If-Match"),
+        )
+    }
+
+    /// The module is there already.
+    pub fn module_exists(device: &str, module: &str) -> Self {
+        Self::new(
+            409,
+            409_301,
+            "ModuleAlreadyExistsOnDevice",
+            format!(
+                "there is a module `{module}` on the device `{device}` already; to change it, send If-Match"
+            ),
+        )
+    }
+
+    /// The device has as many modules as a device can have.
+    pub fn too_many_modules(device: &str, most: usize) -> Self {
+        Self::new(
+            413,
+            413_003,
+            "TooManyModulesOnDevice",
+            format!("the device `{device}` has {most} modules already, the most that a device has"),
         )
     }
 

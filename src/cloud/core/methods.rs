@@ -3,7 +3,7 @@
 //! IoT Hub, "Understand and invoke direct methods": a call waits for the device to be connected,
 //! then for its answer, and is gone when the caller is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ pub struct Call {
     /// Whether it has been sent.
     pub sent: bool,
     /// When it is given up.
-    pub due: Millis,
+    due: Millis,
     connect_timeout: u64,
     response_timeout: u64,
 }
@@ -59,6 +59,8 @@ pub type Outcome = Result<MethodResult, Fault>;
 #[derive(Debug, Default)]
 pub struct Methods {
     calls: BTreeMap<CallId, Call>,
+    /// When each is given up, soonest first.
+    due: BTreeSet<(Millis, CallId)>,
     last: u64,
 }
 
@@ -103,6 +105,7 @@ impl Methods {
         self.last += 1;
         let call = CallId(self.last);
         let due = now + std::time::Duration::from_secs(connect_timeout);
+        self.due.insert((due, call));
         self.calls.insert(
             call,
             Call {
@@ -119,11 +122,24 @@ impl Methods {
     }
 
     /// Marks a call as sent: from now on the device's time runs.
-    pub fn sent(&mut self, call: CallId, now: Millis) {
-        if let Some(call) = self.calls.get_mut(&call) {
+    pub fn sent(&mut self, id: CallId, now: Millis) {
+        if let Some(call) = self.calls.get_mut(&id) {
             call.sent = true;
+            self.due.remove(&(call.due, id));
             call.due = now + std::time::Duration::from_secs(call.response_timeout);
+            self.due.insert((call.due, id));
         }
+    }
+
+    fn remove(&mut self, id: CallId) -> Option<Call> {
+        let call = self.calls.remove(&id)?;
+        self.due.remove(&(call.due, id));
+        Some(call)
+    }
+
+    /// When the next call is given up.
+    pub fn next_due(&self) -> Option<Millis> {
+        self.due.first().map(|(due, _)| *due)
     }
 
     /// A call under way.
@@ -150,33 +166,34 @@ impl Methods {
         if !self.calls.get(&id).is_some_and(|call| call.sent && call.address == *address) {
             return None;
         }
-        let call = self.calls.remove(&id)?;
+        let call = self.remove(id)?;
         Some((id, outcome(&call.name, status, body)))
     }
 
     /// Ends calls whose time is over.
     pub fn expire(&mut self, now: Millis) -> Vec<(CallId, Fault)> {
-        let over: Vec<_> = self.calls.iter().filter(|(_, call)| call.due <= now).map(|(id, _)| *id).collect();
-        let faults = over.into_iter().filter_map(|id| {
-            let call = self.calls.remove(&id)?;
+        let mut over = Vec::new();
+        while let Some((due, id)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
+            self.due.remove(&(due, id));
+            let Some(call) = self.calls.remove(&id) else { continue };
             let fault =
                 if call.sent { no_answer(call.response_timeout) } else { not_online(call.connect_timeout) };
-            Some((id, fault))
-        });
-        faults.collect()
+            over.push((id, fault));
+        }
+        over
     }
 
     /// Forgets a call whose caller has gone.
     pub fn cancel(&mut self, call: CallId) {
-        self.calls.remove(&call);
+        self.remove(call);
     }
 
-    /// Ends the calls of a device that has been deleted.
-    pub fn remove_device(&mut self, address: &Address) -> Vec<(CallId, Fault)> {
+    /// Ends the calls of an identity that has been deleted.
+    pub fn forget(&mut self, address: &Address) -> Vec<(CallId, Fault)> {
         let gone: Vec<_> =
             self.calls.iter().filter(|(_, call)| call.address == *address).map(|(id, _)| *id).collect();
         for id in &gone {
-            self.calls.remove(id);
+            self.remove(*id);
         }
         gone.into_iter().map(|id| (id, Fault::unknown_device(address.device.as_str()))).collect()
     }

@@ -9,14 +9,17 @@
 //! which this cloud judges and therefore must not share.
 //!
 //! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`clients`], [`methods`],
-//! [`provisioning`], [`capture`], then this file and [`service`] and [`client`], which put them
-//! together.
+//! [`provisioning`], [`capture`], [`changes`], then this file and [`identities`], [`bulk`],
+//! [`service`] and [`client`], which put them together.
 
 pub mod auth;
+pub mod bulk;
 pub mod capture;
+pub mod changes;
 pub mod client;
 pub mod clients;
 pub mod fault;
+pub mod identities;
 pub mod methods;
 pub mod provisioning;
 pub mod registry;
@@ -31,11 +34,12 @@ use serde_json::Value;
 
 use self::auth::{DEFAULT_POLICIES, HubNames, Policy, Refusal, Right};
 use self::capture::{Batch, Capture};
+use self::changes::Changes;
 use self::clients::{Clients, ConnectionId};
 use self::methods::{CallId, Methods, Outcome};
 use self::provisioning::Provisioning;
 use self::registry::{Address, Keys, Registry};
-use crate::device::{IdScope, Now};
+use crate::device::{IdScope, Millis, Now};
 use crate::wire::SharedKey;
 
 /// How a cloud is set up.
@@ -101,8 +105,8 @@ pub enum Closing {
     Deleted,
     /// The identity has been disabled.
     Disabled,
-    /// Its keys have been changed.
-    KeysChanged,
+    /// The way it proves who it is has been changed: other keys, or certificates.
+    CredentialsChanged,
 }
 
 /// A hub and a provisioning service.
@@ -115,6 +119,8 @@ pub struct Core {
     methods: Methods,
     provisioning: Provisioning,
     capture: Capture,
+    /// What a store has to be told.
+    pub changes: Changes,
     random: StdRng,
 }
 
@@ -134,6 +140,7 @@ impl Core {
             methods: Methods::default(),
             provisioning: Provisioning::default(),
             capture: Capture::default(),
+            changes: Changes::default(),
             random,
         }
     }
@@ -170,6 +177,17 @@ impl Core {
 
     fn random_keys(&mut self) -> Keys {
         Keys { primary: random_key(&mut self.random), secondary: random_key(&mut self.random) }
+    }
+
+    /// When [`Core::tick`] has something to do next.
+    pub fn next_due(&self) -> Option<Millis> {
+        self.methods.next_due()
+    }
+
+    /// Does what time alone brings: ends calls that nobody has answered.
+    pub fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
+        let over = self.methods.expire(now.at);
+        out.extend(over.into_iter().map(|(call, fault)| Output::Answer(call, Err(fault))));
     }
 
     /// Sends what waits for `address`, now that it is online and takes commands.

@@ -1,7 +1,8 @@
-//! The identities a hub knows, with their keys, their twins and whether they are connected.
+//! The identities a hub knows: how each proves who it is, its twin, and whether it is connected.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::ops::Bound;
 
 use jiff::Timestamp;
 
@@ -12,8 +13,10 @@ use crate::wire::SharedKey;
 
 /// The most identities a hub takes, so that a runaway script cannot eat the machine's memory.
 pub const CAPACITY: usize = 200_000;
+/// The most modules on one device. IoT Hub, "Quotas and throttling": 50.
+pub const MODULES: usize = 50;
 
-/// Which identity: a device, or a module on it.
+/// Which identity: a device, or a module on it. A device sorts right before its modules.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     /// The device.
@@ -26,6 +29,25 @@ impl Address {
     /// The address of a device.
     pub fn device(device: DeviceId) -> Self {
         Self { device, module: None }
+    }
+
+    /// The address of a module on a device.
+    pub fn module(device: DeviceId, module: ModuleId) -> Self {
+        Self { device, module: Some(module) }
+    }
+
+    /// The address of the device that this is, or is on.
+    #[must_use]
+    pub fn of_device(&self) -> Self {
+        Self::device(self.device.clone())
+    }
+
+    /// The path of the resource that tokens of this identity are for, without the host.
+    pub fn resource(&self) -> String {
+        match &self.module {
+            Some(module) => format!("/devices/{}/modules/{module}", self.device),
+            None => format!("/devices/{}", self.device),
+        }
     }
 }
 
@@ -47,23 +69,72 @@ pub struct Keys {
     pub secondary: SharedKey,
 }
 
+/// The thumbprints of the certificates that an identity may present, as upper-case hexadecimal of
+/// SHA-1 or SHA-256.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Thumbprints {
+    /// The first.
+    pub primary: Option<String>,
+    /// The second.
+    pub secondary: Option<String>,
+}
+
+/// How an identity proves who it is. IoT Hub REST, `AuthenticationMechanism`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authentication {
+    /// By tokens signed with a key: `sas`.
+    Sas(Keys),
+    /// By a certificate whose thumbprint is registered: `selfSigned`.
+    SelfSigned(Thumbprints),
+    /// By a certificate of an authority that the hub knows: `certificateAuthority`.
+    CertificateAuthority,
+    /// Not at all: `none`.
+    None,
+}
+
+impl Authentication {
+    /// Its name on the wire.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sas(_) => "sas",
+            Self::SelfSigned(_) => "selfSigned",
+            Self::CertificateAuthority => "certificateAuthority",
+            Self::None => "none",
+        }
+    }
+
+    /// The keys, when there are any.
+    pub fn keys(&self) -> Option<&Keys> {
+        match self {
+            Self::Sas(keys) => Some(keys),
+            _ => None,
+        }
+    }
+}
+
 /// One identity and its twin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
     /// Its name.
     pub address: Address,
-    /// Its keys.
-    pub keys: Keys,
+    /// How it proves who it is.
+    pub authentication: Authentication,
     /// New with every creation: a device that was deleted and made again is another one.
     pub generation: String,
     /// Changes with every change of the identity.
     pub etag: String,
-    /// Whether it may connect.
+    /// Whether it may connect. A module may when its device may.
     pub enabled: bool,
     /// Why it may not, in the operator's words.
     pub status_reason: Option<String>,
     /// When that was last changed.
     pub status_updated: Option<Timestamp>,
+    /// Whether it is an IoT Edge device.
+    pub edge: bool,
+    /// The Edge device that it is on or below of, in Azure's form.
+    pub scope: Option<String>,
+    /// Who manages a module, in the operator's words.
+    pub managed_by: Option<String>,
     /// Whether it is connected.
     pub connected: bool,
     /// When that last changed.
@@ -101,6 +172,8 @@ impl Precondition {
 #[derive(Debug, Default)]
 pub struct Registry {
     identities: HashMap<Address, Identity>,
+    /// The same names in order, for lists and pages; a device's modules follow it.
+    names: BTreeSet<Address>,
 }
 
 impl Registry {
@@ -116,37 +189,92 @@ impl Registry {
 
     /// An identity, or the fault that says that there is none.
     pub fn need(&self, address: &Address) -> Result<&Identity, Fault> {
-        self.get(address).ok_or_else(|| Fault::unknown_device(address.device.as_str()))
+        self.get(address).ok_or_else(|| self.unknown(address))
     }
 
     /// An identity to be changed, or the fault that says that there is none.
     pub fn need_mut(&mut self, address: &Address) -> Result<&mut Identity, Fault> {
+        if !self.identities.contains_key(address) {
+            return Err(self.unknown(address));
+        }
         self.identities.get_mut(address).ok_or_else(|| Fault::unknown_device(address.device.as_str()))
     }
 
-    /// Adds a new identity.
+    fn unknown(&self, address: &Address) -> Fault {
+        match &address.module {
+            Some(module) if self.identities.contains_key(&address.of_device()) => {
+                Fault::unknown_module(address.device.as_str(), module.as_str())
+            }
+            _ => Fault::unknown_device(address.device.as_str()),
+        }
+    }
+
+    /// Whether a client of this name may connect as far as switches go: a module's is its device's.
+    pub fn is_enabled(&self, address: &Address) -> bool {
+        self.get(&address.of_device()).is_some_and(|device| device.enabled)
+            && self.get(address).is_some_and(|identity| identity.enabled)
+    }
+
+    /// Adds a new identity. A module needs its device.
     pub fn add(&mut self, identity: Identity) -> Result<(), Fault> {
-        if self.identities.contains_key(&identity.address) {
-            return Err(Fault::exists(identity.address.device.as_str()));
+        let address = &identity.address;
+        if let Some(module) = &address.module {
+            self.need(&address.of_device())?;
+            if self.identities.contains_key(address) {
+                return Err(Fault::module_exists(address.device.as_str(), module.as_str()));
+            }
+            if self.modules(&address.device).count() >= MODULES {
+                return Err(Fault::too_many_modules(address.device.as_str(), MODULES));
+            }
+        } else if self.identities.contains_key(address) {
+            return Err(Fault::exists(address.device.as_str()));
         }
         if self.identities.len() >= CAPACITY {
-            return Err(Fault::throttled(format!("this local hub holds at most {CAPACITY} devices")));
+            return Err(Fault::throttled(format!("this local hub holds at most {CAPACITY} identities")));
         }
-        self.identities.insert(identity.address.clone(), identity);
+        self.names.insert(address.clone());
+        self.identities.insert(address.clone(), identity);
         Ok(())
+    }
+
+    /// Puts an identity in the place of whatever is there: what a store gives back.
+    pub fn restore(&mut self, identity: Identity) {
+        self.names.insert(identity.address.clone());
+        self.identities.insert(identity.address.clone(), identity);
     }
 
     /// Removes an identity and its twin.
     pub fn remove(&mut self, address: &Address) -> Option<Identity> {
+        self.names.remove(address);
         self.identities.remove(address)
     }
 
-    /// The first `most` devices by name.
-    pub fn devices(&self, most: usize) -> Vec<&Identity> {
-        let mut devices: Vec<_> =
-            self.identities.values().filter(|identity| identity.address.module.is_none()).collect();
-        devices.sort_by(|a, b| a.address.cmp(&b.address));
-        devices.truncate(most);
-        devices
+    /// All identities by name, each device before its modules.
+    pub fn all(&self) -> impl Iterator<Item = &Identity> {
+        self.names.iter().filter_map(|address| self.identities.get(address))
+    }
+
+    /// All devices by name.
+    pub fn devices(&self) -> impl Iterator<Item = &Identity> {
+        self.all().filter(|identity| identity.address.module.is_none())
+    }
+
+    /// The modules of a device by name.
+    pub fn modules(&self, device: &DeviceId) -> impl Iterator<Item = &Identity> {
+        let first = Address::device(device.clone());
+        self.names
+            .range((Bound::Excluded(first), Bound::Unbounded))
+            .take_while(|address| address.device == *device)
+            .filter_map(|address| self.identities.get(address))
+    }
+
+    /// How many identities there are.
+    pub fn len(&self) -> usize {
+        self.identities.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.identities.is_empty()
     }
 }

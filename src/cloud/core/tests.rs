@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::auth::{HubNames, Refusal};
+use super::identities::Spec;
 use super::registry::{Address, Precondition};
-use super::service::{DeviceSpec, Write};
+use super::service::Write;
 use super::twins::TwinUpdate;
 use super::{Closing, Core, Delivery, Output, Settings};
 use crate::device::{Millis, Now, RegistrationId};
@@ -67,10 +68,13 @@ fn a_device_registers_waits_and_is_assigned_under_its_derived_key() {
     assert!(!core.operation(now(1), &id, &operation, &mut out).expect("waiting").assigned);
     assert!(core.operation(now(2), &id, &operation, &mut out).expect("assigned").assigned);
     let device = core.device(&"sensor-01".parse().expect("an id")).expect("in the hub");
-    assert_eq!((device.keys.primary.clone(), device.model_id.as_deref()), (key.clone(), Some("dtmi:x;1")));
+    assert_eq!(
+        (device.authentication.keys().expect("keys").primary.clone(), device.model_id.as_deref()),
+        (key.clone(), Some("dtmi:x;1"))
+    );
     let token = Token::sign(&key, "localhost/devices/sensor-01", START + 60, None);
     let address = device.address.clone();
-    assert_eq!(core.authorize_device(now(3), "localhost:9999", &address, token.reveal()), Ok(START + 60));
+    assert_eq!(core.authorize_client(now(3), "localhost:9999", &address, token.reveal()), Ok(START + 60));
     // Registering again leaves the device as it is.
     let operation = core.register(now(4), &id, key, b"").expect("begun").operation.clone();
     core.operation(now(5), &id, &operation, &mut out).expect("waiting");
@@ -85,7 +89,7 @@ fn every_reason_to_refuse_a_device_is_told_apart() {
     let key = group().derive("d");
     let check = |core: &Core, key: &SharedKey, resource: &str, at: u64, address: &Address| {
         let token = Token::sign(key, resource, START, None);
-        core.authorize_device(now(at), "localhost", address, token.reveal())
+        core.authorize_client(now(at), "localhost", address, token.reveal())
     };
     let resource = "localhost/devices/d";
     assert_eq!(check(&core, &key, resource, 300_000, &d), Ok(START));
@@ -97,12 +101,11 @@ fn every_reason_to_refuse_a_device_is_told_apart() {
     let unknown = Address::device("nobody".parse().expect("an id"));
     assert_eq!(
         check(&core, &key, "localhost/devices/nobody", 0, &unknown),
-        Err(Refusal::UnknownDevice("nobody".to_owned()))
+        Err(Refusal::UnknownClient(unknown.clone()))
     );
-    let spec =
-        DeviceSpec { device: "d".parse().expect("an id"), keys: None, enabled: false, status_reason: None };
-    core.update_device(now(0), spec, &Precondition::Any, &mut Vec::new()).expect("disabled");
-    assert_eq!(check(&core, &key, resource, 0, &d), Err(Refusal::DisabledDevice("d".to_owned())));
+    let spec = Spec { enabled: false, ..Spec::plain(d.clone()) };
+    core.change(now(0), spec, &Precondition::Any, &mut Vec::new()).expect("disabled");
+    assert_eq!(check(&core, &key, resource, 0, &d), Err(Refusal::Disabled("d".to_owned())));
 }
 
 #[test]
@@ -112,7 +115,7 @@ fn a_policys_token_may_connect_any_device() {
         let key = core.policy_key(policy).expect("a policy");
         Token::sign(key, resource, START + 1, Some(policy))
     };
-    let check = |token: Token| core.authorize_device(now(0), "localhost", &d, token.reveal());
+    let check = |token: Token| core.authorize_client(now(0), "localhost", &d, token.reveal());
     assert_eq!(check(sign("device", "localhost/devices")), Ok(START + 1));
     assert_eq!(check(sign("iothubowner", "localhost")), Ok(START + 1));
     assert!(matches!(check(sign("service", "localhost")), Err(Refusal::Right { .. })));
@@ -121,35 +124,33 @@ fn a_policys_token_may_connect_any_device() {
 #[test]
 fn a_changed_twin_is_pushed_to_who_listens_and_to_nobody_else() {
     let (mut core, d) = with_device();
-    let device = "d".parse().expect("an id");
     let mut out = Vec::new();
     let update = TwinUpdate { tags: None, desired: json!({"name": {"value": "x"}}).as_object().cloned() };
     let connection = core.connect(now(0), &d, false, None, &mut out).connection;
-    core.write_twin(now(1), &device, &update, Write::Merge, &Precondition::Any, &mut out).expect("written");
+    core.write_twin(now(1), &d, &update, Write::Merge, &Precondition::Any, &mut out).expect("written");
     assert_eq!(out, [], "not subscribed");
     assert_eq!(core.subscribe(now(2), connection, filter::DESIRED, 1, &mut out), (1, true));
-    core.write_twin(now(3), &device, &update, Write::Merge, &Precondition::Any, &mut out).expect("written");
+    core.write_twin(now(3), &d, &update, Write::Merge, &Precondition::Any, &mut out).expect("written");
     let patch = json!({"name": {"value": "x"}, "$version": 3});
     assert_eq!(out, [Output::Deliver(connection, Delivery::Desired { quality: 1, version: 3, patch })]);
     let stale = Precondition::Etag("AAAAAAAAAAE=".to_owned());
-    let written = core.write_twin(now(4), &device, &update, Write::Merge, &stale, &mut out);
+    let written = core.write_twin(now(4), &d, &update, Write::Merge, &stale, &mut out);
     assert_eq!(written.map(|_| ()).map_err(|fault| fault.status), Err(412));
 }
 
 #[test]
 fn a_command_waits_for_connection_and_subscription_and_survives_a_reconnect() {
     let (mut core, d) = with_device();
-    let device = "d".parse().expect("an id");
     let mut out = Vec::new();
-    let invoked = core.invoke(now(0), &device, &call(None), &mut out);
+    let invoked = core.invoke(now(0), &d, &call(None), &mut out);
     assert_eq!(invoked.map_err(|fault| fault.code), Err(404_103));
-    let id = core.invoke(now(0), &device, &call(Some(10)), &mut out).expect("waiting");
+    let id = core.invoke(now(0), &d, &call(Some(10)), &mut out).expect("waiting");
     let first = core.connect(now(1), &d, false, None, &mut out).connection;
     assert_eq!(out, []);
     core.subscribe(now(2), first, filter::METHODS, 0, &mut out);
     let method = Delivery::Method { quality: 0, call: id, name: "blink".to_owned(), payload: "5".to_owned() };
     assert_eq!(out, [Output::Deliver(first, method)]);
-    assert_eq!(core.call_due(id), Some(Millis(30_002)));
+    assert_eq!(core.next_due(), Some(Millis(30_002)));
     core.disconnected(now(3), first);
     out.clear();
     assert!(core.connect(now(4), &d, false, None, &mut out).session_present);
@@ -166,7 +167,7 @@ fn a_kept_session_receives_waiting_commands_on_connecting() {
     let first = core.connect(now(0), &d, false, None, &mut out).connection;
     core.subscribe(now(0), first, filter::METHODS, 1, &mut out);
     core.disconnected(now(1), first);
-    let id = core.invoke(now(2), &"d".parse().expect("an id"), &call(Some(10)), &mut out).expect("waiting");
+    let id = core.invoke(now(2), &d, &call(Some(10)), &mut out).expect("waiting");
     let second = core.connect(now(3), &d, false, None, &mut out).connection;
     assert!(
         matches!(out.as_slice(), [Output::Deliver(to, Delivery::Method { call, .. })] if *to == second && *call == id)
@@ -176,15 +177,14 @@ fn a_kept_session_receives_waiting_commands_on_connecting() {
 #[test]
 fn deleting_a_device_ends_everything_of_it() {
     let (mut core, d) = with_device();
-    let device = "d".parse().expect("an id");
     let mut out = Vec::new();
     let connection = core.connect(now(0), &d, false, None, &mut out).connection;
-    let id = core.invoke(now(0), &device, &call(Some(10)), &mut out).expect("waiting");
-    core.delete_device(&device, &Precondition::Any, &mut out).expect("deleted");
+    let id = core.invoke(now(0), &d, &call(Some(10)), &mut out).expect("waiting");
+    core.delete(&d, &Precondition::Any, &mut out).expect("deleted");
     assert_eq!(out[0], Output::Deliver(connection, Delivery::Close(Closing::Deleted)));
     assert!(matches!(&out[1], Output::Answer(call, Err(fault)) if *call == id && fault.code == 404_001));
     assert_eq!(core.device_twin(&d).map_err(|fault| fault.status), Err(404));
-    core.create_derived(now(1), device).expect("created again");
+    core.create_derived(now(1), d.device.clone()).expect("created again");
     assert!(!core.connect(now(2), &d, false, None, &mut out).session_present, "another device");
 }
 
@@ -230,4 +230,68 @@ fn the_same_seed_makes_the_same_cloud_and_its_debug_shows_no_key() {
     let key = one.policy_key("iothubowner").expect("a policy");
     assert_eq!(Some(key), two.policy_key("iothubowner"));
     assert!(!format!("{one:?}").contains(&key.reveal()));
+}
+
+#[test]
+fn a_module_connects_with_its_own_key_or_its_device_s_and_has_its_own_twin() {
+    let (mut core, d) = with_device();
+    let m = Address::module(d.device.clone(), "m".parse().expect("an id"));
+    let spec = Spec::plain(m.clone());
+    let orphan = Address::module("nobody".parse().expect("an id"), "m".parse().expect("an id"));
+    assert_eq!(core.create(now(0), Spec::plain(orphan)).map_err(|fault| fault.code), Err(404_001));
+    assert_eq!(core.identity(&m).map_err(|fault| fault.code), Err(404_010));
+    let own =
+        core.create(now(0), spec.clone()).expect("created").authentication.keys().expect("keys").clone();
+    assert_eq!(core.create(now(0), spec).map_err(|fault| fault.code), Err(409_301));
+    let check = |key: &SharedKey, resource| {
+        let token = Token::sign(key, resource, START, None);
+        core.authorize_client(now(0), "localhost", &m, token.reveal())
+    };
+    assert_eq!(check(&own.secondary, "localhost/devices/d/modules/m"), Ok(START));
+    assert_eq!(check(&group().derive("d"), "localhost/devices/d"), Ok(START), "its device's token");
+    assert!(matches!(
+        check(&own.primary, "localhost/devices/d/modules/n"),
+        Err(Refusal::WrongResource { .. })
+    ));
+    let token = Token::sign(&own.primary, "localhost/devices/d/modules/m", START, None);
+    assert_eq!(
+        core.authorize_client(now(0), "localhost", &d, token.reveal()),
+        Err(Refusal::WrongSignature),
+        "a module is not its device"
+    );
+    core.report(now(1), &m, br#"{"a":1}"#, None).expect("reported");
+    assert_eq!(core.device_twin(&m).expect("a twin")["reported"]["a"], 1);
+    assert!(core.device_twin(&d).expect("a twin")["reported"].get("a").is_none());
+}
+
+#[test]
+fn a_disabled_device_takes_its_modules_with_it_and_a_deleted_one_too() {
+    let (mut core, d) = with_device();
+    let m = Address::module(d.device.clone(), "m".parse().expect("an id"));
+    core.create(now(0), Spec::plain(m.clone())).expect("created");
+    let mut out = Vec::new();
+    let connection = core.connect(now(0), &m, false, None, &mut out).connection;
+    let off = Spec { enabled: false, ..Spec::plain(d.clone()) };
+    core.change(now(1), off, &Precondition::Any, &mut out).expect("disabled");
+    assert_eq!(out, [Output::Deliver(connection, Delivery::Close(Closing::Disabled))]);
+    let token = Token::sign(&group().derive("d"), "localhost/devices/d", START, None);
+    assert_eq!(
+        core.authorize_client(now(2), "localhost", &m, token.reveal()),
+        Err(Refusal::Disabled("d".to_owned()))
+    );
+    core.delete(&d, &Precondition::Any, &mut out).expect("deleted");
+    assert_eq!(out.last(), Some(&Output::Deliver(connection, Delivery::Close(Closing::Deleted))));
+    assert_eq!(core.identity(&m).map_err(|fault| fault.code), Err(404_001));
+}
+
+#[test]
+fn an_edge_device_has_its_two_modules_and_a_scope_from_the_beginning() {
+    let mut core = core();
+    let address = Address::device("edge".parse().expect("an id"));
+    let spec = Spec { edge: true, ..Spec::plain(address.clone()) };
+    let scope = core.create(now(0), spec).expect("created").scope.clone().expect("a scope");
+    assert!(scope.starts_with("ms-azure-iot-edge://edge-"), "{scope}");
+    let modules = core.modules(&address.device).expect("modules");
+    let names: Vec<_> = modules.iter().map(|module| module.address.to_string()).collect();
+    assert_eq!(names, ["edge/$edgeAgent", "edge/$edgeHub"]);
 }

@@ -98,7 +98,7 @@ where
             let code = match why {
                 ConnectError::ClientId { .. } => ConnectReturnCode::BadClientId,
                 ConnectError::UserName(_) => ConnectReturnCode::BadUserNamePassword,
-                ConnectError::Refused(_) | ConnectError::Unsupported(_) => ConnectReturnCode::NotAuthorized,
+                ConnectError::Refused(_) => ConnectReturnCode::NotAuthorized,
             };
             let who = connect.client_id.chars().take(128).collect();
             tracing::warn!(client = %connect.client_id, "CONNECT refused: {why}");

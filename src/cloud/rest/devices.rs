@@ -1,16 +1,17 @@
 //! The identity registry. IoT Hub REST, "Devices".
 
 use axum::body::Body;
-use axum::http::{Response, StatusCode};
+use axum::http::Response;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::reply::{json as respond, with_etag};
-use super::{Call, device_id};
+use super::reply::{extend, json as respond, no_content, with_etag};
+use super::{Call, Named, address, device_id};
 use crate::cloud::core::auth::Right;
 use crate::cloud::core::fault::Fault;
-use crate::cloud::core::registry::{Identity, Keys, Precondition};
-use crate::cloud::core::service::DeviceSpec;
+use crate::cloud::core::identities::{Proof, Spec};
+use crate::cloud::core::registry::{Address, Authentication, Identity, Keys, Precondition, Thumbprints};
+use crate::device::ModuleId;
 use crate::wire::SharedKey;
 
 /// The registry's word for "never".
@@ -28,40 +29,72 @@ pub(super) fn status(identity: &Identity) -> &'static str {
     if identity.enabled { "enabled" } else { "disabled" }
 }
 
-fn told(identity: &Identity) -> Value {
+pub(super) fn thumbprints(identity: &Identity) -> Value {
+    let none = Thumbprints::default();
+    let thumbprints = match &identity.authentication {
+        Authentication::SelfSigned(thumbprints) => thumbprints,
+        _ => &none,
+    };
+    json!({"primaryThumbprint": thumbprints.primary, "secondaryThumbprint": thumbprints.secondary})
+}
+
+fn authentication(identity: &Identity) -> Value {
+    let key = |key: fn(&Keys) -> &SharedKey| identity.authentication.keys().map(|keys| key(keys).reveal());
     json!({
-        "deviceId": identity.address.device.as_str(),
+        // Whoever has the right to read the registry has the right to the keys.
+        "symmetricKey": {"primaryKey": key(|keys| &keys.primary), "secondaryKey": key(|keys| &keys.secondary)},
+        "x509Thumbprint": thumbprints(identity),
+        "type": identity.authentication.name(),
+    })
+}
+
+/// An identity as the registry tells it: a module has no switch of its own, but a manager.
+pub(super) fn told(identity: &Identity) -> Value {
+    let mut body = json!({"deviceId": identity.address.device.as_str()});
+    if let Some(module) = &identity.address.module {
+        body["moduleId"] = json!(module.as_str());
+        body["managedBy"] = json!(identity.managed_by);
+    } else {
+        body["status"] = json!(status(identity));
+        body["statusReason"] = json!(identity.status_reason);
+        body["statusUpdatedTime"] = json!(time(identity.status_updated));
+        body["capabilities"] = json!({"iotEdge": identity.edge});
+    }
+    let rest = json!({
         "generationId": identity.generation,
         "etag": identity.etag,
         "connectionState": connection(identity),
-        "status": status(identity),
-        "statusReason": identity.status_reason,
         "connectionStateUpdatedTime": time(identity.connection_updated),
-        "statusUpdatedTime": time(identity.status_updated),
         "lastActivityTime": time(identity.last_activity),
         "cloudToDeviceMessageCount": 0,
-        "authentication": {
-            "symmetricKey": {
-                // Whoever has the right to read the registry has the right to the keys.
-                "primaryKey": identity.keys.primary.reveal(),
-                "secondaryKey": identity.keys.secondary.reveal(),
-            },
-            "x509Thumbprint": {"primaryThumbprint": null, "secondaryThumbprint": null},
-            "type": "sas",
-        },
-        "capabilities": {"iotEdge": false},
-    })
+        "authentication": authentication(identity),
+    });
+    extend(&mut body, rest);
+    if let Some(scope) = &identity.scope {
+        body["deviceScope"] = json!(scope);
+    }
+    body
 }
 
 fn respond_with(identity: &Identity) -> Response<Body> {
     with_etag(respond(200, &told(identity)), &identity.etag)
 }
 
-pub(super) fn show(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
+pub(super) fn show(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault> {
+    call.authorize(Right::RegistryRead)?;
+    call.need_version()?;
+    let address = address(id)?;
+    call.shared.with(|core, _, _| core.identity(&address).map(respond_with))
+}
+
+pub(super) fn modules(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
     call.authorize(Right::RegistryRead)?;
     call.need_version()?;
     let device = device_id(id)?;
-    call.shared.with(|core, _, _| core.device(&device).map(respond_with))
+    call.shared.with(|core, _, _| {
+        let modules = core.modules(&device)?.into_iter().map(told).collect();
+        Ok(respond(200, &Value::Array(modules)))
+    })
 }
 
 pub(super) fn list(call: &Call) -> Result<Response<Body>, Fault> {
@@ -78,67 +111,103 @@ pub(super) fn list(call: &Call) -> Result<Response<Body>, Fault> {
     Ok(respond(200, &Value::Array(devices)))
 }
 
-pub(super) fn put(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
+pub(super) fn put(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault> {
     call.authorize(Right::RegistryWrite)?;
     call.need_version()?;
-    let spec = spec(id, &call.object()?)?;
+    let spec = spec(address(id)?, &call.object()?)?;
     match call.precondition()? {
-        None => call.shared.with(|core, now, _| core.create_device(now, spec).map(respond_with)),
-        Some(condition) => call
-            .shared
-            .with(|core, now, out| core.update_device(now, spec, &condition, out).map(respond_with)),
+        None => call.shared.with(|core, now, _| core.create(now, spec).map(respond_with)),
+        Some(condition) => {
+            call.shared.with(|core, now, out| core.change(now, spec, &condition, out).map(respond_with))
+        }
     }
 }
 
-pub(super) fn delete(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
+pub(super) fn delete(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault> {
     call.authorize(Right::RegistryWrite)?;
     call.need_version()?;
-    let device = device_id(id)?;
+    let address = address(id)?;
     let condition = call.precondition()?.unwrap_or(Precondition::Any);
-    call.shared.with(|core, _, out| core.delete_device(&device, &condition, out))?;
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    Ok(response)
+    call.shared.with(|core, _, out| core.delete(&address, &condition, out))?;
+    Ok(no_content())
 }
 
-fn spec(id: &str, body: &Map<String, Value>) -> Result<DeviceSpec, Fault> {
-    let device = device_id(id)?;
-    if let Some(named) = body.get("deviceId").and_then(Value::as_str).filter(|named| *named != id) {
-        return Err(Fault::bad_request(format!("the body is about `{named}`, the path about `{id}`")));
-    }
-    let enabled = match body.get("status").and_then(Value::as_str) {
+/// Reads an identity as a service writes it.
+pub(super) fn spec(address: Address, body: &Map<String, Value>) -> Result<Spec, Fault> {
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let same = |name: &str, own: Option<&str>| match text(name) {
+        Some(named) if Some(named) != own => {
+            Err(Fault::bad_request(format!("the body has `{name}` `{named}`, the path is about `{address}`")))
+        }
+        _ => Ok(()),
+    };
+    same("deviceId", Some(address.device.as_str()))?;
+    same("moduleId", address.module.as_ref().map(ModuleId::as_str))?;
+    let enabled = match text("status") {
         None | Some("enabled") => true,
         Some("disabled") => false,
         Some(other) => {
-            return Err(Fault::bad_request(format!(
-                "`status` is `{other}`, it has to be enabled or disabled"
-            )));
+            let message = format!("`status` is `{other}`, it has to be enabled or disabled");
+            return Err(Fault::bad_request(message));
         }
     };
-    let authentication = body.get("authentication");
-    let kind = authentication.and_then(|a| a.get("type")).and_then(Value::as_str).unwrap_or("sas");
-    if kind != "sas" {
-        return Err(Fault::unsupported(format!(
-            "envsim's local cloud does not support authentication of the type `{kind}`, only `sas`"
-        )));
-    }
-    if body.get("capabilities").and_then(|c| c.get("iotEdge")) == Some(&Value::Bool(true)) {
-        return Err(Fault::unsupported("envsim's local cloud does not support IoT Edge devices"));
-    }
-    let key = |name: &str| -> Result<Option<SharedKey>, Fault> {
-        let text = authentication.and_then(|a| a.get("symmetricKey")?.get(name)?.as_str());
-        // Empty means the same as absent: generate one.
+    let edge = body.get("capabilities").and_then(|c| c.get("iotEdge")) == Some(&Value::Bool(true));
+    Ok(Spec {
+        proof: proof(body.get("authentication"))?,
+        enabled,
+        status_reason: text("statusReason").map(str::to_owned),
+        edge: edge && address.module.is_none(),
+        scope: text("deviceScope").map(str::to_owned),
+        managed_by: text("managedBy").filter(|text| !text.is_empty()).map(str::to_owned),
+        address,
+    })
+}
+
+/// Reads how an identity is to prove who it is. Empty keys mean the same as none: generate them.
+fn proof(authentication: Option<&Value>) -> Result<Proof, Fault> {
+    let text = |group: &str, name: &str| {
+        let text = authentication.and_then(|a| a.get(group)?.get(name)?.as_str());
         text.filter(|text| !text.is_empty())
-            .map(|text| {
-                SharedKey::from_base64(text).map_err(|why| Fault::bad_request(format!("`{name}` {why}")))
-            })
-            .transpose()
     };
-    let keys = match (key("primaryKey")?, key("secondaryKey")?) {
-        (Some(primary), Some(secondary)) => Some(Keys { primary, secondary }),
-        (None, None) => None,
-        _ => return Err(Fault::bad_request("give both keys, or none to have both generated")),
+    let key = |name: &str| -> Result<Option<SharedKey>, Fault> {
+        let bad = |why| Fault::bad_request(format!("`{name}` {why}"));
+        text("symmetricKey", name).map(|text| SharedKey::from_base64(text).map_err(bad)).transpose()
     };
-    let status_reason = body.get("statusReason").and_then(Value::as_str).map(str::to_owned);
-    Ok(DeviceSpec { device, keys, enabled, status_reason })
+    let thumbprint = |name: &str| -> Result<Option<String>, Fault> {
+        let Some(text) = text("x509Thumbprint", name) else { return Ok(None) };
+        let hex = text.chars().all(|c| c.is_ascii_hexdigit()) && [40, 64].contains(&text.len());
+        if hex {
+            Ok(Some(text.to_ascii_uppercase()))
+        } else {
+            Err(Fault::bad_request(format!(
+                "`{name}` is not the 40 or 64 hexadecimal digits of a thumbprint"
+            )))
+        }
+    };
+    let thumbprints = Thumbprints {
+        primary: thumbprint("primaryThumbprint")?,
+        secondary: thumbprint("secondaryThumbprint")?,
+    };
+    let kind = authentication.and_then(|a| a.get("type")).and_then(Value::as_str);
+    match kind {
+        // Older SDKs name no type and send what they mean.
+        Some("selfSigned") | None if thumbprints != Thumbprints::default() => {
+            Ok(Proof::Given(Authentication::SelfSigned(thumbprints)))
+        }
+        Some("selfSigned") => {
+            Err(Fault::bad_request("authentication by a self-signed certificate needs its thumbprint"))
+        }
+        Some("certificateAuthority") => Ok(Proof::Given(Authentication::CertificateAuthority)),
+        Some("none") => Ok(Proof::Given(Authentication::None)),
+        Some("sas") | None => match (key("primaryKey")?, key("secondaryKey")?) {
+            (Some(primary), Some(secondary)) => {
+                Ok(Proof::Given(Authentication::Sas(Keys { primary, secondary })))
+            }
+            (None, None) => Ok(Proof::AnyKeys),
+            _ => Err(Fault::bad_request("give both keys, or none to have both generated")),
+        },
+        Some(other) => Err(Fault::bad_request(format!(
+            "the authentication type is `{other}`, it has to be one of sas, selfSigned, certificateAuthority, none"
+        ))),
+    }
 }

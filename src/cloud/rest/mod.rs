@@ -3,9 +3,10 @@
 //! Never here: what a request does (`core`). What Azure has and this cloud has not is refused
 //! by name; nothing is answered as if it had been done.
 //!
-//! In reading order: [`reply`], [`provisioning`], [`devices`], [`twins`], [`events`], then the
+//! In reading order: [`reply`], [`provisioning`], [`devices`], [`bulk`], [`twins`], [`events`], then the
 //! table of routes below.
 
+mod bulk;
 mod devices;
 mod events;
 mod provisioning;
@@ -29,9 +30,10 @@ use self::reply::{hub_error, json};
 use super::cert::Certificates;
 use super::core::auth::Right;
 use super::core::fault::Fault;
-use super::core::registry::Precondition;
+use super::core::registry::{Address, Precondition};
 use super::shared::Shared;
 use crate::device::DeviceId;
+use crate::device::identity::NameError;
 use crate::wire::{percent, service};
 
 /// The largest body taken: a command's 128 KB and a twin's 32 KB with what JSON adds to them.
@@ -92,13 +94,19 @@ async fn route(call: Call) -> Response {
             return provisioning::answer(&call, scope, id, rest);
         }
         ("GET", ["devices"]) => devices::list(&call),
-        ("GET", ["devices", id]) => devices::show(&call, id),
-        ("PUT", ["devices", id]) => devices::put(&call, id),
-        ("DELETE", ["devices", id]) => devices::delete(&call, id),
-        ("GET", ["twins", id]) => twins::show(&call, id),
-        ("PATCH", ["twins", id]) => twins::patch(&call, id),
-        ("PUT", ["twins", id]) => twins::replace(&call, id),
-        ("POST", ["twins", id, "methods"]) => twins::invoke(&call, id).await,
+        ("POST", ["devices"]) => bulk::change(&call),
+        ("GET", ["statistics", "devices"]) => bulk::device_statistics(&call),
+        ("GET", ["statistics", "service"]) => bulk::service_statistics(&call),
+        ("GET", ["devices", id, "modules"]) => devices::modules(&call, id),
+        ("GET", ["devices", rest @ ..]) if let Some(id) = whose(rest) => devices::show(&call, id),
+        ("PUT", ["devices", rest @ ..]) if let Some(id) = whose(rest) => devices::put(&call, id),
+        ("DELETE", ["devices", rest @ ..]) if let Some(id) = whose(rest) => devices::delete(&call, id),
+        ("GET", ["twins", rest @ ..]) if let Some(id) = whose(rest) => twins::show(&call, id),
+        ("PATCH", ["twins", rest @ ..]) if let Some(id) = whose(rest) => twins::patch(&call, id),
+        ("PUT", ["twins", rest @ ..]) if let Some(id) = whose(rest) => twins::replace(&call, id),
+        ("POST", ["twins", rest @ .., "methods"]) if let Some(id) = whose(rest) => {
+            twins::invoke(&call, id).await
+        }
         (method, segments) => Err(unknown(method, &raw, segments)),
     };
     outcome.unwrap_or_else(|fault| hub_error(&call.shared, &fault))
@@ -107,9 +115,7 @@ async fn route(call: Call) -> Response {
 /// What nobody answers: what Azure has by its feature's name, the rest as unknown.
 fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
     let feature = match segments {
-        ["devices" | "twins", _, "modules", ..] => "modules",
         ["devices", "query"] => "queries",
-        ["devices"] => "bulk changes of devices",
         ["devices", _, "messages", ..] => "the device side over HTTPS",
         ["devices", _, "files", ..] => "file upload",
         ["devices", _, "commands"] | ["messages", ..] => "cloud-to-device messages over HTTPS",
@@ -175,6 +181,23 @@ impl Call {
         serde_json::from_slice(&self.body)
             .map_err(|error| Fault::bad_request(format!("the body is not a JSON object: {error}")))
     }
+}
+
+/// A device, or a module on it, as paths name them: `{d}` and `{d}/modules/{m}`.
+type Named<'a> = (&'a str, Option<&'a str>);
+
+fn whose<'a>(segments: &[&'a str]) -> Option<Named<'a>> {
+    match segments {
+        [device] => Some((device, None)),
+        [device, "modules", module] => Some((device, Some(module))),
+        _ => None,
+    }
+}
+
+fn address((device, module): Named<'_>) -> Result<Address, Fault> {
+    let bad = |error: NameError| Fault::bad_request(error.to_string());
+    let module = module.map(|module| module.parse().map_err(bad)).transpose()?;
+    Ok(Address { device: device.parse().map_err(bad)?, module })
 }
 
 fn device_id(text: &str) -> Result<DeviceId, Fault> {

@@ -18,6 +18,20 @@ pub(super) fn json(status: u16, body: &Value) -> Response<Body> {
     response
 }
 
+/// The response that has nothing to tell: 204.
+pub(super) fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// Adds the members of one JSON object to another, behind its own.
+pub(super) fn extend(object: &mut Value, more: Value) {
+    if let (Value::Object(members), Value::Object(more)) = (object, more) {
+        members.extend(more);
+    }
+}
+
 /// Adds a header whose value is made of characters that a header takes.
 pub(super) fn set(response: &mut Response<Body>, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {

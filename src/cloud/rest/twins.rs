@@ -4,9 +4,9 @@ use axum::body::Body;
 use axum::http::Response;
 use serde_json::{Map, Value, json};
 
-use super::devices::{connection, status, time};
-use super::reply::{json as respond, method_error, with_etag};
-use super::{Call, device_id};
+use super::devices::{connection, status, thumbprints, time};
+use super::reply::{extend, json as respond, method_error, with_etag};
+use super::{Call, Named, address};
 use crate::cloud::core::auth::Right;
 use crate::cloud::core::fault::Fault;
 use crate::cloud::core::registry::{Identity, Precondition};
@@ -16,8 +16,11 @@ use crate::wire::service::MethodCall;
 
 fn told(identity: &Identity) -> Value {
     let twin = &identity.twin;
-    json!({
-        "deviceId": identity.address.device.as_str(),
+    let mut body = json!({"deviceId": identity.address.device.as_str()});
+    if let Some(module) = &identity.address.module {
+        body["moduleId"] = json!(module.as_str());
+    }
+    let rest = json!({
         "etag": twin.etag(),
         "deviceEtag": identity.etag,
         "status": status(identity),
@@ -26,8 +29,8 @@ fn told(identity: &Identity) -> Value {
         "connectionState": connection(identity),
         "lastActivityTime": time(identity.last_activity),
         "cloudToDeviceMessageCount": 0,
-        "authenticationType": "sas",
-        "x509Thumbprint": {"primaryThumbprint": null, "secondaryThumbprint": null},
+        "authenticationType": identity.authentication.name(),
+        "x509Thumbprint": thumbprints(identity),
         "modelId": identity.model_id.as_deref().unwrap_or(""),
         "version": twin.version,
         "tags": twin.tags,
@@ -35,43 +38,47 @@ fn told(identity: &Identity) -> Value {
             "desired": twin.desired.for_service(),
             "reported": twin.reported.for_service(),
         },
-        "capabilities": {"iotEdge": false},
-    })
+    });
+    extend(&mut body, rest);
+    if identity.address.module.is_none() {
+        body["capabilities"] = json!({"iotEdge": identity.edge});
+    }
+    body
 }
 
 fn respond_with(identity: &Identity) -> Response<Body> {
     with_etag(respond(200, &told(identity)), &identity.twin.etag())
 }
 
-pub(super) fn show(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
+pub(super) fn show(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault> {
     call.authorize(Right::ServiceConnect)?;
     call.need_version()?;
-    let device = device_id(id)?;
-    call.shared.with(|core, _, _| core.device(&device).map(respond_with))
+    let address = address(id)?;
+    call.shared.with(|core, _, _| core.identity(&address).map(respond_with))
 }
 
-pub(super) fn patch(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
+pub(super) fn patch(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault> {
     write(call, id, Write::Merge)
 }
 
-pub(super) fn replace(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
+pub(super) fn replace(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault> {
     write(call, id, Write::Replace)
 }
 
-fn write(call: &Call, id: &str, write: Write) -> Result<Response<Body>, Fault> {
+fn write(call: &Call, id: Named<'_>, write: Write) -> Result<Response<Body>, Fault> {
     call.authorize(Right::ServiceConnect)?;
     call.need_version()?;
-    let device = device_id(id)?;
+    let address = address(id)?;
     let update = update(call.object()?)?;
     let condition = call.precondition()?.unwrap_or(Precondition::Any);
     call.shared.with(|core, now, out| {
-        core.write_twin(now, &device, &update, write, &condition, out).map(respond_with)
+        core.write_twin(now, &address, &update, write, &condition, out).map(respond_with)
     })
 }
 
 /// Only tags and desired properties are a service's to write; what else an SDK sends back of a
 /// whole twin is passed over, as Azure does.
-fn update(mut body: Map<String, Value>) -> Result<TwinUpdate, Fault> {
+pub(super) fn update(mut body: Map<String, Value>) -> Result<TwinUpdate, Fault> {
     let tags = section("tags", body.remove("tags"))?;
     let desired = match section("properties", body.remove("properties"))? {
         Some(mut properties) => section("properties.desired", properties.remove("desired"))?,
@@ -88,13 +95,13 @@ fn section(name: &str, value: Option<Value>) -> Result<Option<Map<String, Value>
     }
 }
 
-pub(super) async fn invoke(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
+pub(super) async fn invoke(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault> {
     call.authorize(Right::ServiceConnect)?;
     call.need_version()?;
-    let device = device_id(id)?;
+    let address = address(id)?;
     let request: MethodCall = serde_json::from_slice(&call.body)
         .map_err(|error| Fault::bad_request(format!("the command cannot be read: {error}")))?;
-    match call.shared.invoke(&device, &request).await {
+    match call.shared.invoke(&address, &request).await {
         Ok(result) => Ok(respond(200, &json!({"status": result.status, "payload": result.payload}))),
         Err(fault) => Ok(method_error(&call.shared, &fault)),
     }

@@ -122,7 +122,7 @@ impl Pair {
 
     fn expire(&mut self) {
         let mut out = Vec::new();
-        self.cloud.expire_calls(self.now(), &mut out);
+        self.cloud.tick(self.now(), &mut out);
         self.deliver(out);
     }
 
@@ -143,9 +143,9 @@ impl Pair {
         let update: TwinUpdate =
             TwinUpdate { desired: desired.as_object().cloned(), ..TwinUpdate::default() };
         let mut out = Vec::new();
-        let (now, id) = (self.now(), self.id.clone());
+        let (now, address) = (self.now(), Address::device(self.id.clone()));
         self.cloud
-            .write_twin(now, &id, &update, Write::Merge, &Precondition::Any, &mut out)
+            .write_twin(now, &address, &update, Write::Merge, &Precondition::Any, &mut out)
             .expect("a change");
         self.deliver(out);
     }
@@ -159,8 +159,8 @@ impl Pair {
             connect_timeout_in_seconds: None,
         };
         let mut out = Vec::new();
-        let (now, id) = (self.now(), self.id.clone());
-        match self.cloud.invoke(now, &id, &request, &mut out) {
+        let (now, address) = (self.now(), Address::device(self.id.clone()));
+        match self.cloud.invoke(now, &address, &request, &mut out) {
             Ok(call) => {
                 self.deliver(out);
                 call.0

@@ -1,0 +1,117 @@
+//! The service side over HTTPS.
+
+use super::*;
+
+#[tokio::test]
+async fn a_service_calls_a_command_and_changes_a_property_of_a_connected_device() {
+    let cloud = cloud().await;
+    let token = service(&cloud);
+    let methods = "POST /twins/d/methods?api-version=2021-04-12";
+    let call = "{\"methodName\":\"blink\",\"payload\":5}";
+    let (status, answer) = request(&cloud, methods, &token, "", call).await;
+    assert!(status == 404 && answer.contains("404103"), "{answer}");
+    let (status, answer) =
+        request(&cloud, methods, &token, "", "{\"methodName\":\"x\",\"responseTimeoutInSeconds\":4}").await;
+    assert!(status == 400 && answer.contains("ErrorCode:ArgumentInvalid;"), "{answer}");
+
+    let mut wire = online(&cloud).await;
+    let filters = [
+        subscribe(1, "$iothub/methods/POST/#", 0),
+        subscribe(2, "$iothub/twin/PATCH/properties/desired/#", 1),
+    ];
+    wire.say(&filters.concat()).await;
+    assert_eq!(wire.hear().await, (0x90, vec![0, 1, 0]));
+    assert_eq!(wire.hear().await, (0x90, vec![0, 2, 1]));
+    let device = async {
+        let (topic, body) = wire.hear_publish().await;
+        assert_eq!((topic.as_str(), body), ("$iothub/methods/POST/blink/?$rid=1", json!(5)));
+        wire.say(&publish(3, "$iothub/methods/res/200/?$rid=1", b"{\"ok\":true}")).await;
+        assert_eq!(wire.hear().await, (0x40, vec![0, 3]));
+    };
+    let ((status, answer), ()) = tokio::join!(request(&cloud, methods, &token, "", call), device);
+    assert_eq!((status, json_of(&answer)), (200, json!({"status": 200, "payload": {"ok": true}})));
+
+    // The session outlives the connection: nothing is subscribed again.
+    wire.say(&[0xe0, 0]).await;
+    wire.hear_end().await;
+    let mut wire = Wire::mqtt(&cloud).await;
+    wire.say(&as_d(&cloud, false)).await;
+    assert_eq!(wire.hear().await, (0x20, vec![1, 0]), "the session is present");
+    let patch = "{\"properties\":{\"desired\":{\"name\":{\"value\":\"x\"}}}}";
+    let line = "PATCH /twins/d?api-version=2021-04-12";
+    let (status, answer) = request(&cloud, line, &token, "If-Match: \"*\"\r\n", patch).await;
+    assert_eq!((status, &json_of(&answer)["properties"]["desired"]["$version"]), (200, &json!(2)));
+    assert_eq!(
+        wire.hear_publish().await,
+        (
+            "$iothub/twin/PATCH/properties/desired/?$version=2".to_owned(),
+            json!({"name": {"value": "x"}, "$version": 2})
+        )
+    );
+    let (status, _) = request(&cloud, line, &token, "If-Match: \"AAAA\"\r\n", patch).await;
+    assert_eq!(status, 412);
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_service_creates_reads_and_lists_devices() {
+    let cloud = cloud().await;
+    let token = service(&cloud);
+    let body = "{\"deviceId\":\"e:1#x?\",\"status\":\"enabled\",\"authentication\":{\"symmetricKey\":{\"primaryKey\":\"\",\"secondaryKey\":\"\"},\"type\":\"sas\"},\"capabilities\":{\"iotEdge\":false}}";
+    let line = "/devices/e%3A1%23x%3F?api-version=2021-04-12";
+    let (status, answer) = request(&cloud, &format!("PUT {line}"), &token, "", body).await;
+    assert_eq!(status, 200, "{answer}");
+    let key = json_of(&answer)["authentication"]["symmetricKey"]["primaryKey"].clone();
+    assert!(SharedKey::from_base64(key.as_str().expect("a key")).is_ok());
+    let (status, _) = request(&cloud, &format!("PUT {line}"), &token, "", body).await;
+    assert_eq!(status, 409);
+    let (status, answer) = request(&cloud, &format!("GET {line}"), &token, "", "").await;
+    assert_eq!((status, json_of(&answer)["deviceId"].as_str()), (200, Some("e:1#x?")));
+    let (_, answer) = request(&cloud, "GET /devices?top=10&api-version=2021-04-12", &token, "", "").await;
+    assert_eq!(json_of(&answer).as_array().map(Vec::len), Some(2));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn what_this_cloud_has_not_is_refused_by_name() {
+    let cloud = cloud().await;
+    for (line, words) in [
+        ("POST /devices/d/files?api-version=2021-04-12", "file upload"),
+        ("GET /digitaltwins/d?api-version=2021-04-12", "digital twins"),
+        ("GET /nowhere", "GET /nowhere"),
+    ] {
+        let (status, answer) = request(&cloud, line, "x", "", "{}").await;
+        assert_eq!(status, 501, "{answer}");
+        assert!(answer.contains("ErrorCode:NotSupported;") && answer.contains(words), "{answer}");
+    }
+    let (status, answer) = request(&cloud, "GET /twins/d?api-version=2021-04-12", "x", "", "").await;
+    assert!(status == 401 && answer.contains("ErrorCode:IotHubUnauthorizedAccess;"), "{answer}");
+    let (status, _) = request(&cloud, "GET /health", "", "", "").await;
+    assert_eq!(status, 200);
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn events_stream_as_they_happen() {
+    let cloud = cloud().await;
+    let mut device = online(&cloud).await;
+    let mut stream = Wire::open(&cloud, cloud.https_port()).await;
+    let token = service(&cloud);
+    let request =
+        format!("GET /envsim/events?device=d HTTP/1.1\r\nHost: h\r\nAuthorization: {token}\r\n\r\n");
+    stream.say(request.as_bytes()).await;
+    let mut heard = String::new();
+    let mut hear_until = async |wanted: &str| {
+        while !heard.contains(wanted) {
+            let mut buffer = [0; 4096];
+            let read = timeout(PATIENCE, stream.0.read(&mut buffer)).await.expect("in time").expect("bytes");
+            assert_ne!(read, 0, "the stream ended after {heard}");
+            heard.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+    };
+    // The first, empty line says that the stream has begun.
+    hear_until("\r\n\r\n1\r\n\n").await;
+    device.say(&publish(1, "devices/d/messages/events/a=1", b"{\"temp\":7}")).await;
+    hear_until("\"properties\":{\"a\":\"1\"},\"body\":{\"temp\":7}}").await;
+    cloud.stop().await;
+}
