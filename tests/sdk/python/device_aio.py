@@ -85,7 +85,7 @@ async def a_method_is_awaited_in_the_older_way():
     async with connected(device) as client:
         request = CloudToDeviceMethod(method_name="go", payload=1, connect_timeout_in_seconds=10)
         calling = asyncio.ensure_future(elsewhere(registry().invoke_device_method, device.device, request))
-        received = await client.receive_method_request("go")
+        received = await client.receive_method_request()
         await client.send_method_response(MethodResponse.create_from_method_request(received, 200, None))
         equal((await calling).status, 200)
 

@@ -4,11 +4,12 @@ from azure.iot.device import IoTHubDeviceClient, MethodResponse
 from azure.iot.device.exceptions import CredentialError
 from azure.iot.hub.models import CloudToDeviceMethod, Twin, TwinProperties
 
-from harness import Events, case, connected, ended, equal, main, new_device, refused, registry, wait
+from harness import OTHER_KEY, Events, case, connected, ended, equal, http_error, main, new_device
+from harness import refused, registry, wait
 
 
 def watch(client):
-    """Every change of the link, as it happens."""
+    """Every change of the link; the client may have gone on when it is told of it."""
     changes = []
     client.on_connection_state_change = lambda: changes.append(client.connected)
     return changes
@@ -29,7 +30,7 @@ def a_token_is_renewed_before_it_ends():
     ) as client, Events(device.device) as events:
         changes = watch(client)
         client.connect()
-        wait("renewal", lambda: changes[:3] == [True, False, True])
+        wait("renewal", lambda: len(changes) >= 3 and client.connected)
         client.send_message("with the new token")
         equal(events.telemetry()["body"], "with the new token")
         equal(client.failures, [])
@@ -49,7 +50,7 @@ def subscriptions_survive_a_renewal():
             client.send_method_response(MethodResponse.create_from_method_request(request, 200, request.payload))
 
         client.on_method_request_received = echo
-        wait("renewal", lambda: changes[:3] == [True, False, True])
+        wait("renewal", lambda: len(changes) >= 3 and client.connected)
         # The SDK never subscribes again: the session has to be kept.
         request = CloudToDeviceMethod(method_name="echo", payload="still here", connect_timeout_in_seconds=10)
         equal(registry().invoke_device_method(device.device, request).payload, "still here")
@@ -84,7 +85,7 @@ def a_lost_link_is_made_again_and_hears_what_it_heard():
 @case
 def desired_properties_changed_meanwhile_are_made_up_for():
     device = new_device()
-    with connected(device) as client:
+    with connected(device, ensure_desired_properties=True) as client:
         patches = []
         client.on_twin_desired_properties_patch_received = patches.append
         registry().update_twin(device.device, Twin(properties=TwinProperties(desired={"a": 1})))
@@ -100,7 +101,7 @@ def desired_properties_changed_meanwhile_are_made_up_for():
 @case
 def a_disabled_device_loses_its_link_and_gets_it_back_when_enabled():
     device = new_device()
-    with connected(device) as client:
+    with connected(device, connection_retry=False) as client:
         identity = registry().get_device(device.device)
         key = identity.authentication.symmetric_key
         disabled = registry().update_device_with_sas(
@@ -118,7 +119,7 @@ def a_disabled_device_loses_its_link_and_gets_it_back_when_enabled():
 @case
 def a_deleted_device_loses_its_link():
     device = new_device()
-    with connected(device) as client:
+    with connected(device, connection_retry=False) as client:
         registry().delete_device(device.device)
         wait("the end of the link", lambda: not client.connected)
         refused(CredentialError, client.connect)
@@ -127,26 +128,27 @@ def a_deleted_device_loses_its_link():
 @case
 def a_new_key_is_needed_after_the_keys_were_changed():
     device = new_device()
-    with connected(device) as client:
+    key = OTHER_KEY
+    with connected(device, connection_retry=False) as client:
         identity = registry().get_device(device.device)
-        changed = registry().update_device_with_sas(device.device, identity.etag, "", "", "enabled")
+        registry().update_device_with_sas(device.device, identity.etag, key, key, "enabled")
         wait("the end of the link", lambda: not client.connected)
         refused(CredentialError, client.connect)
-    device.key = changed.authentication.symmetric_key.primary_key
+    device.key = key
     with connected(device) as client:
         assert client.connected
 
 
 @case
-def a_clean_end_leaves_the_session_to_the_next_client():
+def subscriptions_outlive_the_client_that_made_them():
     device = new_device()
+    request = CloudToDeviceMethod(method_name="go", payload=1, response_timeout_in_seconds=5)
     with connected(device) as client:
         client.on_method_request_received = lambda request: None
-    # A client that has not subscribed to anything itself: its session has.
-    with connected(device) as client:
-        # In the registry this is the same device still, and offered methods.
-        assert client.connected
-        equal(client.get_twin()["desired"]["$version"], 1)
+    with connected(device):
+        # Nobody answers, because this client knows of no handler; but it is there and subscribed.
+        error = http_error(504, registry().invoke_device_method, device.device, request)
+        assert "504101" in error, error
 
 
 main()

@@ -7,6 +7,7 @@ Everything is said to the SDKs as their users say it; only what no SDK offers go
 import asyncio
 import base64
 import contextlib
+import faulthandler
 import hashlib
 import hmac
 import http.client
@@ -44,6 +45,8 @@ def case(function):
 def main():
     """Runs the case that the command line names."""
     name = sys.argv[1]
+    # Several SDK calls have no time limit of their own; this says where they hang.
+    faulthandler.dump_traceback_later(3 * DEADLINE, exit=True)
     try:
         outcome = CASES[name]()
         if inspect.iscoroutine(outcome):
