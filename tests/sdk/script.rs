@@ -33,6 +33,8 @@ pub fn run(language: Language, file: &str, case: &str, ready: &Value, address: &
     for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"] {
         command.env(name, authorities);
     }
+    let name = super::certificates::write(sandbox.folder()).map_err(|error| error.to_string())?;
+    command.env("CERTIFICATES", sandbox.folder()).env("CERTIFICATE_NAME", name);
     command.env("CLOUD_READY", ready.to_string()).env("CLOUD_ADDRESS", address).env("CLOUD_PROGRAM", BINARY);
     watch(command)
 }

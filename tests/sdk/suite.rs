@@ -63,6 +63,7 @@ const FILES: &[File] = &[
     file(Node, "device_websocket.js", "azure-iot-device-mqtt", Ports::Https),
     file(Node, "provisioning_mqtt.js", "azure-iot-provisioning-device-mqtt", Ports::Any),
     file(Node, "provisioning_http.js", "azure-iot-provisioning-device-http", Ports::Https),
+    file(Node, "provisioning_websocket.js", "azure-iot-provisioning-device-mqtt", Ports::Https),
     file(Node, "registry.js", "azure-iothub", Ports::Https),
     file(Node, "twins.js", "azure-iothub", Ports::Https),
     file(Node, "methods.js", "azure-iothub", Ports::Https),

@@ -87,6 +87,8 @@ def desired_properties_changed_meanwhile_are_made_up_for():
     device = new_device()
     with connected(device, ensure_desired_properties=True) as client:
         patches = []
+        # What the SDK asks for by itself is only answered to those who have subscribed to answers.
+        client.get_twin()
         client.on_twin_desired_properties_patch_received = patches.append
         registry().update_twin(device.device, Twin(properties=TwinProperties(desired={"a": 1})))
         wait("patch", lambda: patches)

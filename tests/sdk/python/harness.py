@@ -152,6 +152,27 @@ def send_to_device(device, body, properties=None, **system):
     assert response.status_code in (200, 201, 204), f"sending answers {response.status_code} {response.text}"
 
 
+def provisioning_rest(method, path, body=None, headers=None):
+    """A request to the provisioning service, for which Python has no SDK of today."""
+    connection_string = READY.get("provisioningServiceConnectionString")
+    assert connection_string, "the ready line has no provisioningServiceConnectionString"
+    response = rest(method, path, body, headers, connection_string=connection_string, version="2021-10-01")
+    assert response.status_code in (200, 201, 204), f"{method} {path} answers {response.status_code} {response.text}"
+    return response.json() if response.text else None
+
+
+def enrol(registration, attestation, **members):
+    """An individual enrolment."""
+    body = {"registrationId": registration, "attestation": attestation, **members}
+    return provisioning_rest("PUT", f"/enrollments/{registration}", body)
+
+
+def enrol_group(group, attestation, **members):
+    """An enrolment group."""
+    body = {"enrollmentGroupId": group, "attestation": attestation, **members}
+    return provisioning_rest("PUT", f"/enrollmentGroups/{group}", body)
+
+
 class Events:
     """What the hub has heard from one device, from its beginning on."""
 
@@ -217,6 +238,25 @@ def new_module(module="sensor"):
     device = new_device()
     made = registry().create_module_with_sas(device.device, module, "", "", "")
     return Identity(device.device, made.authentication.symmetric_key.primary_key, module)
+
+
+# Certificates that were made for this case: `self` signs itself, `authority` signs `signed`.
+
+CERTIFICATE_NAME = os.environ["CERTIFICATE_NAME"]
+
+
+def certificate(kind):
+    """The files of a certificate and of its key."""
+    folder = os.environ["CERTIFICATES"]
+    return os.path.join(folder, f"{kind}.pem"), os.path.join(folder, f"{kind}.key")
+
+
+def trust(kind):
+    """Registers an authority with the hub."""
+    with open(certificate(kind)[0], encoding="ascii") as file:
+        pem = file.read()
+    response = rest("PUT", f"/envsim/certificates/{CERTIFICATE_NAME}", {"certificate": pem})
+    assert response.status_code in (200, 201, 204), f"registering answers {response.status_code} {response.text}"
 
 
 OTHER_KEY = base64.b64encode(b"somebody else's, as long as a key is").decode()

@@ -199,8 +199,11 @@ def a_bulk_creation_says_which_device_exists():
         ExportImportDevice(id=name, import_mode="create", status="enabled", authentication=sas())
         for name in (existing, new)
     ]
-    text = http_error(400, registry().bulk_create_or_update_devices, devices)
-    assert existing in text and "DeviceAlreadyExists" in text, text
+    # The SDK takes 400 for an answer here, not for an error.
+    result = registry().bulk_create_or_update_devices(devices)
+    assert not result.is_successful, "one exists"
+    equal([error.device_id for error in result.errors], [existing], "the devices with errors")
+    assert "DeviceAlreadyExists" in str(result.errors[0].as_dict()), result.errors[0].as_dict()
 
 
 @case
