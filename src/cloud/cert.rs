@@ -11,6 +11,8 @@ use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::{Duration, OffsetDateTime};
 
+use super::door::certificate::AnyClientCertificate;
+
 /// Longer than any run, shorter than the 825 days that some clients insist on.
 const DAYS: i64 = 397;
 
@@ -19,7 +21,8 @@ const DAYS: i64 = 397;
 pub struct Certificates {
     /// The authority's certificate: what a client has to trust.
     pub ca_pem: String,
-    /// For TLS 1.2 and 1.3, without a protocol negotiated on top.
+    /// For TLS 1.2 and 1.3, without a protocol negotiated on top. Client certificates
+    /// are asked for and not insisted on.
     pub server: Arc<ServerConfig>,
 }
 
@@ -76,7 +79,7 @@ impl Certificates {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let server = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
+            .with_client_cert_verifier(Arc::new(AnyClientCertificate::new()))
             .with_single_cert(
                 vec![certificate.der().clone()],
                 PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),

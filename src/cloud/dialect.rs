@@ -12,6 +12,7 @@ use super::core::clients::ConnectionId;
 use super::core::fault::Fault;
 use super::core::provisioning::Registration;
 use super::core::registry::Address;
+use super::core::x509::PeerCertificate;
 use super::core::{Core, Delivery, Output, Settings};
 use crate::device::identity::NameError;
 use crate::device::{ModuleId, Now, RegistrationId};
@@ -80,13 +81,14 @@ pub enum ConnectError {
     Refused(Refusal),
 }
 
-/// Checks a CONNECT.
+/// Checks a CONNECT; `peer` is the certificate that the client has proved to hold.
 pub fn connect(
     core: &Core,
     now: Now,
     client: &str,
     user_name: &str,
     password: &str,
+    peer: Option<&PeerCertificate>,
 ) -> Result<Role, ConnectError> {
     let user = UserName::parse(user_name).map_err(|error| ConnectError::UserName(error.to_string()))?;
     let expect = |wanted: String| {
@@ -102,8 +104,14 @@ pub fn connect(
             let device = device.parse().map_err(unreadable)?;
             let module = module.map(|module| module.parse()).transpose().map_err(unreadable)?;
             let address = Address { device, module };
-            let expiry =
-                core.authorize_client(now, &host, &address, password).map_err(ConnectError::Refused)?;
+            let expiry = match peer {
+                // A certificate holds as long as its connection.
+                Some(peer) if password.is_empty() => {
+                    core.authorize_certificate(now, &host, &address, peer).map(|()| i64::MAX)
+                }
+                _ => core.authorize_client(now, &host, &address, password),
+            };
+            let expiry = expiry.map_err(ConnectError::Refused)?;
             Ok(Role::Hub { address, model_id, expiry })
         }
         UserName::Dps { scope, registration } => {
@@ -474,22 +482,25 @@ mod tests {
         let core = core();
         let token = Token::sign(&group().derive("d"), "localhost/devices/d", START + 60, None);
         let user = "localhost/d/?api-version=2021-04-12&model-id=dtmi%3Ax%3B1";
-        let role = connect(&core, now(), "d", user, token.reveal());
+        let role = connect(&core, now(), "d", user, token.reveal(), None);
         assert!(
             matches!(role, Ok(Role::Hub { model_id: Some(model), expiry, .. }) if model == "dtmi:x;1" && expiry == START + 60)
         );
         assert!(matches!(
-            connect(&core, now(), "D", user, token.reveal()),
+            connect(&core, now(), "D", user, token.reveal(), None),
             Err(ConnectError::ClientId { .. })
         ));
-        assert!(matches!(connect(&core, now(), "d", "d", ""), Err(ConnectError::UserName(_))));
-        assert!(matches!(connect(&core, now(), "d", user, ""), Err(ConnectError::Refused(Refusal::NoToken))));
+        assert!(matches!(connect(&core, now(), "d", "d", "", None), Err(ConnectError::UserName(_))));
         assert!(matches!(
-            connect(&core, now(), "d/m", "localhost/d/m/?api-version=1", token.reveal()),
+            connect(&core, now(), "d", user, "", None),
+            Err(ConnectError::Refused(Refusal::NoToken))
+        ));
+        assert!(matches!(
+            connect(&core, now(), "d/m", "localhost/d/m/?api-version=1", token.reveal(), None),
             Err(ConnectError::Refused(Refusal::UnknownClient(_)))
         ));
         let token = Token::sign(&group().derive("s"), "0ne00ABCDEF/registrations/s", START + 60, None);
         let user = "0ne00ABCDEF/registrations/s/api-version=2019-03-31&ClientVersion=x";
-        assert!(matches!(connect(&core, now(), "s", user, token.reveal()), Ok(Role::Dps { .. })));
+        assert!(matches!(connect(&core, now(), "s", user, token.reveal(), None), Ok(Role::Dps { .. })));
     }
 }

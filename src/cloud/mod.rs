@@ -8,11 +8,12 @@
 //! screens; profiles.
 //!
 //! In reading order: [`core`] (what a hub is, pure), [`dialect`] (MQTT's topics and bodies, pure),
-//! [`cert`], `shared` (the one core behind its lock), `mqtt` and `rest` (sockets).
+//! [`cert`], `shared` (the one core behind its lock), `door` (sockets), `mqtt` and `rest`.
 
 pub mod cert;
 pub mod core;
 pub mod dialect;
+mod door;
 mod mqtt;
 mod rest;
 mod shared;
@@ -20,11 +21,12 @@ mod shared;
 mod tests;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand::Rng as _;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
@@ -45,6 +47,9 @@ pub const HTTPS_PORT: u16 = 8443;
 
 /// How long connections may take to end when the cloud stops.
 const STOP: Duration = Duration::from_secs(2);
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1_024;
 
 /// Which port to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,14 +144,17 @@ pub struct LocalCloud {
     ca_pem: String,
     shared: Arc<Shared>,
     tasks: TaskTracker,
-    https: axum_server::Handle<SocketAddr>,
 }
 
 impl LocalCloud {
     /// Binds, makes what has to be made, and serves in the background of the current runtime.
+    pub async fn start(options: CloudOptions) -> Result<Self, CloudError> {
+        Self::start_within(options, door::Limits::default()).await
+    }
+
     // Nothing waits yet; it is `async` because it needs a runtime, and may wait for a disk one day.
     #[allow(clippy::unused_async)]
-    pub async fn start(options: CloudOptions) -> Result<Self, CloudError> {
+    async fn start_within(options: CloudOptions, limits: door::Limits) -> Result<Self, CloudError> {
         // First of all the ports: from here on clients queue instead of being refused.
         let mqtt = bind(options.bind, options.mqtt_port, "MQTT", "--mqtt-port")?;
         let https = bind(options.bind, options.https_port, "HTTPS", "--https-port")?;
@@ -179,21 +187,10 @@ impl LocalCloud {
         })?;
 
         let tasks = TaskTracker::new();
-        mqtt.set_nonblocking(true)?;
-        https.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(mqtt)?;
         let timekeeper = Arc::clone(&shared);
         tasks.spawn(async move { timekeeper.keep_time().await });
-        let tls = Arc::clone(&certificates.server);
-        tasks.spawn(mqtt::listener::serve(listener, tls, Arc::clone(&shared), tasks.clone()));
-        let handle = axum_server::Handle::new();
-        let server = rest::server(https, &certificates, Arc::clone(&shared), handle.clone())?;
-        tasks.spawn(async move {
-            if let Err(error) = server.await {
-                tracing::error!(%error, "the local cloud's HTTPS server has failed");
-            }
-        });
-        Ok(Self { hub, mqtt_port, https_port, ca_pem: certificates.ca_pem, shared, tasks, https: handle })
+        door::open(mqtt, https, &certificates.server, &shared, &tasks, limits);
+        Ok(Self { hub, mqtt_port, https_port, ca_pem: certificates.ca_pem, shared, tasks })
     }
 
     /// The hub's host name, without a port.
@@ -245,7 +242,6 @@ impl LocalCloud {
     /// Ends every connection and waits for it, but not for ever.
     pub async fn stop(self) {
         self.shared.stop.cancel();
-        self.https.graceful_shutdown(Some(STOP / 2));
         self.tasks.close();
         if timeout(STOP, self.tasks.wait()).await.is_err() {
             tracing::warn!("the local cloud's connections did not all end within {STOP:?}");
@@ -256,7 +252,6 @@ impl LocalCloud {
 impl Drop for LocalCloud {
     fn drop(&mut self) {
         self.shared.stop.cancel();
-        self.https.shutdown();
     }
 }
 
@@ -268,11 +263,23 @@ fn bind(
 ) -> Result<TcpListener, CloudError> {
     let (PortChoice::Exactly(port) | PortChoice::Preferred(port)) = choice;
     let address = SocketAddr::new(host, port);
-    let bound = TcpListener::bind(address).or_else(|error| match choice {
-        PortChoice::Preferred(_) => TcpListener::bind(SocketAddr::new(host, 0)).map_err(|_| error),
+    let bound = listen(address).or_else(|error| match choice {
+        PortChoice::Preferred(_) => listen(SocketAddr::new(host, 0)).map_err(|_| error),
         PortChoice::Exactly(_) => Err(error),
     });
     bound.map_err(|source| CloudError::Bind { address, purpose, option, source })
+}
+
+/// Listens with a longer queue than the usual 128: a client that finds it full tries again only
+/// after a second, and a thousand may come at once.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As the standard library does: a port is free again as soon as its cloud has ended. On
+    // Windows the option would mean that two may have it.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn hub_name(options: &CloudOptions) -> Result<String, CloudError> {

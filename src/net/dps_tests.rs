@@ -2,10 +2,12 @@ use std::collections::VecDeque;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::http::{Request, Response as Answer};
-use axum_server::tls_rustls::RustlsConfig;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -30,11 +32,12 @@ impl Service {
     ) -> Self {
         let script: Script = Arc::new(Mutex::new(script.into_iter().collect()));
         let (tell, asked) = mpsc::channel(16);
-        let answer = move |request: Request<axum::body::Body>| {
+        let answer = move |request: Request<Incoming>| {
             let (script, tell) = (Arc::clone(&script), tell.clone());
             async move {
                 let (parts, body) = request.into_parts();
-                let body = axum::body::to_bytes(body, MAX_BODY).await.unwrap_or_else(|_| Bytes::new());
+                let body =
+                    axum::body::to_bytes(Body::new(body), MAX_BODY).await.unwrap_or_else(|_| Bytes::new());
                 let token = parts.headers[AUTHORIZATION].to_str().expect("text").to_owned();
                 let token = Presented::parse(&token).expect("a token");
                 assert!(token.is_signed_by(&key()));
@@ -48,16 +51,27 @@ impl Service {
                 for (name, value) in headers {
                     answer = answer.header(*name, *value);
                 }
-                answer.body(axum::body::Body::from(body.to_string())).expect("an answer")
+                answer.body(Body::from(body.to_string()))
             }
         };
         let (config, trust) = tls();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("a socket");
         let port = listener.local_addr().expect("an address").port();
-        let server =
-            axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(config)).expect("a server");
-        tokio::spawn(server.serve(Router::new().fallback(answer).into_make_service()));
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+        let acceptor = tokio_rustls::TlsAcceptor::from(config);
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let (acceptor, answer) = (acceptor.clone(), answer.clone());
+                tokio::spawn(async move {
+                    // A client that does not trust the certificate goes away here.
+                    let Ok(stream) = acceptor.accept(socket).await else { return };
+                    let _ = http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service_fn(answer))
+                        .await;
+                });
+            }
+        });
         let options = ProvisioningOptions {
             host: format!("https://localhost:{port}"),
             scope: "0ne00ABCDEF".parse().expect("a scope"),

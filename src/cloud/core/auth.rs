@@ -7,7 +7,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::registry::{Address, Registry};
+use super::authorities::Authorities;
+use super::registry::{Address, Authentication, Registry};
+use super::x509::{PeerCertificate, X509Refusal};
 use crate::device::{IdScope, RegistrationId};
 use crate::wire::SharedKey;
 use crate::wire::sas::{Presented, TokenError};
@@ -53,6 +55,27 @@ pub enum Refusal {
     UnknownClient(Address),
     /// The device is switched off.
     Disabled(String),
+    /// The certificate is no good.
+    Certificate(X509Refusal),
+    /// The certificate is not one of the two that are registered.
+    WrongThumbprint {
+        /// The SHA-1 thumbprint of what was presented.
+        presented: String,
+    },
+    /// The certificate is somebody else's.
+    WrongCommonName {
+        /// Whose.
+        presented: String,
+        /// Whose it would have to be.
+        wanted: String,
+    },
+    /// The identity does not use certificates.
+    NoCertificate {
+        /// Which.
+        client: Address,
+        /// How it proves who it is.
+        kind: &'static str,
+    },
     /// The identity does not use keys.
     NoKeys {
         /// Which.
@@ -74,9 +97,7 @@ pub enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoToken => f.write_str(
-                "no token was sent: this cloud takes shared access signatures, no client certificates",
-            ),
+            Self::NoToken => f.write_str("no token was sent, and no client certificate either"),
             Self::NotAToken(why) => write!(f, "the token {why}"),
             Self::WrongHub { presented, own } => {
                 write!(f, "the token or user name is for the hub `{presented}`, this hub is `{own}`")
@@ -104,6 +125,17 @@ impl fmt::Display for Refusal {
                 write!(f, "there is no module `{module}` on a device `{device}` in this hub")
             }
             Self::Disabled(device) => write!(f, "the device `{device}` is disabled"),
+            Self::Certificate(why) => write!(f, "the client's certificate {why}"),
+            Self::WrongThumbprint { presented } => write!(
+                f,
+                "the client's certificate has the thumbprint {presented}, which is not registered for it"
+            ),
+            Self::WrongCommonName { presented, wanted } => {
+                write!(f, "the client's certificate is for `{presented}`, here it has to be for `{wanted}`")
+            }
+            Self::NoCertificate { client, kind } => {
+                write!(f, "`{client}` does not use certificates, its authentication is `{kind}`")
+            }
             Self::NoKeys { client, kind } => {
                 write!(f, "`{client}` does not use keys, its authentication is `{kind}`")
             }
@@ -284,6 +316,42 @@ pub fn client(token: &str, check: ClientCheck<'_>, wall: Timestamp) -> Result<i6
         return Err(Refusal::Disabled(address.device.to_string()));
     }
     Ok(token.expiry)
+}
+
+/// Checks a device's or module's certificate.
+///
+/// IoT Hub, "Authenticate identities with X.509 certificates": by one of two registered
+/// thumbprints, or by a registered authority and the identity's name as the subject's common name.
+pub fn certificate(
+    peer: &PeerCertificate,
+    address: &Address,
+    registry: &Registry,
+    authorities: &Authorities,
+    wall: Timestamp,
+) -> Result<(), Refusal> {
+    let identity = registry.get(address).ok_or_else(|| Refusal::UnknownClient(address.clone()))?;
+    match &identity.authentication {
+        Authentication::SelfSigned(thumbprints) => {
+            let known = [&thumbprints.primary, &thumbprints.secondary];
+            if !known.into_iter().flatten().any(|thumbprint| peer.has_thumbprint(thumbprint)) {
+                return Err(Refusal::WrongThumbprint { presented: peer.sha1_thumbprint() });
+            }
+            peer.is_valid_at(wall).map_err(Refusal::Certificate)?;
+        }
+        Authentication::CertificateAuthority => {
+            let (wanted, named) = (address.to_string(), peer.subject_common_name());
+            let named = named.map_err(Refusal::Certificate)?.to_owned();
+            if named != wanted {
+                return Err(Refusal::WrongCommonName { presented: named, wanted });
+            }
+            peer.is_issued_by(&authorities.certificates(), wall).map_err(Refusal::Certificate)?;
+        }
+        kind => return Err(Refusal::NoCertificate { client: address.clone(), kind: kind.name() }),
+    }
+    if !registry.is_enabled(address) {
+        return Err(Refusal::Disabled(address.device.to_string()));
+    }
+    Ok(())
 }
 
 /// Checks a token for a provisioning service and answers the key that the device has.

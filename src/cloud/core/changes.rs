@@ -15,6 +15,8 @@ pub enum Record {
     Identity(Address),
     /// What a client has subscribed to, for when it comes back.
     Session(Address),
+    /// A certificate authority, or that it is gone.
+    Authority(String),
 }
 
 /// What has changed.

@@ -9,6 +9,7 @@ use super::clients::{ConnectionId, Granted, Subscriptions, Welcome};
 use super::fault::Fault;
 use super::provisioning::{Attempt, Registration, RegistrationRequest};
 use super::registry::{Address, Authentication, Keys};
+use super::x509::PeerCertificate;
 use super::{Closing, Core, Delivery, Output};
 use crate::device::{Now, RegistrationId};
 use crate::wire::SharedKey;
@@ -35,6 +36,18 @@ impl Core {
             group: &self.settings.group_key,
         };
         auth::client(token, check, now.wall)
+    }
+
+    /// Checks the user name and certificate of a device or module.
+    pub fn authorize_certificate(
+        &self,
+        now: Now,
+        host: &str,
+        address: &Address,
+        peer: &PeerCertificate,
+    ) -> Result<(), Refusal> {
+        self.settings.names.check(host)?;
+        auth::certificate(peer, address, &self.registry, &self.authorities, now.wall)
     }
 
     /// Checks a device's credentials for the provisioning service. Answers the device's key and

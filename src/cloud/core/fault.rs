@@ -51,6 +51,12 @@ impl Fault {
         )
     }
 
+    /// There is no such certificate authority.
+    pub fn unknown_authority(name: &str) -> Self {
+        let message = format!("there is no certificate authority `{name}` in this hub");
+        Self::new(404, 404_000, "CertificateNotFound", message)
+    }
+
     /// There is no such registration or operation.
     pub fn unknown_registration(message: impl Into<String>) -> Self {
         Self::new(404, 404_202, "DeviceRegistrationNotFound", message)

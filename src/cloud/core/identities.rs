@@ -2,6 +2,8 @@
 //!
 //! IoT Hub, "Understand the identity registry in your IoT hub".
 
+use super::authorities::Authorities;
+use super::changes::Record;
 use super::fault::Fault;
 use super::registry::{Address, Authentication, Identity, Keys, Precondition};
 use super::twins::Twin;
@@ -207,6 +209,27 @@ impl Core {
     /// How many devices are connected.
     pub fn count_connected(&self) -> usize {
         self.clients.online_devices()
+    }
+
+    /// The certificate authorities that the hub knows.
+    pub fn authorities(&self) -> &Authorities {
+        &self.authorities
+    }
+
+    /// Registers a certificate authority, as PEM or DER.
+    pub fn put_authority(&mut self, name: &str, certificate: &[u8]) -> Result<(), Fault> {
+        self.authorities.put(name, certificate)?;
+        self.changes.note(Record::Authority(name.to_owned()));
+        Ok(())
+    }
+
+    /// Takes a certificate authority out. Connections that stand go on to their end.
+    pub fn remove_authority(&mut self, name: &str) -> Result<(), Fault> {
+        if !self.authorities.remove(name) {
+            return Err(Fault::unknown_authority(name));
+        }
+        self.changes.note(Record::Authority(name.to_owned()));
+        Ok(())
     }
 
     fn modules_of(&self, device: &Address) -> Vec<Address> {

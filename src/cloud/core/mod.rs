@@ -8,11 +8,13 @@
 //! Never here: sockets, tasks, clocks, topics, HTTP, or anything of the device's state machine,
 //! which this cloud judges and therefore must not share.
 //!
-//! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`clients`], [`methods`],
+//! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`x509`],
+//! [`authorities`], [`clients`], [`methods`],
 //! [`provisioning`], [`capture`], [`changes`], then this file and [`identities`], [`bulk`],
 //! [`service`] and [`client`], which put them together.
 
 pub mod auth;
+pub mod authorities;
 pub mod bulk;
 pub mod capture;
 pub mod changes;
@@ -27,12 +29,14 @@ pub mod service;
 #[cfg(test)]
 mod tests;
 pub mod twins;
+pub mod x509;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::Value;
 
 use self::auth::{DEFAULT_POLICIES, HubNames, Policy, Refusal, Right};
+use self::authorities::Authorities;
 use self::capture::{Batch, Capture};
 use self::changes::Changes;
 use self::clients::{Clients, ConnectionId};
@@ -115,6 +119,7 @@ pub struct Core {
     settings: Settings,
     policies: Vec<Policy>,
     registry: Registry,
+    authorities: Authorities,
     clients: Clients,
     methods: Methods,
     provisioning: Provisioning,
@@ -136,6 +141,7 @@ impl Core {
             settings,
             policies,
             registry: Registry::default(),
+            authorities: Authorities::default(),
             clients: Clients::default(),
             methods: Methods::default(),
             provisioning: Provisioning::default(),

@@ -1,6 +1,7 @@
 //! One connection: from CONNECT to its end.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
@@ -19,6 +20,7 @@ use super::codec::{PacketError, Strict};
 use crate::cloud::core::Delivery;
 use crate::cloud::core::clients::ConnectionId;
 use crate::cloud::core::registry::Address;
+use crate::cloud::core::x509::PeerCertificate;
 use crate::cloud::dialect::{self, ConnectError, Message, Role, Unacceptable};
 use crate::cloud::shared::Shared;
 use crate::device::RegistrationId;
@@ -67,8 +69,8 @@ pub(super) enum Ended {
 
 type Link<S> = Framed<S, Strict>;
 
-/// Serves one client until its connection ends.
-pub(super) async fn run<S>(stream: S, shared: &Shared) -> Ended
+/// Serves one client, who may have shown a certificate, until its connection ends.
+pub(super) async fn run<S>(stream: S, shared: &Shared, peer: Option<Arc<PeerCertificate>>) -> Ended
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -91,7 +93,9 @@ where
     };
     let (user, password) =
         connect.login.as_ref().map_or(("", ""), |login| (login.username.as_str(), login.password.as_str()));
-    let role = shared.with(|core, now, _| dialect::connect(core, now, &connect.client_id, user, password));
+    let role = shared.with(|core, now, _| {
+        dialect::connect(core, now, &connect.client_id, user, password, peer.as_deref())
+    });
     let role = match role {
         Ok(role) => role,
         Err(why) => {

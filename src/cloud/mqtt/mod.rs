@@ -1,9 +1,28 @@
-//! MQTT 3.1.1 over TLS: sockets and packets for the hub and the provisioning service.
+//! MQTT 3.1.1: packets and connections for the hub and the provisioning service.
 //!
 //! Never here: what a topic means (`dialect`) or what follows from it (`core`).
 //!
-//! In reading order: [`listener`], [`codec`], [`connection`].
+//! In reading order: [`codec`], [`connection`]. Sockets are `door`'s.
 
-pub(super) mod codec;
-pub(super) mod connection;
-pub(super) mod listener;
+mod codec;
+mod connection;
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::core::x509::PeerCertificate;
+use super::shared::Shared;
+
+/// Serves one client, on whatever carries bytes, until its connection ends; says why it ended.
+pub(super) async fn run<S>(
+    stream: S,
+    shared: &Shared,
+    peer: Option<Arc<PeerCertificate>>,
+) -> impl fmt::Display + use<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    connection::run(stream, shared, peer).await
+}

@@ -3,9 +3,10 @@
 //! Never here: what a request does (`core`). What Azure has and this cloud has not is refused
 //! by name; nothing is answered as if it had been done.
 //!
-//! In reading order: [`reply`], [`provisioning`], [`devices`], [`bulk`], [`twins`], [`events`], then the
-//! table of routes below.
+//! In reading order: [`reply`], [`provisioning`], [`devices`], [`bulk`], [`twins`], [`events`],
+//! [`authorities`], then the table of routes below.
 
+mod authorities;
 mod bulk;
 mod devices;
 mod events;
@@ -13,24 +14,19 @@ mod provisioning;
 mod reply;
 mod twins;
 
-use std::future::Future;
-use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Bytes, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, Uri, header};
-use axum::response::Response;
-use axum_server::accept::NoDelayAcceptor;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, LengthLimitError};
+use tokio::time::timeout;
 
 use self::reply::{hub_error, json};
-use super::cert::Certificates;
 use super::core::auth::Right;
 use super::core::fault::Fault;
 use super::core::registry::{Address, Precondition};
+use super::core::x509::PeerCertificate;
 use super::shared::Shared;
 use crate::device::DeviceId;
 use crate::device::identity::NameError;
@@ -42,37 +38,41 @@ const BODY_LIMIT: usize = 256 * 1024;
 /// A request, taken apart.
 struct Call {
     shared: Arc<Shared>,
+    /// The certificate that the client has proved to hold.
+    peer: Option<Arc<PeerCertificate>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 }
 
-/// The HTTPS server on a bound port, to be awaited.
-pub(super) fn server(
-    listener: TcpListener,
-    certificates: &Certificates,
-    shared: Arc<Shared>,
-    handle: axum_server::Handle<SocketAddr>,
-) -> io::Result<impl Future<Output = io::Result<()>> + Send + use<>> {
-    let mut tls = (*certificates.server).clone();
-    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let router = Router::new().fallback(answer).with_state(shared);
-    // Without Nagle's delay, which costs 40 ms on every second small response.
-    let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(Arc::new(tls))).acceptor(NoDelayAcceptor);
-    let server = axum_server::from_tcp(listener)?.acceptor(acceptor);
-    Ok(server.http1_only().handle(handle).serve(router.into_make_service()))
-}
-
-async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+/// Answers a request, whose body has to be there within `patience`.
+pub(super) async fn answer(
+    shared: &Arc<Shared>,
+    peer: Option<Arc<PeerCertificate>>,
+    request: Request<Body>,
+    patience: Duration,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
     let line = format!("{} {}", head.method, head.uri.path());
-    let response = if let Ok(body) = to_bytes(body, BODY_LIMIT).await {
-        let (method, uri, headers) = (head.method, head.uri, head.headers);
-        route(Call { shared, method, uri, headers, body }).await
-    } else {
-        let message = format!("the request has more than {BODY_LIMIT} bytes or ended early");
-        hub_error(&shared, &Fault::too_large(message))
+    let limited = http_body_util::Limited::new(body, BODY_LIMIT);
+    let response = match timeout(patience, limited.collect()).await {
+        Ok(Ok(body)) => {
+            let (method, uri, headers) = (head.method, head.uri, head.headers);
+            let (shared, body) = (Arc::clone(shared), body.to_bytes());
+            route(Call { shared, peer, method, uri, headers, body }).await
+        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            hub_error(shared, &Fault::too_large(format!("the request has more than {BODY_LIMIT} bytes")))
+        }
+        Ok(Err(error)) => {
+            hub_error(shared, &Fault::bad_request(format!("the request's body cannot be read: {error}")))
+        }
+        Err(_) => {
+            let mut response = Response::new(Body::from("the request's body did not come in time"));
+            *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+            response
+        }
     };
     tracing::info!(status = response.status().as_u16(), "{line}");
     response
@@ -80,7 +80,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 
 /// Every path this cloud knows. Segments are percent-decoded after the path is taken apart,
 /// because ids hold whatever characters they like.
-async fn route(call: Call) -> Response {
+async fn route(call: Call) -> Response<Body> {
     let raw = call.uri.path().to_owned();
     let decoded: Option<Vec<_>> = raw.trim_start_matches('/').split('/').map(percent::decode).collect();
     let Some(decoded) = decoded else {
@@ -90,6 +90,10 @@ async fn route(call: Call) -> Response {
     let outcome = match (call.method.as_str(), segments.as_slice()) {
         ("GET", ["health"]) => Ok(json(200, &serde_json::json!({"status": "ok"}))),
         ("GET", ["envsim", "events"]) => events::stream(&call),
+        ("GET", ["envsim", "certificates"]) => authorities::list(&call),
+        ("GET", ["envsim", "certificates", name]) => authorities::show(&call, name),
+        ("PUT", ["envsim", "certificates", name]) => authorities::put(&call, name),
+        ("DELETE", ["envsim", "certificates", name]) => authorities::delete(&call, name),
         (_, [scope, "registrations", id, rest @ ..]) => {
             return provisioning::answer(&call, scope, id, rest);
         }
@@ -126,7 +130,6 @@ fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
         ["digitaltwins", ..] => "digital twins over REST",
         ["enrollments" | "enrollmentGroups" | "registrations", ..] => "the enrolment side of DPS",
         ["api", ..] => "the IoT Central REST API",
-        path if path == service::WEBSOCKET_PATH => "MQTT over WebSocket",
         _ => "this path",
     };
     Fault::unsupported(format!("envsim's local cloud does not support {method} {path}: {feature}"))

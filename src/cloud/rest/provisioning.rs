@@ -23,6 +23,11 @@ fn answered(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Result<Respons
     if call.body.len() > BODY_LIMIT {
         return Err(Fault::too_large(format!("the registration has more than {BODY_LIMIT} bytes")));
     }
+    if call.token().is_empty() && call.peer.is_some() {
+        return Err(Fault::unsupported(
+            "envsim's local cloud does not support client certificates in place of tokens yet",
+        ));
+    }
     let id: RegistrationId = id.parse().map_err(|error| Fault::bad_request(format!("{error}")))?;
     let (key, _) = call
         .shared

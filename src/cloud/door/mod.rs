@@ -1,0 +1,57 @@
+//! The front doors: how a TCP connection becomes a secured one, is counted, and is handed over.
+//!
+//! Never here: what a packet or a request means (`mqtt`, `rest`), or whether a client certificate
+//! is good for anything (`core`): the doors only note who proved to hold which.
+//!
+//! In reading order: [`limits`] (who gets a place), [`accept`] (the one loop of both ports),
+//! [`certificate`] (client certificates), [`stream`] (a connection as its server sees it),
+//! [`http`], [`websocket`].
+
+mod accept;
+pub(super) mod certificate;
+mod http;
+mod limits;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod websocket;
+
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+
+use self::accept::Door;
+pub(super) use self::limits::Limits;
+use self::limits::Places;
+use super::mqtt;
+use super::shared::Shared;
+
+/// Opens both doors, until the cloud is stopped.
+pub(super) fn open(
+    mqtt: TcpListener,
+    https: TcpListener,
+    tls: &Arc<ServerConfig>,
+    shared: &Arc<Shared>,
+    tasks: &TaskTracker,
+    limits: Limits,
+) {
+    let devices = Places::new(limits.mqtt);
+    let door = Door::new("MQTT", Arc::clone(tls), Arc::clone(&devices), limits, shared, tasks);
+    let cloud = Arc::clone(shared);
+    tasks.spawn(door.serve(mqtt, move |guest| {
+        let shared = Arc::clone(&cloud);
+        async move {
+            let ended = mqtt::run(guest.stream, &shared, guest.certificate).await;
+            tracing::info!(peer = %guest.address, "MQTT connection ended: {ended}");
+        }
+    }));
+
+    let mut tls = (**tls).clone();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let requests = Places::new(limits.https);
+    let door = Door::new("HTTPS", Arc::new(tls), requests, limits, shared, tasks);
+    let lobby = Arc::new(http::Lobby { shared: Arc::clone(shared), tasks: tasks.clone(), devices, limits });
+    tasks.spawn(door.serve(https, move |guest| http::serve(Arc::clone(&lobby), guest)));
+}
