@@ -51,6 +51,7 @@ const FILES: &[File] = &[
     file(Python, "x509.py", PYTHON_DEVICE, Ports::Any),
     file(Python, "provisioning.py", PYTHON_DEVICE, Ports::Any),
     file(Python, "provisioning_websocket.py", PYTHON_DEVICE, Ports::Https),
+    file(Python, "faults.py", PYTHON_DEVICE, Ports::Any),
     file(Python, "restart.py", PYTHON_DEVICE, Ports::Any),
     file(Python, "registry.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "modules.py", PYTHON_SERVICE, Ports::Any),

@@ -6,8 +6,11 @@ const { cases, equal, main, newDevice, refused, registry } = require('./harness'
 cases.a_twin_updates_itself = async () => {
   const device = await newDevice();
   const twin = (await registry().getTwin(device.id)).responseBody;
-  const { responseBody } = await twin.update({ tags: { site: 'a' }, properties: { desired: { interval: 5 } } });
-  equal([responseBody.tags, responseBody.properties.desired.interval], [{ site: 'a' }, 5]);
+  await twin.update({ tags: { site: 'a' }, properties: { desired: { interval: 5 } } });
+  equal([twin.tags, twin.properties.desired.interval], [{ site: 'a' }, 5]);
+  // By the etag that it has taken over.
+  await twin.update({ tags: { site: 'b' } });
+  equal((await registry().getTwin(device.id)).responseBody.tags, { site: 'b' });
 };
 
 cases.an_old_etag_is_an_error_of_its_own_class = async () => {

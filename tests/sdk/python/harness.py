@@ -134,21 +134,22 @@ def token(connection_string, seconds=3600):
     return f"SharedAccessSignature sr={resource}&sig={signature}&se={expiry}&skn={parts['SharedAccessKeyName']}"
 
 
-def rest(method, path, body=None, headers=None, data=None, connection_string=None, version="2021-04-12"):
+def rest(method, path, body=None, headers=None, data=None, connection_string=None, version="2021-04-12", ready=None):
     """A request that no SDK makes."""
-    connection_string = connection_string or SERVICE
+    ready = ready or READY
+    connection_string = connection_string or ready["serviceConnectionString"]
     headers = {"Authorization": token(connection_string), **(headers or {})}
     separator = "&" if "?" in path else "?"
-    url = f"{READY['provisioningEndpoint']}{path}{separator}api-version={version}"
+    url = f"{ready['provisioningEndpoint']}{path}{separator}api-version={version}"
     return requests.request(method, url, json=body, data=data, headers=headers, timeout=DEADLINE)
 
 
-def send_to_device(device, body, properties=None, **system):
+def send_to_device(device, body, properties=None, ready=None, **system):
     """A message from the cloud to a device, in the old HTTP form."""
     headers = {"iothub-to": f"/devices/{urllib.parse.quote(device, safe='')}/messages/devicebound"}
     headers.update({f"iothub-app-{name}": value for name, value in (properties or {}).items()})
     headers.update({f"iothub-{name}": value for name, value in system.items()})
-    response = rest("POST", "/messages/devicebound", data=body, headers=headers)
+    response = rest("POST", "/messages/devicebound", data=body, headers=headers, ready=ready)
     assert response.status_code in (200, 201, 204), f"sending answers {response.status_code} {response.text}"
 
 
@@ -240,6 +241,12 @@ def new_module(module="sensor"):
     return Identity(device.device, made.authentication.symmetric_key.primary_key, module)
 
 
+def derived(group_key, registration):
+    """A device's own key, as the holder of the group's key makes it."""
+    mac = hmac.new(base64.b64decode(group_key), registration.encode(), hashlib.sha256)
+    return base64.b64encode(mac.digest()).decode()
+
+
 # Certificates that were made for this case: `self` signs itself, `authority` signs `signed`.
 
 CERTIFICATE_NAME = os.environ["CERTIFICATE_NAME"]
@@ -252,10 +259,10 @@ def certificate(kind):
 
 
 def trust(kind):
-    """Registers an authority with the hub."""
+    """Registers an authority with the hub, as its owner does in the portal."""
     with open(certificate(kind)[0], encoding="ascii") as file:
         pem = file.read()
-    response = rest("PUT", f"/envsim/certificates/{CERTIFICATE_NAME}", {"certificate": pem})
+    response = rest("PUT", f"/envsim/certificates/{CERTIFICATE_NAME}", data=pem)
     assert response.status_code in (200, 201, 204), f"registering answers {response.status_code} {response.text}"
 
 
@@ -313,6 +320,26 @@ class Cloud:
 
     def registry(self):
         return IoTHubRegistryManager.from_connection_string(self.ready["serviceConnectionString"])
+
+    def rest(self, method, path, body=None):
+        response = rest(method, path, body, ready=self.ready)
+        assert response.status_code in (200, 204), f"{method} {path} answers {response.status_code} {response.text}"
+        return response.json() if response.text else None
+
+    def send_to_device(self, device, body):
+        send_to_device(device, body, ready=self.ready)
+
+    def new_device(self):
+        """The connection string of a device on it."""
+        made = self.registry().create_device_with_sas(unique(), None, None, "enabled")
+        key = made.authentication.symmetric_key.primary_key
+        return made.device_id, f"HostName={self.ready['hub']};DeviceId={made.device_id};SharedAccessKey={key}"
+
+    def client(self, connection_string, **options):
+        """A synchronous client of a device on it, which is shut down whatever happens."""
+        with open(self.ready["caFile"], encoding="ascii") as file:
+            options["server_verification_cert"] = file.read()
+        return ended(IoTHubDeviceClient.create_from_connection_string(connection_string, **options))
 
     def kill(self):
         self.process.kill()

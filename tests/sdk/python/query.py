@@ -11,7 +11,13 @@ def query(text, token=None, count=None):
 
 
 def names(text):
-    return sorted(twin.device_id for twin in query(text).items)
+    """The devices on every page."""
+    page = query(text)
+    found = list(page.items)
+    while page.continuation_token:
+        page = query(text, page.continuation_token)
+        found += page.items
+    return sorted(twin.device_id for twin in found)
 
 
 def devices(*twins):

@@ -3,44 +3,33 @@
 import os
 import tempfile
 
-from azure.iot.device import IoTHubDeviceClient, MethodResponse
+from azure.iot.device import MethodResponse
 from azure.iot.hub.models import CloudToDeviceMethod, Twin, TwinProperties
 
-from harness import Cloud, case, ended, equal, main, unique, wait
-
-
-def device_client(cloud, name, key):
-    with open(cloud.ready["caFile"], encoding="ascii") as file:
-        authority = file.read()
-    text = f"HostName={cloud.ready['hub']};DeviceId={name};SharedAccessKey={key}"
-    return ended(IoTHubDeviceClient.create_from_connection_string(text, server_verification_cert=authority))
-
-
-def new_device(cloud):
-    made = cloud.registry().create_device_with_sas(unique(), None, None, "enabled")
-    return made.device_id, made.authentication.symmetric_key.primary_key
+from harness import Cloud, case, equal, main, wait
 
 
 @case
 def what_was_acknowledged_survives_a_kill():
     with tempfile.TemporaryDirectory() as folder, Cloud("--data-dir", os.path.join(folder, "data")) as cloud:
-        name, key = new_device(cloud)
+        name, text = cloud.new_device()
         cloud.registry().update_twin(name, Twin(tags={"a": 1}, properties=TwinProperties(desired={"b": 2})))
-        with device_client(cloud, name, key) as client:
+        with cloud.client(text) as client:
             client.connect()
             client.patch_twin_reported_properties({"c": 3})
         cloud.kill()
         cloud.start()
         twin = cloud.registry().get_twin(name)
         equal((twin.tags, twin.properties.desired["b"], twin.properties.reported["c"]), ({"a": 1}, 2, 3))
-        equal(cloud.registry().get_device(name).authentication.symmetric_key.primary_key, key)
+        key = cloud.registry().get_device(name).authentication.symmetric_key.primary_key
+        equal(key, text.split("SharedAccessKey=")[1], "the key")
 
 
 @case
 def a_connected_device_comes_back_after_a_restart_and_still_hears():
     with tempfile.TemporaryDirectory() as folder, Cloud("--data-dir", os.path.join(folder, "data")) as cloud:
-        name, key = new_device(cloud)
-        with device_client(cloud, name, key) as client:
+        name, text = cloud.new_device()
+        with cloud.client(text) as client:
             client.connect()
 
             def echo(request):
@@ -57,9 +46,23 @@ def a_connected_device_comes_back_after_a_restart_and_still_hears():
 
 
 @case
+def a_message_that_waits_survives_a_kill():
+    with tempfile.TemporaryDirectory() as folder, Cloud("--data-dir", os.path.join(folder, "data")) as cloud:
+        name, text = cloud.new_device()
+        cloud.send_to_device(name, "kept")
+        cloud.kill()
+        cloud.start()
+        with cloud.client(text) as client:
+            messages = []
+            client.on_message_received = messages.append
+            client.connect()
+            equal(wait("message", lambda: messages)[0].data, b"kept")
+
+
+@case
 def without_a_folder_nothing_is_kept():
     with Cloud() as cloud:
-        name, _ = new_device(cloud)
+        name, _ = cloud.new_device()
         cloud.stop()
         cloud.start()
         names = [device.device_id for device in cloud.registry().get_devices(1000)]
