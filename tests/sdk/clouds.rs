@@ -5,10 +5,14 @@
 
 use std::net::TcpListener;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::Value;
 
 use super::support::CloudProcess;
+
+/// How many addresses this process has used up.
+static ADDRESSES: AtomicU16 = AtomicU16::new(0);
 
 /// The cloud that ordinary cases share, started by the first of them.
 #[derive(Default)]
@@ -37,9 +41,21 @@ fn at<'a>(address: &'a str, https_port: &'a str) -> [&'a str; 8] {
     ["--bind", address, "--hostname", address, "--mqtt-port", "8883", "--https-port", https_port]
 }
 
-/// An address that no other case, and no other run on this machine, has.
+/// An address on this computer that nobody else has: this process's number is in it, so that other
+/// runs on the same machine are not met.
 pub fn own_address() -> String {
-    CloudProcess::own_address()
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let number = ADDRESSES.fetch_add(1, Ordering::Relaxed);
+    // 127.0.x.y and 127.1.x.y are where people's own services listen, so the numbers go further up;
+    // the last one is never 0 or 255, which are the network's own.
+    let last = number % 250 + 1;
+    format!("127.{}.{low}.{last}", (u16::from(high) + 64 * (number / 250)) % 200 + 20)
+}
+
+/// A cloud on an address of its own, on the port that SDKs know, and that address.
+pub fn on_own_address() -> (CloudProcess, String) {
+    let address = own_address();
+    (CloudProcess::with(&at(&address, "0")), address)
 }
 
 /// Whether the only HTTPS port that most SDKs know can be had; or why not.

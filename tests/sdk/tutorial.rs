@@ -6,13 +6,17 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use super::clouds::on_own_address;
 use super::environment::{Language, scripts};
 use super::support::{CloudProcess, Program};
 
 const DEVICE: &str = "sensor-py";
 
-/// Each by its name, given the Python to run on.
-pub const STORIES: &[(&str, fn(&Path))] = &[
+/// A case, given the Python to run on.
+type Story = fn(&Path);
+
+/// Each by its name.
+pub const STORIES: &[(&str, Story)] = &[
     ("tutorial_004_s_program_works_unchanged", tutorial_004_s_program_works_unchanged),
     (
         "a_wrong_key_is_a_credential_error_at_dps_and_at_the_hub",
@@ -40,7 +44,7 @@ fn start(cloud: &CloudProcess, python: &Path, key: &str, variables: &[(&str, &st
 }
 
 fn tutorial_004_s_program_works_unchanged(python: &Path) {
-    let (cloud, address) = CloudProcess::on_own_address();
+    let (cloud, address) = on_own_address();
     let mut device = start(&cloud, python, &cloud.key(DEVICE), &[]);
 
     let registered = device.event("registered");
@@ -112,7 +116,7 @@ fn tutorial_004_s_program_works_unchanged(python: &Path) {
 }
 
 fn a_wrong_key_is_a_credential_error_at_dps_and_at_the_hub(python: &Path) {
-    let (cloud, _) = CloudProcess::on_own_address();
+    let (cloud, _) = on_own_address();
     let wrong = cloud.key("somebody-else");
     let device = start(&cloud, python, &wrong, &[]);
     let refused = device.end().expect(3);
@@ -133,7 +137,7 @@ fn assert_refused(events: &[Value], by: &str) {
 }
 
 fn a_device_that_does_not_answer_reads_differently_from_one_that_is_offline(python: &Path) {
-    let (cloud, _) = CloudProcess::on_own_address();
+    let (cloud, _) = on_own_address();
     let mut device = start(&cloud, python, &cloud.key(DEVICE), &[]);
     device.event_where("sent", |event| event["count"] == 1);
     // The shortest time that a hub takes.
@@ -142,7 +146,7 @@ fn a_device_that_does_not_answer_reads_differently_from_one_that_is_offline(pyth
 }
 
 fn the_program_renews_its_token(python: &Path) {
-    let (cloud, _) = CloudProcess::on_own_address();
+    let (cloud, _) = on_own_address();
     // The SDK renews two minutes before the end, here one second after it has connected.
     let mut device = start(&cloud, python, &cloud.key(DEVICE), &[("SAS_TTL", "121")]);
     device.event_where("connection", |event| event["connected"] == true);
