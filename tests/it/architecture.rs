@@ -91,7 +91,8 @@ fn sources() -> Vec<Source> {
     }
     let is_test = |path: &Path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        of_tests.contains(path) || name == "tests.rs" || name.ends_with("_tests.rs")
+        let in_tests = path.ancestors().any(|folder| folder.ends_with("tests"));
+        of_tests.contains(path) || in_tests || name == "tests.rs" || name.ends_with("_tests.rs")
     };
     let source = |(path, text): &(&PathBuf, String)| Source {
         path: path.strip_prefix(&root).expect("a file of src").to_owned(),
