@@ -58,20 +58,26 @@ cases.individual_enrolments_are_queried_in_pages = async () => {
   }
   const query = client().createIndividualEnrollmentQuery({ query: 'SELECT * FROM enrollments' }, 2);
   const seen = [];
-  while (query.hasMoreResults()) {
-    const page = await new Promise((resolve, reject) => query.next((error, result) => (error ? reject(error) : resolve(result))));
+  while (query.hasMoreResults) {
+    const page = (await query.next()).responseBody;
     assert.ok(page.length <= 2, 'two on a page');
     seen.push(...page.map((item) => item.registrationId));
   }
   assert.ok(ids.every((id) => seen.includes(id)), `${ids} among ${seen}`);
 };
 
+// With a callback, because without one the SDK's promise never ends.
+const bulk = (operation) =>
+  new Promise((resolve, reject) => {
+    client().runBulkEnrollmentOperation(operation, (error, result) => (error ? reject(error) : resolve(result)));
+  });
+
 cases.enrolments_are_created_and_deleted_in_bulk = async () => {
   const enrollments = [unique('reg'), unique('reg')].map((registrationId) => ({ registrationId, attestation: symmetric() }));
-  const created = (await client().runBulkEnrollmentOperation({ mode: 'create', enrollments })).responseBody;
+  const created = await bulk({ mode: 'create', enrollments });
   equal(created.isSuccessful, true);
   assert.ok((await client().getIndividualEnrollment(enrollments[1].registrationId)).responseBody.etag);
-  const deleted = (await client().runBulkEnrollmentOperation({ mode: 'delete', enrollments })).responseBody;
+  const deleted = await bulk({ mode: 'delete', enrollments });
   equal(deleted.isSuccessful, true);
   await refusedWith(404, client().getIndividualEnrollment(enrollments[0].registrationId));
 };
@@ -101,8 +107,8 @@ cases.groups_are_queried = async () => {
   await client().createOrUpdateEnrollmentGroup({ enrollmentGroupId, attestation: symmetric() });
   const query = client().createEnrollmentGroupQuery({ query: 'SELECT * FROM enrollmentGroups' }, 100);
   const seen = [];
-  while (query.hasMoreResults()) {
-    const page = await new Promise((resolve, reject) => query.next((error, result) => (error ? reject(error) : resolve(result))));
+  while (query.hasMoreResults) {
+    const page = (await query.next()).responseBody;
     seen.push(...page.map((item) => item.enrollmentGroupId));
   }
   assert.ok(seen.includes(enrollmentGroupId), `${enrollmentGroupId} among ${seen}`);
