@@ -51,6 +51,7 @@ cases.given_keys_are_kept_and_told = async () => {
   equal(responseBody.symmetricKey, { primaryKey: otherKey, secondaryKey: otherKey });
 };
 
+// The SDK has to be handed its own continuation token.
 cases.individual_enrolments_are_queried_in_pages = async () => {
   const ids = [unique('reg'), unique('reg'), unique('reg')];
   for (const registrationId of ids) {
@@ -59,7 +60,7 @@ cases.individual_enrolments_are_queried_in_pages = async () => {
   const query = client().createIndividualEnrollmentQuery({ query: 'SELECT * FROM enrollments' }, 2);
   const seen = [];
   while (query.hasMoreResults) {
-    const page = (await query.next()).responseBody;
+    const page = (await query.next(query.continuationToken)).responseBody;
     assert.ok(page.length <= 2, 'two on a page');
     seen.push(...page.map((item) => item.registrationId));
   }
@@ -108,7 +109,7 @@ cases.groups_are_queried = async () => {
   const query = client().createEnrollmentGroupQuery({ query: 'SELECT * FROM enrollmentGroups' }, 100);
   const seen = [];
   while (query.hasMoreResults) {
-    const page = (await query.next()).responseBody;
+    const page = (await query.next(query.continuationToken)).responseBody;
     seen.push(...page.map((item) => item.enrollmentGroupId));
   }
   assert.ok(seen.includes(enrollmentGroupId), `${enrollmentGroupId} among ${seen}`);
