@@ -179,7 +179,7 @@ impl Shared {
             call
         };
         let _guard = Waiting { shared: self, call };
-        let stopped = || Err(Fault::no_answer("the local cloud is being stopped"));
+        let stopped = || Err(Fault::stopping());
         tokio::select! {
             outcome = receiver => outcome.unwrap_or_else(|_| stopped()),
             () = self.stop.cancelled() => stopped(),

@@ -14,11 +14,13 @@ pub struct Fault {
     pub name: &'static str,
     /// What was attempted, on what, and why it is refused.
     pub message: String,
+    /// How long was waited for, in seconds, when that is what went wrong.
+    pub waited: Option<u64>,
 }
 
 impl Fault {
     fn new(status: u16, code: u32, name: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, name, message: message.into() }
+        Self { status, code, name, message: message.into(), waited: None }
     }
 
     /// The request means nothing to the cloud.
@@ -62,14 +64,22 @@ impl Fault {
         Self::new(404, 404_202, "DeviceRegistrationNotFound", message)
     }
 
-    /// The device is not connected, or takes no commands.
-    pub fn not_online(message: impl Into<String>) -> Self {
-        Self::new(404, 404_103, "DeviceNotOnline", message)
+    /// The device was not connected, or took no commands, for so many seconds. In Azure's words,
+    /// which programs are known to compare.
+    pub fn not_online(waited: u64) -> Self {
+        let fault = Self::new(404, 404_103, "DeviceNotOnline", "Timed out waiting for device to connect.");
+        Self { waited: Some(waited), ..fault }
     }
 
-    /// The device did not answer in time.
-    pub fn no_answer(message: impl Into<String>) -> Self {
-        Self::new(504, 504_101, "GatewayTimeout", message)
+    /// The device did not answer for so many seconds. In Azure's words.
+    pub fn no_answer(waited: u64) -> Self {
+        let words = "Timed out waiting for the response from device.";
+        Self { waited: Some(waited), ..Self::new(504, 504_101, "GatewayTimeout", words) }
+    }
+
+    /// The cloud is about to stop.
+    pub fn stopping() -> Self {
+        Self::new(503, 503_001, "ServiceUnavailable", "the local cloud is being stopped")
     }
 
     /// What the device answered cannot be passed on.

@@ -8,10 +8,9 @@
 //! Never here: sockets, tasks, clocks, topics, HTTP, or anything of the device's state machine,
 //! which this cloud judges and therefore must not share.
 //!
-//! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`x509`],
-//! [`authorities`], [`clients`], [`methods`],
-//! [`provisioning`], [`capture`], [`changes`], then this file and [`identities`], [`bulk`],
-//! [`service`] and [`client`], which put them together.
+//! In reading order: [`fault`], [`registry`], [`twins`], [`query`], [`auth`], [`x509`],
+//! [`authorities`], [`clients`], [`methods`], [`provisioning`], [`capture`], [`changes`], then this
+//! file and [`identities`], [`bulk`], [`service`] and [`client`], which put them together.
 
 pub mod auth;
 pub mod authorities;
@@ -24,6 +23,7 @@ pub mod fault;
 pub mod identities;
 pub mod methods;
 pub mod provisioning;
+pub mod query;
 pub mod registry;
 pub mod service;
 #[cfg(test)]

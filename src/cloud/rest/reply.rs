@@ -67,7 +67,10 @@ pub(super) fn method_error(shared: &Shared, fault: &Fault) -> Response<Body> {
         error_code: fault.code,
         tracking_id: tracking,
         message: fault.message.clone(),
-        info: serde_json::json!({}),
+        info: fault.waited.map_or_else(
+            || serde_json::json!({}),
+            |s| serde_json::json!({"timeout": format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)}),
+        ),
         timestamp_utc: now.wall.to_string(),
     };
     let message = serde_json::to_string(&inner).unwrap_or_default();
