@@ -13,7 +13,6 @@ mod difficult;
 mod headless;
 mod hub;
 mod picture;
-mod python_sdk;
 mod screen;
 mod stories;
 mod support;
