@@ -25,7 +25,7 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 
 use crate::cloud::CloudError;
-use crate::config::{ConfigError, RunConfig};
+use crate::config::{ConfigError, Logging, RunConfig};
 use crate::profiles;
 use crate::runtime::Clock;
 
@@ -79,7 +79,11 @@ fn carry_out(command: Command, clock: Clock) -> anyhow::Result<Exit> {
             logging::start(&config.logging, run::is_on_screen(&config))?;
             runtime()?.block_on(run::run(config, clock))
         }
-        Command::Cloud(args) => runtime()?.block_on(cloud::run(args)),
+        Command::Cloud(args) => {
+            let filter = std::env::var("RUST_LOG").ok();
+            logging::start(&Logging { filter, ..Logging::default() }, false)?;
+            runtime()?.block_on(cloud::run(args))
+        }
         Command::Hub(args) => runtime()?.block_on(hub::verbs::run(args)),
     }
 }

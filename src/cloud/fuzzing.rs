@@ -127,9 +127,7 @@ fn shared() -> Arc<Shared> {
         assigning_for: 0,
     };
     let shared = Arc::new(Shared::new(Core::new(settings, [1; 32])));
-    shared
-        .change(|core, now, _| core.create_derived(now, "d".parse().expect("an id")))
-        .expect("created");
+    shared.change(|core, now, _| core.create_derived(now, "d".parse().expect("an id"))).expect("created");
     shared
 }
 
