@@ -110,7 +110,7 @@ pub(super) fn delete(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault
 
 /// Reads an identity as a service writes it.
 pub(super) fn spec(address: Address, body: &Map<String, Value>) -> Result<Spec, Fault> {
-    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let text = |name: &str| text(Some(body), name);
     // A name that is not a text is another one too; null is none.
     let same = |name: &str, own: Option<&str>| match body.get(name) {
         Some(named) if !named.is_null() && named.as_str() != own => {
@@ -120,7 +120,7 @@ pub(super) fn spec(address: Address, body: &Map<String, Value>) -> Result<Spec, 
     };
     same("deviceId", Some(address.device.as_str()))?;
     same("moduleId", address.module.as_ref().map(ModuleId::as_str))?;
-    let enabled = match text("status") {
+    let enabled = match text("status")? {
         None | Some("enabled") => true,
         Some("disabled") => false,
         Some(other) => {
@@ -132,26 +132,45 @@ pub(super) fn spec(address: Address, body: &Map<String, Value>) -> Result<Spec, 
     Ok(Spec {
         proof: proof(body.get("authentication"))?,
         enabled,
-        status_reason: text("statusReason").map(str::to_owned),
+        status_reason: text("statusReason")?.map(str::to_owned),
         edge: edge && address.module.is_none(),
-        scope: text("deviceScope").map(str::to_owned),
-        managed_by: text("managedBy").filter(|text| !text.is_empty()).map(str::to_owned),
+        scope: text("deviceScope")?.map(str::to_owned),
+        managed_by: text("managedBy")?.filter(|text| !text.is_empty()).map(str::to_owned),
         address,
     })
 }
 
+/// A member that is a text. Null is none; anything else would be passed over by silence.
+fn text<'a>(object: Option<&'a Map<String, Value>>, name: &str) -> Result<Option<&'a str>, Fault> {
+    match object.and_then(|object| object.get(name)) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Fault::bad_request(format!("`{name}` is not a text"))),
+    }
+}
+
+/// A member that is an object. Null is none.
+fn object<'a>(value: Option<&'a Value>, name: &str) -> Result<Option<&'a Map<String, Value>>, Fault> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(object)) => Ok(Some(object)),
+        Some(_) => Err(Fault::bad_request(format!("`{name}` is not a JSON object"))),
+    }
+}
+
 /// Reads how an identity is to prove who it is. Empty keys mean the same as none: generate them.
 fn proof(authentication: Option<&Value>) -> Result<Proof, Fault> {
-    let text = |group: &str, name: &str| {
-        let text = authentication.and_then(|a| a.get(group)?.get(name)?.as_str());
-        text.filter(|text| !text.is_empty())
+    let authentication = object(authentication, "authentication")?;
+    let of = |group: &str, name: &str| {
+        let group = object(authentication.and_then(|members| members.get(group)), group)?;
+        Ok::<_, Fault>(text(group, name)?.filter(|text| !text.is_empty()))
     };
     let key = |name: &str| -> Result<Option<SharedKey>, Fault> {
         let bad = |why| Fault::bad_request(format!("`{name}` {why}"));
-        text("symmetricKey", name).map(|text| SharedKey::from_base64(text).map_err(bad)).transpose()
+        of("symmetricKey", name)?.map(|text| SharedKey::from_base64(text).map_err(bad)).transpose()
     };
     let thumbprint = |name: &str| -> Result<Option<String>, Fault> {
-        let Some(text) = text("x509Thumbprint", name) else { return Ok(None) };
+        let Some(text) = of("x509Thumbprint", name)? else { return Ok(None) };
         let hex = text.chars().all(|c| c.is_ascii_hexdigit()) && [40, 64].contains(&text.len());
         if hex {
             Ok(Some(text.to_ascii_uppercase()))
@@ -165,8 +184,7 @@ fn proof(authentication: Option<&Value>) -> Result<Proof, Fault> {
         primary: thumbprint("primaryThumbprint")?,
         secondary: thumbprint("secondaryThumbprint")?,
     };
-    let kind = authentication.and_then(|a| a.get("type")).and_then(Value::as_str);
-    match kind {
+    match text(authentication, "type")? {
         // Older SDKs name no type and send what they mean.
         Some("selfSigned") | None if thumbprints != Thumbprints::default() => {
             Ok(Proof::Given(Authentication::SelfSigned(thumbprints)))

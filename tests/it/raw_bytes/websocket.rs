@@ -20,8 +20,8 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 fn declared(first: u8, length: u64) -> Vec<u8> {
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(short @ 0..126), _) => vec![first, 0x80 | short],
-        (_, Ok(middle)) => [&[first, 0x80 | 126][..], &middle.to_be_bytes()].concat(),
-        _ => [&[first, 0x80 | 127][..], &length.to_be_bytes()].concat(),
+        (_, Ok(middle)) => [&[first, 0xfe][..], &middle.to_be_bytes()].concat(),
+        _ => [&[first, 0xff][..], &length.to_be_bytes()].concat(),
     }
 }
 

@@ -119,14 +119,8 @@ fn a_service_s_token_opens_its_own_service_only() {
     let hub = service_token(&victim.cloud, "serviceConnectionString");
     let provisioning = service_token(&victim.cloud, "provisioningServiceConnectionString");
     for route in closed_routes(&victim) {
-        let wrong: &[&String] = match route.door {
-            Door::Hub => &[&provisioning],
-            Door::Provisioning => &[&hub],
-            _ => &[&provisioning],
-        };
-        for token in wrong {
-            assert_eq!(status(&victim, &route, token), 401, "{route:?}");
-        }
+        let wrong = if route.door == Door::Provisioning { &hub } else { &provisioning };
+        assert_eq!(status(&victim, &route, wrong), 401, "{route:?}");
     }
 }
 

@@ -8,6 +8,11 @@ use envsim::wire::connection_string::ConnectionString;
 use super::super::raw::{Victim, service_token};
 use super::super::support::{CloudProcess, Program, Sandbox};
 
+/// Nobody's key, and two that a back end has made.
+const WRONG: &str = "c29tZWJvZHkgZWxzZSdzIGtleSwgbm90IHlvdXJzIQ==";
+const MADE: &str = "bWFkZSBieSB0aGUgYmFjayBlbmQsIG5vdCBieSB1cyE=";
+const OTHER: &str = "YW5vdGhlciB0aGF0IGEgYmFjayBlbmQgaGFzIG1hZGU=";
+
 /// The addresses that a process listens on, as the system writes them. Linux only.
 #[cfg(target_os = "linux")]
 fn listening(process: u32) -> BTreeSet<String> {
@@ -96,11 +101,46 @@ fn what_holds_keys_is_for_its_owner_s_eyes_only() {
     assert!(seen >= 2, "the database and the file that `envsim hub` finds hold keys");
 }
 
+/// Requests with keys: where they belong, and where they are a mistake. Method, path, whether it is the
+/// provisioning service's, body.
+fn bodies_with_keys() -> Vec<(&'static str, &'static str, bool, String)> {
+    vec![
+        (
+            "PUT",
+            "/devices/made",
+            false,
+            format!(
+                r#"{{"deviceId": "made", "authentication": {{"type": "sas", "symmetricKey": {{"primaryKey": "{MADE}", "secondaryKey": "{OTHER}"}}}}}}"#
+            ),
+        ),
+        (
+            "PUT",
+            "/devices/half",
+            false,
+            format!(
+                r#"{{"deviceId": "half", "authentication": {{"symmetricKey": {{"primaryKey": "{MADE}!"}}}}}}"#
+            ),
+        ),
+        ("PUT", "/devices/half", false, format!(r#"{{"deviceId": "half", "authentication": "{MADE}"}}"#)),
+        ("POST", "/devices", false, format!(r#"[{{"id": "half", "importMode": "{MADE}"}}]"#)),
+        (
+            "PUT",
+            "/enrollments/e",
+            true,
+            format!(
+                r#"{{"registrationId": "e", "attestation": {{"type": "symmetricKey", "symmetricKey": {{"primaryKey": "{MADE}", "secondaryKey": "{OTHER}"}}}}}}"#
+            ),
+        ),
+        ("PUT", "/enrollments/f", true, format!(r#"{{"registrationId": "f", "attestation": "{MADE}"}}"#)),
+        ("PUT", "/enrollmentGroups/g", true, format!(r#"{{"enrollmentGroupId": "g", "{MADE}": 1}}"#)),
+        ("GET", "/devices/made", false, String::new()),
+        ("GET", "/devices", false, String::new()),
+        ("POST", "/enrollments/e/attestationmechanism", true, String::new()),
+    ]
+}
+
 #[test]
 fn no_key_and_no_token_is_ever_logged_by_the_cloud() {
-    const WRONG: &str = "c29tZWJvZHkgZWxzZSdzIGtleSwgbm90IHlvdXJzIQ==";
-    const MADE: &str = "bWFkZSBieSB0aGUgYmFjayBlbmQsIG5vdCBieSB1cyE=";
-    const OTHER: &str = "YW5vdGhlciB0aGF0IGEgYmFjayBlbmQgaGFzIG1hZGU=";
     let sandbox = Sandbox::new();
     let mut command = sandbox.command(&[
         "cloud",
@@ -134,51 +174,8 @@ fn no_key_and_no_token_is_ever_logged_by_the_cloud() {
     cloud.sandbox.run(&[&to[..], &[&format!("HostName=x;SharedAccessKey={WRONG}")]].concat()).expect(2);
     victim.serves_after("wrong keys");
 
-    // Keys in bodies: where they belong, and where they are a mistake.
-    let bodies = [
-        (
-            "PUT",
-            "/devices/made",
-            &hub,
-            format!(
-                r#"{{"deviceId": "made", "authentication": {{"type": "sas", "symmetricKey": {{"primaryKey": "{MADE}", "secondaryKey": "{OTHER}"}}}}}}"#
-            ),
-        ),
-        (
-            "PUT",
-            "/devices/half",
-            &hub,
-            format!(
-                r#"{{"deviceId": "half", "authentication": {{"symmetricKey": {{"primaryKey": "{MADE}!"}}}}}}"#
-            ),
-        ),
-        ("PUT", "/devices/half", &hub, format!(r#"{{"deviceId": "half", "authentication": "{MADE}"}}"#)),
-        ("POST", "/devices", &hub, format!(r#"[{{"id": "half", "importMode": "{MADE}"}}]"#)),
-        (
-            "PUT",
-            "/enrollments/e",
-            &provisioning,
-            format!(
-                r#"{{"registrationId": "e", "attestation": {{"type": "symmetricKey", "symmetricKey": {{"primaryKey": "{MADE}", "secondaryKey": "{OTHER}"}}}}}}"#
-            ),
-        ),
-        (
-            "PUT",
-            "/enrollments/f",
-            &provisioning,
-            format!(r#"{{"registrationId": "f", "attestation": "{MADE}"}}"#),
-        ),
-        (
-            "PUT",
-            "/enrollmentGroups/g",
-            &provisioning,
-            format!(r#"{{"enrollmentGroupId": "g", "{MADE}": 1}}"#),
-        ),
-        ("GET", "/devices/made", &hub, String::new()),
-        ("GET", "/devices", &hub, String::new()),
-        ("POST", "/enrollments/e/attestationmechanism", &provisioning, String::new()),
-    ];
-    for (method, path, token, body) in &bodies {
+    for (method, path, of_provisioning, body) in &bodies_with_keys() {
+        let token = if *of_provisioning { &provisioning } else { &hub };
         let request = format!(
             "{method} {path}?api-version=2021-04-12 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
              authorization: {token}\r\ncontent-length: {}\r\n\r\n{body}",
