@@ -220,6 +220,13 @@ pub fn service_token(cloud: &CloudProcess, connection_string: &str) -> String {
     Token::sign(&string.key, "localhost", FAR, Some(&policy)).reveal().to_owned()
 }
 
+/// A device's own token for its registration.
+pub fn registration_token(cloud: &CloudProcess, device: &str) -> String {
+    let key = SharedKey::from_base64(&cloud.key(device)).expect("a key");
+    let resource = sas::registration_resource(cloud.text("idScope"), device);
+    Token::sign(&key, &resource, FAR, None).reveal().to_owned()
+}
+
 /// A cloud that is treated badly, with a device `honest` that must not notice.
 pub struct Victim {
     pub cloud: CloudProcess,
@@ -245,6 +252,14 @@ impl Victim {
         let doors = Doors::of(&cloud);
         let honest = Connect::of(&cloud, "honest");
         Self { cloud, doors, honest }
+    }
+
+    /// A connection of a device that has been let in.
+    pub fn connected(&self, device: &str) -> Secured {
+        let mut stream = self.doors.secured(self.doors.mqtt);
+        stream.write_all(&Connect::of(&self.cloud, device).packet()).expect("sent");
+        expect(&mut stream, WELCOME);
+        stream
     }
 
     /// An honest device comes, sends and is thanked, and `/health` answers: each within [`SOON`].
@@ -278,4 +293,32 @@ impl Victim {
             assert!(memory <= most, "the cloud holds {memory} bytes, more than {most}");
         }
     }
+}
+
+/// Reads these bytes and no others.
+#[track_caller]
+pub fn expect(stream: &mut Secured, bytes: &[u8]) {
+    let mut read = vec![0; bytes.len()];
+    stream.read_exact(&mut read).expect("an answer");
+    assert_eq!(read, bytes);
+}
+
+/// Reads one PUBLISH with quality 1: its topic and its body.
+pub fn publication(stream: &mut Secured) -> (String, Vec<u8>) {
+    let mut byte = [0];
+    stream.read_exact(&mut byte).expect("a packet");
+    assert_eq!(byte[0] & 0xf6, 0x32, "a PUBLISH with quality 1");
+    let (mut length, mut shift) = (0, 0);
+    loop {
+        stream.read_exact(&mut byte).expect("a length");
+        length |= usize::from(byte[0] & 0x7f) << shift;
+        shift += 7;
+        if byte[0] < 0x80 {
+            break;
+        }
+    }
+    let mut rest = vec![0; length];
+    stream.read_exact(&mut rest).expect("the packet");
+    let topic = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
+    (String::from_utf8_lossy(&rest[2..2 + topic]).into_owned(), rest[4 + topic..].to_vec())
 }

@@ -3,7 +3,8 @@
 use std::io::Write as _;
 
 use super::super::raw::{
-    Connect, Victim, WELCOME, head, packet, publish, soon, subscribe, text, until_the_end,
+    Connect, Victim, WELCOME, expect, head, packet, publication, publish, soon, subscribe, text,
+    until_the_end,
 };
 
 /// Not UTF-8: the first byte of two, and no second.
@@ -192,4 +193,32 @@ fn what_breaks_off_anywhere_leaves_nothing_behind() {
     }
     victim.serves_after("many broken connections");
     victim.holds_at_most(64 * MIB);
+}
+
+/// What is no JSON is the device's mistake and no broken packet: it is told, and stays connected.
+#[test]
+fn patches_that_are_no_json_are_answered_with_400() {
+    let victim = Victim::new();
+    let mut stream = victim.connected("bad");
+    stream.write_all(&subscribe("$iothub/twin/res/#")).expect("sent");
+    expect(&mut stream, &[0x90, 3, 0, 1, 1]);
+    for (what, body) in [
+        ("nothing", Vec::new()),
+        ("arrays in arrays", [b"[".repeat(10_000), b"]".repeat(10_000)].concat()),
+        ("objects in objects", [b"{\"a\":".repeat(5_000), b"1".to_vec(), b"}".repeat(5_000)].concat()),
+        ("NaN", b"{\"a\": NaN}".to_vec()),
+        ("a lone surrogate", b"{\"a\": \"\\ud800\"}".to_vec()),
+        ("a NUL", b"{\"a\": \"\0\"}".to_vec()),
+        ("not UTF-8", b"{\"a\": \"\xff\"}".to_vec()),
+        ("half of it", b"{\"a\": ".to_vec()),
+        ("a number", b"17".to_vec()),
+        ("null", b"null".to_vec()),
+    ] {
+        let topic = "$iothub/twin/PATCH/properties/reported/?$rid=r";
+        stream.write_all(&publish(topic, 1, 5, &body)).expect("sent");
+        expect(&mut stream, b"\x40\x02\x00\x05");
+        let (topic, _) = publication(&mut stream);
+        assert_eq!(topic, "$iothub/twin/res/400/?$rid=r", "{what}");
+        victim.serves_after(what);
+    }
 }

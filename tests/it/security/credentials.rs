@@ -6,7 +6,7 @@ use envsim::wire::SharedKey;
 use envsim::wire::sas::Token;
 use serde_json::Value;
 
-use super::super::raw::{Victim, service_token};
+use super::super::raw::{Victim, registration_token, service_token};
 use super::super::support::CloudProcess;
 use super::routes::{self, Door, Route};
 
@@ -35,12 +35,6 @@ fn status(victim: &Victim, route: &Route, token: &str) -> u16 {
 fn device_token(victim: &Victim, device: &str) -> String {
     let key = SharedKey::from_base64(&victim.cloud.key(device)).expect("a key");
     Token::sign(&key, &format!("localhost/devices/{device}"), FAR, None).reveal().to_owned()
-}
-
-fn registration_token(victim: &Victim, device: &str) -> String {
-    let key = SharedKey::from_base64(&victim.cloud.key(device)).expect("a key");
-    let resource = format!("{}/registrations/{device}", victim.cloud.text("idScope"));
-    Token::sign(&key, &resource, FAR, None).reveal().to_owned()
 }
 
 /// Every route but `/health`, with the cloud's own ID scope.
@@ -96,14 +90,14 @@ fn a_device_s_token_opens_nothing_but_its_own_device_side() {
     for route in closed_routes(&victim) {
         // The paths are those of `bad`.
         let (other, own) = match route.door {
-            Door::Registration => (registration_token(&victim, "other"), device_token(&victim, "bad")),
-            _ => (device_token(&victim, "other"), registration_token(&victim, "bad")),
+            Door::Registration => (registration_token(&victim.cloud, "other"), device_token(&victim, "bad")),
+            _ => (device_token(&victim, "other"), registration_token(&victim.cloud, "bad")),
         };
         for token in [other, own] {
             assert_eq!(status(&victim, &route, &token), 401, "{route:?}");
         }
         let right = match route.door {
-            Door::Registration => registration_token(&victim, "bad"),
+            Door::Registration => registration_token(&victim.cloud, "bad"),
             _ => device_token(&victim, "bad"),
         };
         let status = status(&victim, &route, &right);

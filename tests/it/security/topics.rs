@@ -3,48 +3,15 @@
 use std::io::{Read as _, Write as _};
 
 use super::super::raw::{
-    Connect, Secured, Victim, WELCOME, packet, publish, service_token, soon, subscribe, until_the_end,
+    Connect, Victim, WELCOME, expect, packet, publication, publish, service_token, soon, subscribe,
+    until_the_end,
 };
-
-fn connected(victim: &Victim, device: &str) -> Secured {
-    let mut stream = victim.doors.secured(victim.doors.mqtt);
-    stream.write_all(&Connect::of(&victim.cloud, device).packet()).expect("sent");
-    expect(&mut stream, WELCOME);
-    stream
-}
-
-#[track_caller]
-fn expect(stream: &mut Secured, bytes: &[u8]) {
-    let mut read = vec![0; bytes.len()];
-    stream.read_exact(&mut read).expect("an answer");
-    assert_eq!(read, bytes);
-}
-
-/// Reads one PUBLISH with quality 1: its topic and its body.
-fn publication(stream: &mut Secured) -> (String, Vec<u8>) {
-    let mut byte = [0];
-    stream.read_exact(&mut byte).expect("a packet");
-    assert_eq!(byte[0] & 0xf6, 0x32, "a PUBLISH with quality 1");
-    let (mut length, mut shift) = (0, 0);
-    loop {
-        stream.read_exact(&mut byte).expect("a length");
-        length |= usize::from(byte[0] & 0x7f) << shift;
-        shift += 7;
-        if byte[0] < 0x80 {
-            break;
-        }
-    }
-    let mut rest = vec![0; length];
-    stream.read_exact(&mut rest).expect("the packet");
-    let topic = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
-    (String::from_utf8_lossy(&rest[2..2 + topic]).into_owned(), rest[4 + topic..].to_vec())
-}
 
 #[test]
 fn a_device_never_gets_what_is_another_s_whatever_it_subscribes_to() {
     let victim = Victim::new();
     let token = service_token(&victim.cloud, "serviceConnectionString");
-    let (mut bad, mut other) = (connected(&victim, "bad"), connected(&victim, "other"));
+    let (mut bad, mut other) = (victim.connected("bad"), victim.connected("other"));
     let filters = [
         "#",
         "+/+/+/+/+",
@@ -115,7 +82,7 @@ fn publishing_as_another_ends_the_connection() {
         "$dps/registrations/PUT/iotdps-register/?$rid=1",
     ] {
         for quality in [0, 1] {
-            let mut stream = connected(&victim, "bad");
+            let mut stream = victim.connected("bad");
             stream.write_all(&publish(topic, quality, 1, b"{}")).expect("sent");
             assert_eq!(soon(topic, || until_the_end(&mut stream)), b"", "{topic}");
         }
