@@ -2,10 +2,13 @@
 //!
 //! Never here: what a topic means (`dialect`) or what follows from it (`core`).
 //!
-//! In reading order: [`codec`], [`connection`]. Sockets are `door`'s.
+//! In reading order: [`codec`], [`link`] (packets on a stream), [`connection`] (who is let
+//! in), [`session`] (what follows). Sockets are `door`'s.
 
 mod codec;
 mod connection;
+mod link;
+mod session;
 
 use std::fmt;
 use std::sync::Arc;
