@@ -9,6 +9,8 @@ mod codec;
 mod connection;
 mod link;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;

@@ -92,7 +92,8 @@ impl<'a> Session<'a> {
         if let Err(error) = link.put(welcome) {
             return error.into();
         }
-        if let Err(ended) = self.written(link).await {
+        // A client may go on without waiting for CONNACK. MQTT 3.1.1, section 3.1.4.
+        if let Err(ended) = self.batch(link).await {
             return ended;
         }
         // One timer, looked at when it goes off and not set anew for each packet. It and the end
