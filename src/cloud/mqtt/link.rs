@@ -33,6 +33,8 @@ pub(super) struct Link<S> {
     codec: Strict,
     incoming: BytesMut,
     outgoing: BytesMut,
+    /// How much of it has gone.
+    written: usize,
     /// The other side sends no more, or the stream is broken.
     ended: bool,
 }
@@ -40,7 +42,7 @@ pub(super) struct Link<S> {
 impl<S> Link<S> {
     pub(super) fn new(stream: S) -> Self {
         let (incoming, outgoing) = (BytesMut::new(), BytesMut::new());
-        Self { stream, codec: Strict::new(), incoming, outgoing, ended: false }
+        Self { stream, codec: Strict::new(), incoming, outgoing, written: 0, ended: false }
     }
 
     /// The next whole packet of what has arrived.
@@ -114,10 +116,18 @@ where
         }
     }
 
-    /// Writes all that has been put, in as few records as it fits in.
+    /// Writes all that has been put, in as few records as it fits in. May be given up and begun
+    /// again.
     pub(super) async fn flush(&mut self) -> Result<(), PacketError> {
-        self.stream.write_all(&self.outgoing).await?;
+        while self.written < self.outgoing.len() {
+            let count = self.stream.write(&self.outgoing[self.written..]).await?;
+            if count == 0 {
+                return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+            }
+            self.written += count;
+        }
         self.stream.flush().await?;
+        self.written = 0;
         self.outgoing.clear();
         if self.outgoing.capacity() > KEPT {
             self.outgoing = BytesMut::new();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::{
     ConnAck, ConnectReturnCode, Packet, PubAck, Publish, SubAck, SubscribeReasonCode, UnsubAck,
@@ -168,6 +169,10 @@ impl<'a> Session<'a> {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        // Nearly always there is room, and no need of a timer.
+        if let Some(written) = link.flush().now_or_never() {
+            return Ok(written?);
+        }
         match timeout(WRITE, link.flush()).await {
             Ok(written) => Ok(written?),
             Err(_) => Err(Ended::Stuck(self.who.to_string())),
