@@ -23,6 +23,7 @@ use self::table::Table;
 
 /// Measure the local cloud
 #[derive(Debug, Parser)]
+#[allow(clippy::struct_excessive_bools)]
 struct Options {
     /// Rounds, each of them ours and mosquitto in turn
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
@@ -73,7 +74,7 @@ fn main() {
     let size = if options.quick {
         Size { span: Duration::from_millis(300), connections: 600, starts: 1, trips: 100 }
     } else {
-        Size { span: Duration::from_millis(1_000), connections: 1_200, starts: 5, trips: 1_000 }
+        Size { span: Duration::from_secs(1), connections: 1_200, starts: 5, trips: 1_000 }
     };
     let size = Size { connections: size.connections.min(most), ..size };
     let rounds = if options.quick { 1 } else { options.rounds };

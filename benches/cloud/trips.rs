@@ -38,10 +38,10 @@ pub(crate) fn all(server: &Server, times: u32) -> Vec<Trip> {
         device.answer("$iothub/twin/res/204/");
     });
     let id = Server::device(0);
-    let path = format!("/twins/{id}/methods?api-version=2021-04-12");
+    let target = format!("/twins/{id}/methods?api-version=2021-04-12");
     let body = r#"{"methodName":"reboot","responseTimeoutInSeconds":30,"payload":{"delay":1}}"#;
     let method = timed("direct method, HTTPS to MQTT and back", times, || {
-        service.send("POST", &path, body);
+        service.send("POST", &target, body);
         let topic = device.answer("$iothub/methods/POST/reboot/");
         let rid = topic.split_once("$rid=").map(|(_, rid)| rid).expect("a request id");
         device.publish(&format!("$iothub/methods/res/200/?$rid={rid}"), b"{}");
