@@ -15,6 +15,9 @@ use crate::device::Now;
 /// The most a device-to-cloud message may hold: body and properties.
 pub const MESSAGE_LIMIT: usize = 256 * 1024;
 
+/// Bodies shorter than this are copied, to be kept without what is around them.
+const SMALL: usize = 16 * 1024;
+
 impl Core {
     /// Checks the user name and password of a device or module. Answers when the token runs out, in seconds
     /// since 1970.
@@ -140,6 +143,8 @@ impl Core {
         }
         let identity = self.registry.need_mut(address)?;
         identity.last_activity = Some(now.wall);
+        // A slice would keep all that arrived together with it for as long as the event is kept.
+        let body = if body.len() < SMALL { Bytes::copy_from_slice(&body) } else { body };
         let content = Content::Message { bag: bag.to_owned(), body, model_id: identity.model_id.clone() };
         self.capture.push(now.wall, address, content);
         Ok(())
