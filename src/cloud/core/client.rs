@@ -85,6 +85,7 @@ impl Core {
             }
         }
         self.changes.session(address);
+        self.changes.touch(address);
         if welcome.replaced.is_none() {
             self.capture.push(now.wall, address, Content::Connection { connected: true });
         }
@@ -99,6 +100,7 @@ impl Core {
             identity.connected = false;
             identity.connection_updated = Some(now.wall);
         }
+        self.changes.touch(&address);
         self.capture.push(now.wall, &address, Content::Connection { connected: false });
     }
 
@@ -191,7 +193,7 @@ impl Core {
     ) -> bool {
         match self.methods.answer(address, rid, status, body) {
             Some((call, outcome)) => {
-                out.push(Output::Answer(call, outcome));
+                self.answer(call, outcome, out);
                 true
             }
             None => false,

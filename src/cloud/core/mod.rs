@@ -11,7 +11,7 @@
 //! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`x509`], [`authorities`],
 //! [`clients`], [`methods`], [`provisioning`], [`capture`], [`changes`], [`query`], [`rows`], then
 //! this file and [`identities`], [`bulk`], [`service`] and [`client`], which put them together,
-//! and what goes on by itself over time: `jobs` and `configurations`.
+//! and what goes on by itself over time: [`jobs`] and [`configurations`].
 
 pub mod auth;
 pub mod authorities;
@@ -20,8 +20,10 @@ pub mod capture;
 pub mod changes;
 pub mod client;
 pub mod clients;
+pub mod configurations;
 pub mod fault;
 pub mod identities;
+pub mod jobs;
 pub mod methods;
 pub mod provisioning;
 pub mod query;
@@ -42,6 +44,8 @@ use self::authorities::Authorities;
 use self::capture::{Batch, Capture};
 use self::changes::Changes;
 use self::clients::{Clients, ConnectionId};
+use self::configurations::Configurations;
+use self::jobs::Jobs;
 use self::methods::{CallId, Methods, Outcome};
 use self::provisioning::Provisioning;
 use self::registry::{Address, Keys, Registry};
@@ -126,6 +130,8 @@ pub struct Core {
     methods: Methods,
     provisioning: Provisioning,
     capture: Capture,
+    jobs: Jobs,
+    configurations: Configurations,
     /// What a store has to be told.
     pub changes: Changes,
     random: StdRng,
@@ -148,6 +154,8 @@ impl Core {
             methods: Methods::default(),
             provisioning: Provisioning::default(),
             capture: Capture::default(),
+            jobs: Jobs::default(),
+            configurations: Configurations::default(),
             changes: Changes::default(),
             random,
         }
@@ -189,13 +197,18 @@ impl Core {
 
     /// When [`Core::tick`] has something to do next.
     pub fn next_due(&self) -> Option<Millis> {
-        self.methods.next_due()
+        [self.methods.next_due(), self.jobs.next_due(), self.configurations_due()].into_iter().flatten().min()
     }
 
-    /// Does what time alone brings: ends calls that nobody has answered.
+    /// Does what time alone brings: ends calls that nobody has answered, and goes on with
+    /// jobs and configurations. What takes long is done in parts; [`Core::next_due`] says at once
+    /// when there is more.
     pub fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
-        let over = self.methods.expire(now.at);
-        out.extend(over.into_iter().map(|(call, fault)| Output::Answer(call, Err(fault))));
+        for (call, fault) in self.methods.expire(now.at) {
+            self.answer(call, Err(fault), out);
+        }
+        self.work_on_jobs(now, out);
+        self.work_on_configurations(now, out);
     }
 
     /// Sends what waits for `address`, now that it is online and takes commands.
