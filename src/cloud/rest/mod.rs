@@ -4,12 +4,14 @@
 //! by name; nothing is answered as if it had been done.
 //!
 //! In reading order: [`reply`], [`provisioning`], [`devices`], [`bulk`], [`twins`], [`events`],
-//! [`authorities`], then the table of routes below.
+//! [`jobs`], [`configurations`], [`authorities`], then the table of routes below.
 
 mod authorities;
 mod bulk;
+mod configurations;
 mod devices;
 mod events;
+mod jobs;
 mod provisioning;
 mod reply;
 mod twins;
@@ -111,6 +113,16 @@ async fn route(call: Call) -> Response<Body> {
         ("POST", ["twins", rest @ .., "methods"]) if let Some(id) = whose(rest) => {
             twins::invoke(&call, id).await
         }
+        ("GET", ["jobs", "v2", "query"]) => jobs::query(&call),
+        ("GET", ["jobs", "v2", id]) => jobs::show(&call, id),
+        ("PUT", ["jobs", "v2", id]) => jobs::create(&call, id),
+        ("POST", ["jobs", "v2", id, "cancel"]) => jobs::cancel(&call, id),
+        ("GET", ["configurations"]) => configurations::list(&call),
+        ("POST", ["configurations", "testQueries"]) => configurations::test(&call),
+        ("GET", ["configurations", id]) => configurations::show(&call, id),
+        ("PUT", ["configurations", id]) => configurations::put(&call, id),
+        ("DELETE", ["configurations", id]) => configurations::delete(&call, id),
+        ("POST", ["devices", id, "applyConfigurationContent"]) => configurations::apply(&call, id),
         (method, segments) => Err(unknown(method, &raw, segments)),
     };
     outcome.unwrap_or_else(|fault| hub_error(&call.shared, &fault))
@@ -123,9 +135,12 @@ fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
         ["devices", _, "messages", ..] => "the device side over HTTPS",
         ["devices", _, "files", ..] => "file upload",
         ["devices", _, "commands"] | ["messages", ..] => "cloud-to-device messages over HTTPS",
-        ["devices", _, "applyConfigurationContent"] | ["configurations", ..] => "configurations",
-        ["devices" | "twins", _] | ["twins", _, "methods"] => "this method on this path",
-        ["jobs", ..] => "jobs",
+        ["devices" | "twins" | "configurations", _]
+        | ["twins", _, "methods"]
+        | ["devices", _, "applyConfigurationContent"]
+        | ["configurations"]
+        | ["jobs", "v2", ..] => "this method on this path",
+        ["jobs", ..] => "jobs that import or export identities through blob containers",
         ["statistics", ..] => "statistics",
         ["digitaltwins", ..] => "digital twins over REST",
         ["enrollments" | "enrollmentGroups" | "registrations", ..] => "the enrolment side of DPS",
