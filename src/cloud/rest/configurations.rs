@@ -29,7 +29,8 @@ pub(super) fn list(call: &Call) -> Result<Response<Body>, Fault> {
             Fault::bad_request(format!("`top` is `{text}`, it has to be a whole number from 1"))
         })?,
     };
-    let all = call.shared.with(|core, _, _| core.configurations().take(most).map(Configuration::told).collect());
+    let all =
+        call.shared.with(|core, _, _| core.configurations().take(most).map(Configuration::told).collect());
     Ok(respond(200, &Value::Array(all)))
 }
 

@@ -26,7 +26,9 @@ impl Core {
         let of_device = Address::device(device.clone());
         let identity = self.registry.need(&of_device)?;
         if body.get("moduleContent").is_some_and(|part| !part.is_null()) {
-            return Err(Fault::bad_request("moduleContent cannot be applied to a device, only modulesContent"));
+            return Err(Fault::bad_request(
+                "moduleContent cannot be applied to a device, only modulesContent",
+            ));
         }
         if !content.modules.is_empty() && !identity.edge {
             return Err(Fault::bad_request(format!(
@@ -43,7 +45,8 @@ impl Core {
         }
         let targets = || {
             let modules = content.modules.iter();
-            let modules = modules.map(|(id, settings)| (Address::module(device.clone(), id.clone()), settings));
+            let modules =
+                modules.map(|(id, settings)| (Address::module(device.clone(), id.clone()), settings));
             std::iter::once((of_device.clone(), &content.device)).chain(modules)
         };
         // First on copies, to see whether every twin takes it.

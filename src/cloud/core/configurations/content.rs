@@ -146,7 +146,12 @@ impl Content {
             // every IoT Edge device has anyway.
             match path.as_slice() {
                 ["modules", name, ..] => add(name)?,
-                ["modules"] => setting.value.as_object().into_iter().flat_map(Map::keys).try_for_each(|name| add(name))?,
+                ["modules"] => setting
+                    .value
+                    .as_object()
+                    .into_iter()
+                    .flat_map(Map::keys)
+                    .try_for_each(|name| add(name))?,
                 [] => {
                     let modules = setting.value.get("modules").and_then(Value::as_object);
                     modules.into_iter().flat_map(Map::keys).try_for_each(|name| add(name))?;
@@ -159,7 +164,9 @@ impl Content {
 }
 
 fn one_kind() -> Fault {
-    Fault::bad_request("the content of a configuration is one of deviceContent, moduleContent, modulesContent")
+    Fault::bad_request(
+        "the content of a configuration is one of deviceContent, moduleContent, modulesContent",
+    )
 }
 
 fn settings(place: &str, part: &Map<String, Value>, now: Timestamp) -> Result<Settings, Fault> {

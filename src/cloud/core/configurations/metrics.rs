@@ -89,7 +89,11 @@ impl Core {
             for one in configurations.all.values() {
                 let Some(totals) = walk.totals.get_mut(&one.key()) else { continue };
                 for (metric, total) in one.all_metrics().zip(totals) {
-                    if metric.query.as_ref().is_some_and(|query| query.source == source && query.selects(&row)) {
+                    if metric
+                        .query
+                        .as_ref()
+                        .is_some_and(|query| query.source == source && query.selects(&row))
+                    {
                         *total += 1;
                     }
                 }

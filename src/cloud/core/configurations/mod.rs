@@ -29,8 +29,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 pub(super) use self::book::Configurations;
-pub use self::request::test_queries;
 use self::content::{Content, Kind};
+pub use self::request::test_queries;
 use super::query::{Condition, Query};
 
 /// The most configurations that a hub takes. IoT Hub, "Quotas and throttling".

@@ -23,7 +23,9 @@ impl Configuration {
                 "the configuration id `{id}` has capital letters; Azure takes small ones only"
             )));
         }
-        if let Some(named) = text(body, "id")? && named != id {
+        if let Some(named) = text(body, "id")?
+            && named != id
+        {
             return Err(Fault::bad_request(format!("the body has `id` `{named}`, the path is about `{id}`")));
         }
         let none = Map::new();
@@ -67,7 +69,8 @@ impl Configuration {
     /// The configuration as a service reads it.
     pub fn told(&self) -> Value {
         let told = |metrics: &BTreeMap<String, Metric>| {
-            let results: Map<_, _> = metrics.iter().map(|(name, m)| (name.clone(), json!(m.result))).collect();
+            let results: Map<_, _> =
+                metrics.iter().map(|(name, m)| (name.clone(), json!(m.result))).collect();
             let queries: Map<_, _> = metrics.iter().map(|(name, m)| (name.clone(), json!(m.text))).collect();
             json!({"results": results, "queries": queries})
         };
@@ -88,8 +91,9 @@ impl Configuration {
 
     /// Reads back what [`Configuration::told`] has written.
     pub(super) fn restore(record: &Value) -> Result<Self, Fault> {
-        let bad =
-            |what: &str| Fault::undeserializable(format!("the record of a configuration has no sound `{what}`"));
+        let bad = |what: &str| {
+            Fault::undeserializable(format!("the record of a configuration has no sound `{what}`"))
+        };
         let body = record.as_object().ok_or_else(|| bad("body"))?;
         let time = |name: &str| text(body, name)?.and_then(|text| text.parse().ok()).ok_or_else(|| bad(name));
         let id = text(body, "id")?.ok_or_else(|| bad("id"))?;
@@ -137,13 +141,16 @@ fn condition(text: &str) -> Result<Condition, Fault> {
     let condition =
         Condition::parse(text).map_err(|error| Fault::bad_request(format!("`targetCondition`: {error}")))?;
     if condition.source == Some(Source::DeviceJobs) {
-        return Err(Fault::bad_request("`targetCondition` is about devices or devices.modules, not devices.jobs"));
+        return Err(Fault::bad_request(
+            "`targetCondition` is about devices or devices.modules, not devices.jobs",
+        ));
     }
     Ok(condition)
 }
 
 fn metric(name: &str, text: &str) -> Result<Metric, Fault> {
-    let query = Query::parse(text).map_err(|error| Fault::bad_request(format!("the metric `{name}`: {error}")))?;
+    let query =
+        Query::parse(text).map_err(|error| Fault::bad_request(format!("the metric `{name}`: {error}")))?;
     if query.source == Source::DeviceJobs || query.is_aggregated() || query.top.is_some() {
         return Err(Fault::unsupported(format!(
             "the metric `{name}`: envsim's local cloud counts the rows of plain SELECT queries on devices or \
@@ -163,7 +170,8 @@ fn metrics(body: &Map<String, Value>) -> Result<BTreeMap<String, Metric>, Fault>
         )));
     }
     let read = |(name, text): (&String, &Value)| {
-        let text = text.as_str().ok_or_else(|| Fault::bad_request(format!("the metric `{name}` is not a text")))?;
+        let text =
+            text.as_str().ok_or_else(|| Fault::bad_request(format!("the metric `{name}` is not a text")))?;
         Ok((name.clone(), metric(name, text)?))
     };
     queries.iter().map(read).collect()
@@ -199,7 +207,8 @@ fn system_metrics(
         ("appliedCount".to_owned(), metric("appliedCount", &applied)?),
     ]);
     if kind == Kind::Edge {
-        let reported = format!("{agent} AND properties.desired.$version = properties.reported.lastDesiredVersion");
+        let reported =
+            format!("{agent} AND properties.desired.$version = properties.reported.lastDesiredVersion");
         for (name, comparison) in [("reportedSuccessfulCount", "="), ("reportedFailedCount", "!=")] {
             let text = format!("{reported} AND properties.reported.lastDesiredStatus.code {comparison} 200");
             metrics.insert(name.to_owned(), metric(name, &text)?);

@@ -88,7 +88,10 @@ impl Jobs {
     }
 
     pub(super) fn running(&self) -> usize {
-        self.active.iter().filter(|id| self.jobs.get(*id).is_some_and(|job| job.status == Status::Running)).count()
+        self.active
+            .iter()
+            .filter(|id| self.jobs.get(*id).is_some_and(|job| job.status == Status::Running))
+            .count()
     }
 
     /// The ids of waiting or running jobs, in the order in which they were taken.
@@ -101,7 +104,13 @@ impl Jobs {
     /// Puts down what is done with a device. When there is no room, records of the oldest finished
     /// jobs go, then what is put down is only counted. `is_first` says that nothing has been put
     /// down about this device before.
-    pub(super) fn put_down(&mut self, job: &mut Job, address: &Address, mut record: DeviceJob, is_first: bool) {
+    pub(super) fn put_down(
+        &mut self,
+        job: &mut Job,
+        address: &Address,
+        mut record: DeviceJob,
+        is_first: bool,
+    ) {
         let mut needed = size(&record);
         while (self.records >= DEVICE_RECORDS || self.bytes + needed > ANSWER_BYTES) && self.drop_oldest() {}
         if let Some(old) = job.devices.remove(address) {
@@ -117,7 +126,8 @@ impl Jobs {
         }
         if self.bytes + needed > ANSWER_BYTES {
             record.answer = None;
-            let words = format!("the device answered with {needed} bytes, which are not kept: there is no more room");
+            let words =
+                format!("the device answered with {needed} bytes, which are not kept: there is no more room");
             record.error = Some(("AnswerNotKept", words));
             needed = 0;
         }

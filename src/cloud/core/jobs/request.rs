@@ -25,16 +25,29 @@ pub fn read(id: &str, body: &Map<String, Value>, now: Timestamp) -> Result<Job, 
     // Jobs have names like devices; `query` is what the path of all jobs ends with.
     id.parse::<DeviceId>().map_err(|error| Fault::bad_request(format!("the job id is not one: {error}")))?;
     if id == "query" {
-        return Err(Fault::bad_request("a job cannot be called `query`: that is the path that lists all jobs"));
+        return Err(Fault::bad_request(
+            "a job cannot be called `query`: that is the path that lists all jobs",
+        ));
     }
-    if let Some(named) = text(body, "jobId")? && named != id {
+    if let Some(named) = text(body, "jobId")?
+        && named != id
+    {
         return Err(Fault::bad_request(format!("the body has `jobId` `{named}`, the path is about `{id}`")));
     }
     let work = match text(body, "type")? {
         Some(UPDATE_TWIN) => twin_update(body, now)?,
         Some(DEVICE_METHOD) => Work::Method(method(body)?),
-        Some(other @ ("export" | "import" | "backup" | "readDeviceProperties" | "writeDeviceProperties"
-            | "updateDeviceConfiguration" | "rebootDevice" | "factoryResetDevice" | "firmwareUpdate")) => {
+        Some(
+            other @ ("export"
+            | "import"
+            | "backup"
+            | "readDeviceProperties"
+            | "writeDeviceProperties"
+            | "updateDeviceConfiguration"
+            | "rebootDevice"
+            | "factoryResetDevice"
+            | "firmwareUpdate"),
+        ) => {
             return Err(Fault::unsupported(format!(
                 "envsim's local cloud does not support jobs of the type {other}, only {UPDATE_TWIN} and {DEVICE_METHOD}"
             )));
@@ -94,8 +107,16 @@ fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>,
 /// A time with its zone, or without one: then it is UTC, as .NET's SDK means it.
 fn time(text: &str) -> Result<Timestamp, Fault> {
     text.parse()
-        .or_else(|_| text.parse::<DateTime>().and_then(|time| time.to_zoned(TimeZone::UTC)).map(|time| time.timestamp()))
-        .map_err(|_| Fault::bad_request(format!("`startTime` is `{text}`, it has to be a time such as 2030-01-31T12:00:00Z")))
+        .or_else(|_| {
+            text.parse::<DateTime>()
+                .and_then(|time| time.to_zoned(TimeZone::UTC))
+                .map(|time| time.timestamp())
+        })
+        .map_err(|_| {
+            Fault::bad_request(format!(
+                "`startTime` is `{text}`, it has to be a time such as 2030-01-31T12:00:00Z"
+            ))
+        })
 }
 
 fn section(name: &str, value: Option<&Value>) -> Result<Option<Map<String, Value>>, Fault> {
@@ -126,9 +147,9 @@ fn twin_update(body: &Map<String, Value>, now: Timestamp) -> Result<Work, Fault>
 }
 
 fn method(body: &Map<String, Value>) -> Result<MethodCall, Fault> {
-    let value = body
-        .get("cloudToDeviceMethod")
-        .ok_or_else(|| Fault::bad_request(format!("a job of the type {DEVICE_METHOD} needs `cloudToDeviceMethod`")))?;
+    let value = body.get("cloudToDeviceMethod").ok_or_else(|| {
+        Fault::bad_request(format!("a job of the type {DEVICE_METHOD} needs `cloudToDeviceMethod`"))
+    })?;
     let call = serde_json::from_value(value.clone())
         .map_err(|error| Fault::bad_request(format!("`cloudToDeviceMethod` cannot be read: {error}")))?;
     Methods::check(&call)?;

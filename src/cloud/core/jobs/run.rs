@@ -5,9 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::told::DeviceJobRow;
-use super::{
-    ACTIVE, CALLS, DeviceJob, DeviceStatus, Job, RUNNING, SLICE, Status, Work, request,
-};
+use super::{ACTIVE, CALLS, DeviceJob, DeviceStatus, Job, RUNNING, SLICE, Status, Work, request};
 use crate::cloud::core::changes::Record;
 use crate::cloud::core::fault::Fault;
 use crate::cloud::core::methods::{CallId, Outcome};
@@ -114,12 +112,7 @@ impl Core {
     }
 
     /// Gives the outcome of a command to whoever has invoked it: a job, or a waiting caller.
-    pub(in crate::cloud::core) fn answer(
-        &mut self,
-        call: CallId,
-        outcome: Outcome,
-        out: &mut Vec<Output>,
-    ) {
+    pub(in crate::cloud::core) fn answer(&mut self, call: CallId, outcome: Outcome, out: &mut Vec<Output>) {
         if let Some(outcome) = self.jobs.take_outcome(call, outcome) {
             out.push(Output::Answer(call, outcome));
         }
