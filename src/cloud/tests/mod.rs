@@ -1,6 +1,8 @@
 //! The real listeners, spoken to in bytes: what a hostile or a strange client may send, and whole
 //! exchanges packet by packet.
 
+mod configurations;
+mod jobs;
 mod lifecycle;
 mod mqtt;
 mod provisioning;

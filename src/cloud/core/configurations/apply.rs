@@ -8,7 +8,7 @@ use super::layers::{difference, set};
 use crate::cloud::core::fault::Fault;
 use crate::cloud::core::registry::{Address, MODULES, Precondition};
 use crate::cloud::core::service::Write;
-use crate::cloud::core::twins::TwinUpdate;
+use crate::cloud::core::twins::{Twin, TwinUpdate};
 use crate::cloud::core::{Core, Output};
 use crate::device::{DeviceId, Now};
 
@@ -51,9 +51,12 @@ impl Core {
         };
         // First on copies, to see whether every twin takes it.
         for (address, settings) in targets() {
-            if let Some(identity) = self.registry.get(&address) {
-                identity.twin.clone().update(&change(&identity.twin.desired.value, settings), now.wall)?;
-            }
+            let mut twin = match self.registry.get(&address) {
+                Some(identity) => identity.twin.clone(),
+                None => Twin::new(now.wall),
+            };
+            let update = change(&twin.desired.value, settings);
+            twin.update(&update, now.wall)?;
         }
         self.create_modules(now, &of_device, named);
         for (address, settings) in targets() {

@@ -55,7 +55,7 @@ impl Content {
     /// Reads content. Whatever no twin would take is refused here.
     pub fn read(written: &Map<String, Value>, now: Timestamp) -> Result<Self, Fault> {
         let mut content = Self {
-            written: written.clone(),
+            written: Map::new(),
             device: Settings::new(),
             module: Settings::new(),
             modules: BTreeMap::new(),
@@ -66,6 +66,7 @@ impl Content {
                 Value::Object(part) => part,
                 _ => return Err(Fault::bad_request(format!("`{name}` is not a JSON object"))),
             };
+            content.written.insert(name.clone(), Value::Object(part.clone()));
             match name.as_str() {
                 "deviceContent" => content.device = settings(name, part, now)?,
                 "moduleContent" => content.module = settings(name, part, now)?,
