@@ -38,11 +38,46 @@ pub enum Action {
     ShowTwin,
     /// Cut the device's link without a word.
     CutLink,
+    /// Let something go wrong in the local cloud.
+    Trouble(&'static Mishap),
+}
+
+/// Something that the local cloud is asked to do wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Mishap {
+    /// What is done about it: `make` or `end`.
+    pub verb: &'static str,
+    /// What goes wrong.
+    pub name: &'static str,
+    /// How, for people.
+    pub title: &'static str,
+    /// What is asked of the cloud, as JSON, on top of what goes wrong already; `null` ends it all.
+    faults: &'static str,
+}
+
+/// Every mishap that the pane offers.
+pub const MISHAPS: &[Mishap] = &[
+    mishap("make", "slow answers", "each comes 1 s late", r#"{"latency": 1000}"#),
+    mishap("make", "refusals", "of the next 3 connections", r#"{"refuse": {"times": 3}}"#),
+    mishap("make", "busy DPS", "for its next 2 requests", r#"{"dpsBusy": {"times": 2}}"#),
+    mishap("make", "drops", "of the link, every 15 s", r#"{"dropEvery": 15000}"#),
+    mishap("end", "trouble", "all of it", "null"),
+];
+
+const fn mishap(verb: &'static str, name: &'static str, title: &'static str, faults: &'static str) -> Mishap {
+    Mishap { verb, name, title, faults }
+}
+
+impl Mishap {
+    /// What is asked of the cloud.
+    pub fn faults(&self) -> Value {
+        serde_json::from_str(self.faults).unwrap_or_default()
+    }
 }
 
 impl Action {
-    /// Everything that can be done to a device.
-    pub fn all(station: &Station) -> Vec<Self> {
+    /// Everything that can be done to a device, and to a cloud when it is the local one.
+    pub fn all(station: &Station, local: bool) -> Vec<Self> {
         let mut actions = Vec::new();
         for profile in station.device.profiles() {
             let model = profile.model();
@@ -58,6 +93,9 @@ impl Action {
             }));
         }
         actions.extend([Self::ShowTwin, Self::CutLink]);
+        if local {
+            actions.extend(MISHAPS.iter().map(Self::Trouble));
+        }
         actions
     }
 
@@ -68,6 +106,7 @@ impl Action {
             Self::Set { property, title, .. } => format!("set {property}: {title}"),
             Self::ShowTwin => "show the twin".to_owned(),
             Self::CutLink => "drop the link, to see it come back".to_owned(),
+            Self::Trouble(Mishap { verb, name, title, .. }) => format!("{verb} {name}: {title}"),
         }
     }
 }
@@ -97,6 +136,8 @@ pub enum Ask {
     Desired(Value),
     /// Read the twin.
     Twin,
+    /// Let more go wrong in the local cloud, or nothing any more for `null`.
+    Faults(Value),
 }
 
 /// What came of a request.
@@ -140,6 +181,8 @@ pub struct Desk {
     /// Why there is none, in words, when there is none: a real hub without a service connection
     /// string.
     pub closed: Option<String>,
+    /// Whether the hub is the local cloud, which can be asked for trouble.
+    pub local: bool,
     /// Which row the cursor is on.
     pub cursor: usize,
     /// In which generation of the convention properties are set.
@@ -151,16 +194,22 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// An open desk, or one that is closed for a reason.
-    pub fn new(closed: Option<String>) -> Self {
+    /// A desk, of the local cloud or a real hub's, open or closed for a reason.
+    pub fn new(closed: Option<String>, local: bool) -> Self {
         Self {
             closed,
+            local,
             cursor: 0,
             convention: Convention::Current,
             form: None,
             exchanges: VecDeque::new(),
             count: 0,
         }
+    }
+
+    /// Everything that can be done here.
+    pub fn actions(&self, station: &Station) -> Vec<Action> {
+        Action::all(station, self.local)
     }
 
     /// Notes a request; returns its name.
@@ -184,5 +233,18 @@ impl Desk {
     /// What was asked, newest first.
     pub fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
         self.exchanges.iter().rev()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mishap_asks_for_something_and_the_last_one_ends_it() {
+        let asked: Vec<_> = MISHAPS.iter().map(Mishap::faults).collect();
+        let (last, others) = asked.split_last().expect("mishaps");
+        assert!(others.iter().all(|faults| faults.as_object().is_some_and(|members| members.len() == 1)));
+        assert!(last.is_null() && MISHAPS.iter().filter(|mishap| mishap.faults == "null").count() == 1);
     }
 }

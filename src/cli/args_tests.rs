@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::cli::cloud_args::OutputFormat;
-use crate::cli::hub_args::{TwinVerb, Verb};
+use crate::cli::hub_args::{FaultsVerb, TwinVerb, Verb};
 use crate::config::Setting;
 use crate::config::setting::{HUB, RUN, Row};
 
@@ -102,6 +102,41 @@ fn the_local_cloud_listens_as_documented() {
 }
 
 #[test]
+fn the_local_cloud_is_difficult_on_request() {
+    let Command::Cloud(args) = command(
+        "cloud --sku S1 --units 2 --latency 50ms --refuse 2 --dps-busy 1 --elsewhere h:1 --device-ca a.pem b.pem",
+    ) else {
+        panic!("cloud")
+    };
+    assert_eq!(args.difficult.quota().map(|quota| quota.map(|(_, units)| units)), Ok(Some(2)));
+    assert_eq!(args.difficult.trouble().latency, 50);
+    let pem = b"-----BEGIN CERTIFICATE-----".to_vec();
+    let authorities = args.authorities(&|_| Ok(pem.clone())).expect("authorities");
+    assert_eq!(authorities, [("a".to_owned(), pem.clone()), ("b".to_owned(), pem.clone())]);
+    let said = |line: &str, text: &'static [u8]| {
+        let Command::Cloud(args) = command(line) else { panic!("cloud") };
+        args.authorities(&|_| Ok(text.to_vec())).expect_err(line).to_string()
+    };
+    assert!(said("cloud --device-ca a.pem", b"x").starts_with("--device-ca: holds no certificate"));
+    let twice = said("cloud --device-ca a.pem x/a.crt", b"-----BEGIN CERTIFICATE-----");
+    assert!(twice.starts_with("--device-ca: two files are called `a`"), "{twice}");
+    let Command::Cloud(args) = command("cloud --device-ca nowhere.pem") else { panic!("cloud") };
+    let error = args.authorities(&|_| Err(std::io::ErrorKind::NotFound.into())).expect_err("no file");
+    assert!(error.to_string().starts_with("--device-ca: cannot read nowhere.pem"), "{error}");
+
+    for (line, verb) in [
+        ("hub faults show", Verb::Faults(FaultsVerb::Show)),
+        ("hub faults set {}", Verb::Faults(FaultsVerb::Set { faults: "{}".to_owned() })),
+        ("hub faults clear", Verb::Faults(FaultsVerb::Clear)),
+        ("hub drop", Verb::Drop { device: None }),
+        ("hub drop d", Verb::Drop { device: "d".parse().ok() }),
+    ] {
+        let Command::Hub(args) = command(line) else { panic!("{line}") };
+        assert_eq!(args.verb, verb, "{line}");
+    }
+}
+
+#[test]
 fn the_verbs_of_hub_are_taken() {
     let verb = |line: &str| match command(line) {
         Command::Hub(args) => (args.verb, args.format),
@@ -151,6 +186,14 @@ fn bad_usage_is_refused_with_code_2() {
         "cloud --devices 1 --id-pattern dev",
         "cloud --env --format json",
         "cloud --data-dir x",
+        "cloud --units 2",
+        "cloud --sku B1",
+        "cloud --refuse-code 5",
+        "cloud --latency 2m",
+        "cloud --device-ca",
+        "hub faults",
+        "hub faults set",
+        "hub drop a/b",
         "hub",
         "hub invoke d",
         "hub invoke d c --response-timeout 4s",

@@ -4,13 +4,15 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::cloud_args::{CloudArgs, OutputFormat};
+use super::difficult_args::DifficultArgs;
 use super::exit::Exit;
 use super::runtime_file::{self, Running, RuntimeFile};
 use crate::app::Ending;
 use crate::cloud::{CloudOptions, LocalCloud, PortChoice};
+use crate::operator::faults;
 use crate::runtime::signals::Signals;
 use crate::wire::ConnectionString;
 
@@ -27,6 +29,10 @@ pub async fn run(args: CloudArgs) -> anyhow::Result<Exit> {
         https_port: PortChoice::Exactly(args.https_port),
         hostname: args.hostname.clone(),
         devices,
+        assigning_for: args.assigning_for.unwrap_or_default(),
+        quota: args.difficult.quota()?,
+        trouble: args.difficult.trouble(),
+        authorities: args.authorities(&|path| std::fs::read(path))?,
         ..CloudOptions::default()
     };
     let cloud = LocalCloud::start(options).await.context("the local cloud cannot start")?;
@@ -72,6 +78,8 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, authority: &AuthorityFile) -> 
     let ca_file = authority.0.display().to_string();
     let (hub, endpoint, scope) = (cloud.hub(), cloud.provisioning_endpoint(), cloud.id_scope());
     let (group_key, service) = (cloud.group_key().reveal(), cloud.service_connection_string());
+    let provisioning_service = cloud.provisioning_service_connection_string();
+    let (difficult, clause) = difficult(&args.difficult);
     let text = match (args.env, args.format) {
         (true, _) => {
             let lines = [
@@ -79,6 +87,8 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, authority: &AuthorityFile) -> 
                 ("IOTHUB_DEVICE_DPS_ID_SCOPE", scope.to_string()),
                 ("ENVSIM_GROUP_KEY", group_key),
                 ("IOTHUB_CONNECTION_STRING", service),
+                // What Microsoft's samples of the provisioning service's SDKs read.
+                ("PROVISIONING_SERVICE_CONNECTION_STRING", provisioning_service),
                 ("ENVSIM_CA", ca_file.clone()),
                 // What the official SDKs read: Python and C, Python's requests, Node.
                 ("SSL_CERT_FILE", ca_file.clone()),
@@ -89,20 +99,60 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, authority: &AuthorityFile) -> 
                 |(name, value): &(&str, String)| format!("export {name}='{}'", value.replace('\'', r"'\''"));
             lines.iter().map(export).collect::<Vec<_>>().join("\n")
         }
-        (false, OutputFormat::Json) => json!({
+        (false, OutputFormat::Json) => {
+            let mut ready = json!({
             "hub": hub, "mqttPort": cloud.mqtt_port(), "httpsPort": cloud.https_port(),
             "provisioningEndpoint": endpoint, "idScope": scope.to_string(), "groupKey": group_key,
-            "caFile": ca_file, "serviceConnectionString": service, "dataDir": null,
-        })
-        .to_string(),
+            "caFile": ca_file, "serviceConnectionString": service,
+            "provisioningServiceConnectionString": provisioning_service, "dataDir": null,
+            });
+            if !difficult.is_empty() {
+                ready["faults"] = Value::Object(difficult);
+            }
+            ready.to_string()
+        }
         (false, OutputFormat::Text) => format!(
             "local cloud ready: hub {hub}, MQTT on {}, HTTPS on {}, ID scope {scope}, group key {group_key}, CA {ca_file}; \
-             Ctrl-C ends it",
+             {clause}Ctrl-C ends it",
             cloud.mqtt_port(),
-            cloud.https_port()
+            cloud.https_port(),
         ),
     };
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}")?;
     out.flush()
+}
+
+/// What was made difficult, for programs and as a clause for people.
+fn difficult(args: &DifficultArgs) -> (Map<String, Value>, String) {
+    let trouble = serde_json::to_value(args.trouble()).unwrap_or_default();
+    let mut asked = faults::asked(&trouble);
+    let mut words: Vec<_> = (!asked.is_empty()).then(|| faults::words(&trouble)).into_iter().collect();
+    if let Some(sku) = args.sku {
+        let units = args.units.unwrap_or(1);
+        asked.insert("sku".to_owned(), json!(sku.name()));
+        asked.insert("units".to_owned(), json!(units));
+        words.insert(0, format!("the limits of {units} unit(s) {} hold", sku.name()));
+    }
+    let clause = if words.is_empty() { String::new() } else { format!("on request {}; ", words.join(", ")) };
+    (asked, clause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::core::quota::Sku;
+
+    #[test]
+    fn the_ready_line_tells_what_was_made_difficult() {
+        assert_eq!(difficult(&DifficultArgs::default()), (Map::new(), String::new()));
+        let args = DifficultArgs {
+            sku: Some(Sku::S1),
+            latency: Some(std::time::Duration::from_secs(1)),
+            ..DifficultArgs::default()
+        };
+        let (asked, clause) = difficult(&args);
+        assert_eq!(Value::Object(asked), json!({"latency": 1000, "sku": "S1", "units": 1}));
+        assert_eq!(clause, "on request the limits of 1 unit(s) S1 hold, answers come 1 s late; ");
+    }
 }

@@ -1,11 +1,15 @@
 //! The options of `envsim cloud`.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::difficult_args::DifficultArgs;
 use super::exit;
-use crate::config::IdPattern;
+use crate::config::error::quoted;
+use crate::config::secrets::{self, Reader};
+use crate::config::{ConfigError, Given, IdPattern, Origin, durations};
 use crate::device::{DeviceId, HubHost};
 
 const EXAMPLES: &str = "Examples:
@@ -13,6 +17,8 @@ const EXAMPLES: &str = "Examples:
   envsim cloud --env > cloud.env          for a shell: . ./cloud.env
   envsim cloud --mqtt-port 0 --https-port 0 --format json --devices 1000
                                           free ports, a thousand devices, a line for a script
+  envsim cloud --latency 200ms --refuse 3 --drop-every 30s
+                                          a bad day in the cloud, to see what a device makes of it
 
 HTTPS serves DPS and the hub's REST side, and GET /health. Nothing is kept after the end.
 Keys in its output are throw-away keys of this run.";
@@ -66,6 +72,18 @@ pub struct CloudArgs {
     )]
     pub id_pattern: IdPattern,
 
+    /// Tell devices for so long that they are being assigned to a hub, as 500ms or 5s
+    #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Provisioning")]
+    pub assigning_for: Option<Duration>,
+    /// Know these certificate authorities (PEM) from the start, by their files' names: devices with
+    /// certificates from them come in, once they are created as devices with a CA
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Devices")]
+    pub device_ca: Vec<String>,
+
+    /// What goes wrong.
+    #[command(flatten)]
+    pub difficult: DifficultArgs,
+
     /// When ready, print the facts as `export` lines
     #[arg(long, conflicts_with = "format", help_heading = "Output")]
     pub env: bool,
@@ -73,6 +91,32 @@ pub struct CloudArgs {
     /// When ready, print a line for people, or one JSON object for programs
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Output")]
     pub format: OutputFormat,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    durations::parse(text).map_err(|error| error.to_string())
+}
+
+impl CloudArgs {
+    /// The certificate authorities, each with its name, read through `read`.
+    pub fn authorities(&self, read: Reader<'_>) -> Result<Vec<(String, Vec<u8>)>, ConfigError> {
+        let origin = Origin::Option("device-ca");
+        let mut authorities: Vec<(String, Vec<u8>)> = Vec::new();
+        for file in &self.device_ca {
+            let given = Given { text: file.clone(), origin: origin.clone() };
+            let authority = secrets::authority(&given, read)?;
+            let name = authority.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            if authorities.iter().any(|(other, _)| *other == name) {
+                let why = format!(
+                    "two files are called {}: an authority has its file's name, rename one",
+                    quoted(&name)
+                );
+                return Err(ConfigError::Invalid { origin, why });
+            }
+            authorities.push((name, authority.pem));
+        }
+        Ok(authorities)
+    }
 }
 
 fn host_name(text: &str) -> Result<String, String> {

@@ -20,7 +20,9 @@ const EXAMPLES: &str = "Examples:
   envsim hub invoke env-sensor-01 blink --payload 5
   envsim hub invoke env-sensor-01 rundiagnostics --wait-for rundiagnostics --timeout 1m
   envsim hub twin update env-sensor-01 --desired '{\"brightness\": 80}'
+  envsim hub send env-sensor-01 '{\"on\": true}' --property level=3 --ack full
   envsim hub monitor --device env-sensor-01 --count 3 --format json
+  envsim hub faults set '{\"latency\": 500}'
 
 Without a connection string the verbs go to the local cloud that runs on this computer.";
 
@@ -72,8 +74,18 @@ pub enum Verb {
     /// Read or change a twin
     #[command(subcommand, disable_help_subcommand = true)]
     Twin(TwinVerb),
+    /// Send a message to a device
+    Send(SendArgs),
     /// Watch what devices send
     Monitor(MonitorArgs),
+    /// Let things go wrong in the local cloud, to see what devices make of it
+    #[command(subcommand, disable_help_subcommand = true)]
+    Faults(FaultsVerb),
+    /// Drop the connections of a device, or of all, in the local cloud
+    Drop {
+        /// The device; all of them if not given
+        device: Option<DeviceId>,
+    },
 }
 
 /// The options of `envsim hub invoke`.
@@ -107,6 +119,36 @@ pub struct InvokeArgs {
     pub timeout: Duration,
 }
 
+/// The options of `envsim hub send`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct SendArgs {
+    /// The device
+    pub device: DeviceId,
+
+    /// The message, as it is
+    pub body: String,
+
+    /// A property of the message; may be given more than once
+    #[arg(long, value_name = "NAME=VALUE", value_parser = property)]
+    pub property: Vec<(String, String)>,
+
+    /// The message's id; the hub makes one up unless it is given
+    #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub message_id: Option<String>,
+
+    /// Which outcomes the hub is to keep feedback of
+    #[arg(long, value_name = "WHICH", value_parser = ["none", "positive", "negative", "full"])]
+    pub ack: Option<String>,
+
+    /// What the message is, such as application/json
+    #[arg(long, value_name = "TYPE")]
+    pub content_type: Option<String>,
+
+    /// How long it waits for the device, 1s to 2d; an hour unless given
+    #[arg(long, value_name = "TIME", value_parser = life)]
+    pub ttl: Option<Duration>,
+}
+
 /// What can be done with a twin.
 #[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum TwinVerb {
@@ -118,6 +160,33 @@ pub enum TwinVerb {
     /// Merge into a twin's desired properties or tags; null removes
     Update(TwinUpdateArgs),
 }
+
+/// What can be done with what goes wrong.
+#[derive(Debug, Clone, PartialEq, Subcommand)]
+pub enum FaultsVerb {
+    /// Show what goes wrong
+    Show,
+    /// Replace what goes wrong
+    #[command(after_help = FAULTS)]
+    Set {
+        /// A JSON object; what it does not name goes right
+        faults: String,
+    },
+    /// End all of it
+    Clear,
+}
+
+const FAULTS: &str = r#"Members, times in milliseconds:
+  latency     answers come so much later
+  dropEvery   all connections are dropped, again and again
+  tokenLife   a connection ends after this time, as if its token had run out
+  refuse      {"returnCode": 3, "times": 2, "device": "d"}: connections are refused
+  dpsBusy     {"times": 2, "retryAfter": 3}: DPS answers 429, and how many seconds to wait
+  elsewhere   {"hub": "HOST:PORT", "device": "d"}: DPS sends the device there, it is refused here
+Without times it is always, without device it is all of them.
+
+Example:
+  envsim hub faults set '{"latency": 500, "refuse": {"times": 3}}'"#;
 
 /// The options of `envsim hub twin update`.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -176,6 +245,22 @@ fn whole_seconds(text: &str, least: u64) -> Result<Duration, String> {
         return Err(format!("give whole seconds from {least}s to 300s"));
     }
     Ok(span)
+}
+
+/// IoT Hub, "Send cloud-to-device messages": two days at most.
+fn life(text: &str) -> Result<Duration, String> {
+    let span = durations::parse(text).map_err(|error| error.to_string())?;
+    if span.subsec_nanos() != 0 || !(1..=48 * 3600).contains(&span.as_secs()) {
+        return Err("give whole seconds from 1s to 48h".to_owned());
+    }
+    Ok(span)
+}
+
+fn property(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("give a name and a value, as in level=3".to_owned()),
+    }
 }
 
 fn positive(text: &str) -> Result<Duration, String> {

@@ -90,7 +90,8 @@ async fn operate(
         "set IOTHUB_CONNECTION_STRING to a service connection string to operate a hub in Azure from here"
             .to_owned()
     });
-    let mut state = AppState::new(clock.now(), zone, station, ground.place.clone(), Desk::new(closed), seed);
+    let desk = Desk::new(closed, ground.cloud.is_some());
+    let mut state = AppState::new(clock.now(), zone, station, ground.place.clone(), desk, seed);
     state.limits = Limits { until: config.run_for.map(|span| clock.now().at + span), count: config.count };
     state.unattended = !on_screen;
     for fact in ground.facts(config, seed) {

@@ -14,6 +14,8 @@ pub mod cert;
 pub mod core;
 pub mod dialect;
 mod door;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod mqtt;
 mod rest;
 mod shared;
@@ -33,12 +35,15 @@ use tokio_util::task::TaskTracker;
 use self::cert::{CertificateError, Certificates};
 use self::core::auth::HubNames;
 use self::core::fault::Fault;
+use self::core::quota::{Quota, Sku};
+use self::core::trouble::Trouble;
 use self::core::{Core, Settings};
 use self::shared::Shared;
 use crate::device::identity::NameError;
 use crate::device::{DeviceId, HubHost, IdScope};
 use crate::wire::SharedKey;
 use crate::wire::connection_string::{ConnectionString, Who};
+use crate::wire::enrolment::OWNER_POLICY;
 
 /// The port that official device SDKs hard-code.
 pub const MQTT_PORT: u16 = 8883;
@@ -75,6 +80,14 @@ pub struct CloudOptions {
     pub devices: Vec<String>,
     /// What registering devices are told to wait, in seconds. 0 provisions in an instant.
     pub retry_after: u64,
+    /// How long registering devices are told to wait at least before they have a hub.
+    pub assigning_for: Duration,
+    /// The hub's size and its number of units, when their limits shall hold.
+    pub quota: Option<(Sku, u32)>,
+    /// What goes wrong from the start.
+    pub trouble: Trouble,
+    /// Certificate authorities of devices: name, and certificate as PEM.
+    pub authorities: Vec<(String, Vec<u8>)>,
 }
 
 impl Default for CloudOptions {
@@ -86,6 +99,10 @@ impl Default for CloudOptions {
             hostname: None,
             devices: Vec::new(),
             retry_after: 0,
+            assigning_for: Duration::ZERO,
+            quota: None,
+            trouble: Trouble::default(),
+            authorities: Vec::new(),
         }
     }
 }
@@ -133,6 +150,17 @@ pub enum CloudError {
     /// A device cannot be created.
     #[error("the local cloud cannot create a device: {0}")]
     Device(#[from] Fault),
+    /// An authority cannot be taken.
+    #[error("the local cloud cannot take the certificate authority `{name}`: {source}")]
+    Authority {
+        /// Its name.
+        name: String,
+        /// Why not.
+        source: Fault,
+    },
+    /// What shall go wrong cannot be had.
+    #[error("the local cloud cannot make the trouble that was asked for: {0}")]
+    Trouble(Fault),
 }
 
 /// A local cloud that runs. Dropping it ends it at once; [`LocalCloud::stop`] ends it cleanly.
@@ -175,6 +203,7 @@ impl LocalCloud {
             group_key,
             retry_after: options.retry_after,
             waits: 0,
+            assigning_for: u64::try_from(options.assigning_for.as_millis()).unwrap_or(u64::MAX),
         };
         let shared = Arc::new(Shared::new(Core::new(settings, seed)));
         shared.with(|core, now, _| {
@@ -183,8 +212,14 @@ impl LocalCloud {
                     name.parse().map_err(|source| CloudError::DeviceName { name: name.clone(), source })?;
                 core.create_derived(now, device)?;
             }
+            for (name, pem) in &options.authorities {
+                core.put_authority(name, pem)
+                    .map_err(|source| CloudError::Authority { name: name.clone(), source })?;
+            }
+            core.set_quota(options.quota.map(|(sku, units)| Quota::new(sku, units)));
             Ok::<_, CloudError>(())
         })?;
+        shared.set_trouble(options.trouble).map_err(CloudError::Trouble)?;
 
         let tasks = TaskTracker::new();
         let timekeeper = Arc::clone(&shared);
@@ -220,7 +255,7 @@ impl LocalCloud {
 
     /// The enrolment group's key, from which devices' keys are derived.
     pub fn group_key(&self) -> SharedKey {
-        self.shared.with(|core, _, _| core.settings().group_key.clone())
+        self.shared.with(|core, _, _| core.group_key())
     }
 
     /// The certificate that clients have to trust.
@@ -231,9 +266,26 @@ impl LocalCloud {
     /// A connection string of the policy `iothubowner`, key and all, as service SDKs take it.
     pub fn service_connection_string(&self) -> String {
         let key = self.shared.with(|core, _, _| core.policy_key("iothubowner").cloned());
-        let hub = HubHost { name: self.hub.clone(), port: Some(self.https_port) };
+        let hub = self.https_host();
         key.map(|key| {
             let who = Who::Service("iothubowner".to_owned());
+            ConnectionString { hub, gateway: None, who, key }.reveal()
+        })
+        .unwrap_or_default()
+    }
+
+    /// The name for HTTPS, without the port that everybody assumes: Node's SDK cannot read one.
+    fn https_host(&self) -> HubHost {
+        HubHost { name: self.hub.clone(), port: (self.https_port != 443).then_some(self.https_port) }
+    }
+
+    /// A connection string of the provisioning service's owner policy, key and all, as service SDKs
+    /// take it.
+    pub fn provisioning_service_connection_string(&self) -> String {
+        let key = self.shared.with(|core, _, _| core.policy_key(OWNER_POLICY).cloned());
+        let hub = self.https_host();
+        key.map(|key| {
+            let who = Who::Service(OWNER_POLICY.to_owned());
             ConnectionString { hub, gateway: None, who, key }.reveal()
         })
         .unwrap_or_default()

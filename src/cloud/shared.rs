@@ -1,6 +1,7 @@
 //! The one cloud that all connections and requests share, and the way its outputs take.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use super::core::clients::{ConnectionId, Welcome};
 use super::core::fault::Fault;
 use super::core::methods::{CallId, Outcome};
 use super::core::registry::Address;
+use super::core::trouble::Trouble;
 use super::core::{Core, Delivery, Output};
 use crate::device::{Millis, Now};
 use crate::wire::service::MethodCall;
@@ -27,6 +29,9 @@ pub(super) struct Shared {
     events: watch::Sender<u64>,
     /// When the core has something to do next, for [`Shared::keep_time`].
     due: watch::Sender<Option<Millis>>,
+    /// In milliseconds, how much later than possible answers go out. Outside of the lock, because
+    /// every batch of packets looks at it.
+    latency: AtomicU64,
     /// Cancelled when everything has to end.
     pub(super) stop: CancellationToken,
 }
@@ -61,6 +66,7 @@ impl Shared {
             began: Instant::now(),
             events: watch::Sender::new(0),
             due: watch::Sender::new(None),
+            latency: AtomicU64::new(0),
             stop: CancellationToken::new(),
         }
     }
@@ -141,6 +147,25 @@ impl Shared {
         }
     }
 
+    /// Changes what goes wrong.
+    pub(super) fn set_trouble(&self, trouble: Trouble) -> Result<(), Fault> {
+        let latency = trouble.latency;
+        self.with(|core, now, out| core.set_trouble(now, trouble, out))?;
+        self.latency.store(latency, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Waits as long as answers are asked to be late, or until the cloud stops.
+    pub(super) async fn be_late(&self) {
+        let latency = self.latency.load(Ordering::Relaxed);
+        if latency > 0 {
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(latency)) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+    }
+
     /// Wakes whoever reads events.
     pub(super) fn watch_events(&self) -> watch::Receiver<u64> {
         self.events.subscribe()
@@ -179,7 +204,7 @@ impl Shared {
             call
         };
         let _guard = Waiting { shared: self, call };
-        let stopped = || Err(Fault::no_answer("the local cloud is being stopped"));
+        let stopped = || Err(Fault::stopping());
         tokio::select! {
             outcome = receiver => outcome.unwrap_or_else(|_| stopped()),
             () = self.stop.cancelled() => stopped(),

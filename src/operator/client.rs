@@ -63,7 +63,7 @@ impl Client {
         &self.host
     }
 
-    /// A signed request; `path` begins with a slash and has no query.
+    /// A signed request; `path` begins with a slash.
     pub(super) fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, OperatorError> {
         let url = format!("https://{}:{}{}", self.host, self.port, service::versioned(path));
         let token = Token::sign(&self.key, &self.resource, now() + TOKEN_LIFE, Some(&self.policy));

@@ -107,6 +107,23 @@ pub enum OperatorError {
         /// The hub.
         host: String,
     },
+    /// Sending to devices, which only the local cloud takes this way.
+    #[error(
+        "{host} does not take the message for `{subject}` over HTTPS: an IoT hub in Azure takes \
+         cloud-to-device messages over AMQP only, which envsim does not speak yet"
+    )]
+    NoSending {
+        /// The hub.
+        host: String,
+        /// The device.
+        subject: String,
+    },
+    /// Trouble on request, of a hub that has none.
+    #[error("{host} cannot be asked for trouble: only envsim's local cloud makes it on request")]
+    NoFaults {
+        /// The hub.
+        host: String,
+    },
     /// The stream of events broke.
     #[error("the stream of events from {host} ended: {why}")]
     StreamEnded {
@@ -136,6 +153,10 @@ impl OperatorError {
             Self::LocalOnly { .. } => {
                 "use the local cloud, or `az iot hub monitor-events` for a hub in Azure".to_owned()
             }
+            Self::NoSending { .. } => {
+                "use the local cloud, or `az iot device c2d-message send` for a hub in Azure".to_owned()
+            }
+            Self::NoFaults { .. } => "start `envsim cloud`, and point the device there".to_owned(),
             Self::Trust(_) | Self::Setup(_) | Self::Refused { .. } | Self::StreamEnded { .. } => String::new(),
         }
     }

@@ -4,12 +4,15 @@
 //!
 //! Never here: terminals, retries, anything a device does (that is `device` and `net`).
 //!
-//! In reading order: [`client`], [`error`], [`invoke`], [`twin`], [`monitor`].
+//! In reading order: [`client`], [`error`], [`invoke`], [`twin`], [`monitor`],
+//! [`send`], [`faults`].
 
 pub mod client;
 pub mod error;
+pub mod faults;
 pub mod invoke;
 pub mod monitor;
+pub mod send;
 pub mod twin;
 
 pub use client::Client;

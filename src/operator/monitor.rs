@@ -85,7 +85,7 @@ impl Events {
 }
 
 /// Hubs in Azure's clouds: public, China, US government.
-fn is_azure(host: &str) -> bool {
+pub(super) fn is_azure(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     [".azure-devices.net", ".azure-devices.cn", ".azure-devices.us"].iter().any(|end| host.ends_with(end))
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::app::desk::Ask;
 use crate::app::{DeskAnswer, DeskRequest};
 use crate::device::DeviceId;
-use crate::operator::{Client, Invocation, OperatorError, TwinPatch};
+use crate::operator::{Client, Invocation, OperatorError, TwinPatch, faults};
 
 /// How many requests may be under way: a person does not type faster.
 const MOST: usize = 8;
@@ -73,6 +73,13 @@ async fn ask(client: &Client, request: DeskRequest) -> Result<String, OperatorEr
             let patch = TwinPatch { desired, ..TwinPatch::default() };
             let twin = client.update_twin(&device, None, &patch).await?;
             Ok(format!("desired version {}", twin["properties"]["desired"]["$version"]))
+        }
+        Ask::Faults(faults) => {
+            let left = match faults.as_object() {
+                Some(more) => client.add_faults(more).await?,
+                None => client.clear_faults().await?,
+            };
+            Ok(faults::words(&left))
         }
         Ask::Twin => {
             let twin = client.twin(&device, None).await?;

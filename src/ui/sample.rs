@@ -48,7 +48,7 @@ impl World {
         let device = Device::new(options, vec![(entry.build)(7)]);
         let station = Station::new(device, "env-sensor-01".to_owned(), "3f9c1a70".to_owned());
         let place = Place::Local { hub: HUB.to_owned(), mqtt_port: 8883, https_port: 8443 };
-        let state = AppState::new(now(0), TimeZone::UTC, station, place, Desk::new(None), 7);
+        let state = AppState::new(now(0), TimeZone::UTC, station, place, Desk::new(None, true), 7);
         Self { state, versions: 4, effects: VecDeque::new() }
     }
 

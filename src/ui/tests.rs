@@ -267,7 +267,7 @@ proptest! {
         if mode == 1 {
             state.ui.mode = Mode::Filter;
         } else if mode == 2 {
-            let action = crate::app::Action::all(state.station()).swap_remove(offset % 8);
+            let action = state.desk.actions(state.station()).swap_remove(offset % 8);
             let problem = (offset % 3 == 0).then(|| "a problem ".repeat(offset));
             state.desk.form = Some(crate::app::desk::Form { action, text: "日本語".repeat(offset).into(), problem });
             state.ui.mode = Mode::Form;

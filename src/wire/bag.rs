@@ -20,6 +20,8 @@ pub mod system {
     pub const CONTENT_ENCODING: &str = "$.ce";
     /// Absolute expiry.
     pub const EXPIRY: &str = "$.exp";
+    /// Which outcomes of a cloud-to-device message are told to its sender.
+    pub const ACK: &str = "iothub-ack";
     /// Creation time.
     pub const CREATION_TIME: &str = "$.ctime";
     /// Output of a module.

@@ -9,6 +9,9 @@ use super::percent;
 /// The api-version that our device announces to a hub: the first that takes a model id.
 pub const HUB_API_VERSION: &str = "2021-04-12";
 
+/// The api-version of provisioning over MQTT, which every official SDK announces.
+pub const DPS_API_VERSION: &str = "2019-03-31";
+
 /// What our device calls itself.
 pub const CLIENT_TYPE: &str = concat!("envsim/", env!("CARGO_PKG_VERSION"));
 
@@ -26,6 +29,12 @@ pub fn hub_user_name(host: &str, device: &str, module: Option<&str>, model_id: O
     let product = percent::encode(CLIENT_TYPE);
     let model = model_id.map(|id| format!("&model-id={}", percent::encode(id))).unwrap_or_default();
     format!("{host}/{client}/?api-version={HUB_API_VERSION}&DeviceClientType={product}{model}")
+}
+
+/// The user name of a device at a provisioning service.
+pub fn dps_user_name(scope: &str, registration: &str) -> String {
+    let product = percent::encode(CLIENT_TYPE);
+    format!("{scope}/registrations/{registration}/api-version={DPS_API_VERSION}&ClientVersion={product}")
 }
 
 /// Who connects, as read from a user name.

@@ -7,12 +7,13 @@
 //! Never here: sockets, retries, decisions, or knowledge of any profile.
 //!
 //! In reading order: [`key`], [`sas`], [`connection_string`], [`percent`], [`connect`], [`bag`],
-//! [`topic`], [`twin`], [`dps`], [`service`].
+//! [`topic`], [`twin`], [`dps`], [`enrolment`], [`service`].
 
 pub mod bag;
 pub mod connect;
 pub mod connection_string;
 pub mod dps;
+pub mod enrolment;
 pub mod key;
 pub mod percent;
 pub mod sas;

@@ -2,6 +2,8 @@
 //!
 //! IoT Hub REST, service data plane, api-version 2021-04-12.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -16,14 +18,24 @@ pub const API_VERSION_PARAMETER: &str = "api-version";
 /// The first segments of the path on which a hub takes MQTT over WebSocket.
 pub const WEBSOCKET_PATH: [&str; 2] = ["$iothub", "websocket"];
 
-/// A path with the version of our requests.
+/// A path, with or without a query, with the version of our requests.
 pub fn versioned(path: &str) -> String {
-    format!("{path}?{API_VERSION_PARAMETER}={API_VERSION}")
+    let mark = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{mark}{API_VERSION_PARAMETER}={API_VERSION}")
 }
 
 /// Where our own local cloud streams device-to-cloud messages and twin changes, one JSON object a
 /// line. Azure has AMQP for this instead.
 pub const EVENTS_PATH: &str = "/envsim/events";
+
+/// Where our own local cloud is told what shall go wrong.
+pub const FAULTS_PATH: &str = "/envsim/faults";
+
+/// Where our own local cloud drops the connections of one device, or of all.
+pub fn drop_path(device: Option<&str>) -> String {
+    let path = "/envsim/connections/drop";
+    device.map_or_else(|| path.to_owned(), |device| format!("{path}?device={}", percent::encode(device)))
+}
 
 /// The path of a twin.
 pub fn twin_path(device: &str, module: Option<&str>) -> String {
@@ -66,6 +78,68 @@ pub struct MethodResult {
     pub status: i32,
     /// The device's response.
     pub payload: Value,
+}
+
+/// What a batch of feedback on cloud-to-device messages says that it is.
+pub const FEEDBACK_TYPE: &str = "application/vnd.microsoft.iothub.feedback.json";
+
+/// Where our own local cloud takes a cloud-to-device message as [`CloudMessage`]. Azure has AMQP
+/// for this instead.
+pub fn messages_path(device: &str) -> String {
+    format!("/envsim/devices/{}/messages", percent::encode(device))
+}
+
+/// A cloud-to-device message to be sent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CloudMessage {
+    /// The body: a text as it is, anything else as JSON.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub body: Option<Value>,
+    /// The body when it is not text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+    /// What the body is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// How the body is encoded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_encoding: Option<String>,
+    /// The application's own properties.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, String>,
+    /// Its id; the hub makes one up when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// What it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+    /// Who sends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// Which outcomes are to be told: `none`, `positive`, `negative` or `full`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ack: Option<String>,
+    /// Until when it is worth delivering, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<String>,
+    /// The same as seconds from now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds: Option<u64>,
+}
+
+/// What the hub says of a cloud-to-device message that it has taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SentMessage {
+    /// Its id.
+    pub message_id: String,
+    /// Its number in the device's queue.
+    pub sequence_number: u64,
+    /// When the hub took it, RFC 3339.
+    pub enqueued_time_utc: String,
+    /// Until when it waits, RFC 3339.
+    pub expiry_time_utc: String,
 }
 
 /// A failed request: `{"Message": "ErrorCode:Name;text", "ExceptionMessage": "Tracking ID:…"}`.
@@ -129,7 +203,22 @@ mod tests {
     #[test]
     fn paths_encode_identifiers() {
         assert_eq!(twin_path("d:1#x?", None), "/twins/d%3A1%23x%3F");
+        assert_eq!(versioned("/twins/d"), "/twins/d?api-version=2021-04-12");
+        assert_eq!(
+            versioned(&drop_path(Some("a&b"))),
+            "/envsim/connections/drop?device=a%26b&api-version=2021-04-12"
+        );
         assert_eq!(methods_path("d", Some("$edgeHub")), "/twins/d/modules/%24edgeHub/methods");
+    }
+
+    #[test]
+    fn a_message_to_a_device_is_written_and_read() {
+        assert_eq!(messages_path("d#1"), "/envsim/devices/d%231/messages");
+        let text = json!({"body": {"a": 1}, "properties": {"Level": "3"}, "messageId": "m", "ack": "full", "ttlSeconds": 60});
+        let message: CloudMessage = serde_json::from_value(text.clone()).expect("a message");
+        assert_eq!(serde_json::to_value(message).expect("JSON"), text);
+        let misspelt = serde_json::from_value::<CloudMessage>(json!({"boddy": 1}));
+        assert!(misspelt.is_err_and(|error| error.to_string().contains("boddy")));
     }
 
     #[test]

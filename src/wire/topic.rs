@@ -226,6 +226,12 @@ pub fn desired(version: u64) -> String {
     format!("{TWIN_DESIRED}?$version={version}")
 }
 
+/// Where a hub sends a device a message; `bag` is encoded. The slash before it stands also when the
+/// bag is empty: Node's SDK looks for it.
+pub fn device_bound(device: &str, bag: &str) -> String {
+    format!("devices/{device}/messages/devicebound/{bag}")
+}
+
 /// Where a provisioning service answers; `retry_after` in seconds.
 ///
 /// The request id stands first and the hint second, both unencoded: the official SDKs look for
@@ -317,6 +323,7 @@ mod tests {
         assert_eq!(method_call("a b", "2a"), "$iothub/methods/POST/a%20b/?$rid=2a");
         assert_eq!(twin_answer(204, "6", Some(9)), "$iothub/twin/res/204/?$rid=6&$version=9");
         assert_eq!(twin_answer(400, "6", None), "$iothub/twin/res/400/?$rid=6");
+        assert_eq!(device_bound("d", ""), "devices/d/messages/devicebound/");
         assert_eq!(desired(4), "$iothub/twin/PATCH/properties/desired/?$version=4");
         assert_eq!(dps_answer(202, "6a1b", Some(3)), "$dps/registrations/res/202/?$rid=6a1b&retry-after=3");
         assert_eq!(dps_answer(200, "77c0", None), "$dps/registrations/res/200/?$rid=77c0");

@@ -116,6 +116,28 @@ fn telemetry_is_watched() {
 }
 
 #[test]
+fn a_message_is_sent_to_a_device_that_need_not_be_there() {
+    let cloud = CloudProcess::with(&["--mqtt-port", "0", "--https-port", "0", "--device", "asleep"]);
+    let args = ["send", "asleep", r#"{"on":true}"#, "--property", "Level=3", "--message-id", "m1"];
+    let args = [&args[..], &["--ack", "full", "--content-type", "application/json", "--ttl", "1m"]].concat();
+    let outcome = cloud.hub(&args).expect(0);
+    assert!(outcome.out.starts_with("the hub has message m1 for asleep"), "{}", outcome.all());
+    let sent = cloud.hub(&["send", "asleep", "hello", "--format", "json"]).expect(0).json();
+    assert_eq!((&sent["event"], &sent["sequenceNumber"]), (&json!("sent"), &json!(2)));
+    let twin = cloud.hub(&["twin", "show", "asleep", "--format", "json"]).expect(0).json();
+    assert_eq!(twin["cloudToDeviceMessageCount"], 2);
+
+    let unknown = cloud.hub(&["send", "nobody", "hello"]).expect(1);
+    assert!(unknown.err.contains("has no `nobody`"), "{}", unknown.all());
+    for bad in [["--property", "level"], ["--ack", "maybe"], ["--ttl", "3d"], ["--ttl", "0s"]] {
+        cloud.hub(&[&["send", "asleep", "hello"][..], &bad].concat()).expect(2);
+    }
+    let azure = "HostName=contoso.azure-devices.net;SharedAccessKeyName=service;SharedAccessKey=c3VwZXJzZWNyZXRrZXkxMjM=";
+    let refused = cloud.hub(&["send", "asleep", "hello", "--connection-string", azure]).expect(1);
+    assert!(refused.err.contains("AMQP only"), "{}", refused.all());
+}
+
+#[test]
 fn a_device_that_is_offline_and_one_that_is_unknown_read_differently() {
     let cloud = CloudProcess::with(&["--mqtt-port", "0", "--https-port", "0", "--device", "asleep"]);
     let offline = cloud.hub(&["invoke", "asleep", "blink", "--payload", "5"]).expect(1);

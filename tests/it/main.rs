@@ -8,6 +8,7 @@
 
 mod architecture;
 mod bad_input;
+mod difficult;
 mod headless;
 mod hub;
 mod picture;

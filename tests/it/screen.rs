@@ -132,6 +132,18 @@ fn the_operator_invokes_sets_and_drops_the_link() {
 }
 
 #[test]
+fn the_operator_makes_trouble_and_ends_it() {
+    let mut screen = online("2s");
+    // The pane is narrow: the beginning of the answer has to say it.
+    operate(&mut screen, "make   slow answers");
+    screen.wait_for("make slow answers → answers come");
+    operate(&mut screen, "end    trouble");
+    screen.wait_for("end trouble → nothing goes");
+    screen.keys("Q");
+    assert_eq!(screen.end().0, 0);
+}
+
+#[test]
 fn a_click_focuses_a_pane_and_help_explains_it() {
     let mut screen = online("200ms");
     let (column, row) = screen.find(" 4  Properties");

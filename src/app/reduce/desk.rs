@@ -11,7 +11,7 @@ use crate::device::{Input, Schema};
 
 /// Does what stands under the cursor, or opens a form where it needs a text.
 pub(super) fn open(state: &mut AppState, effects: &mut Vec<Effect>) {
-    let actions = Action::all(state.station());
+    let actions = state.desk.actions(state.station());
     let Some(action) = actions.get(state.desk.cursor).cloned() else { return };
     if action == Action::CutLink {
         return to_device(state, Input::Cut, effects);
@@ -20,7 +20,7 @@ pub(super) fn open(state: &mut AppState, effects: &mut Vec<Effect>) {
         return;
     }
     let text = match &action {
-        Action::Invoke { example: "", .. } | Action::ShowTwin | Action::CutLink => {
+        Action::Invoke { example: "", .. } | Action::ShowTwin | Action::CutLink | Action::Trouble(_) => {
             return send(state, &action, None, effects);
         }
         Action::Invoke { example, .. } => (*example).to_owned(),
@@ -78,6 +78,7 @@ fn send(state: &mut AppState, action: &Action, value: Option<Value>, effects: &m
             (format!("set {property} to {}", brief(&member)), Ask::Desired(json!({ *property: member })))
         }
         Action::ShowTwin => ("the twin".to_owned(), Ask::Twin),
+        Action::Trouble(mishap) => (format!("{} {}", mishap.verb, mishap.name), Ask::Faults(mishap.faults())),
         Action::CutLink => return,
     };
     let id = state.desk.asked(state.now.at, said.clone(), ask == Ask::Twin);

@@ -172,7 +172,7 @@ fn move_cursor(state: &mut AppState, motion: Motion) {
             state.ui.property = moved(state.ui.property, state.station().device.properties().len(), motion);
         }
         PaneId::Operator => {
-            let count = crate::app::Action::all(state.station()).len();
+            let count = state.desk.actions(state.station()).len();
             state.desk.cursor = moved(state.desk.cursor, count, motion);
         }
         PaneId::Log => move_log(state, motion),

@@ -40,7 +40,7 @@ impl Story {
         let device = Device::new(options, vec![Box::new(Environment::new(1))]);
         let station = Station::new(device, "d1".to_owned(), "key 630dcd29".to_owned());
         let place = Place::Service("dps.example".to_owned());
-        let state = AppState::new(now(0), TimeZone::UTC, station, place, Desk::new(None), 1);
+        let state = AppState::new(now(0), TimeZone::UTC, station, place, Desk::new(None, false), 1);
         let mut story = Self { state, at: 0, effects: Vec::new() };
         story.input(Input::Start);
         story
@@ -82,7 +82,7 @@ impl Story {
     /// Puts the operator's cursor on the row with this label's beginning, and opens it.
     fn operate(&mut self, label: &str) -> &mut Self {
         self.want(Intent::Focus(PaneId::Operator)).want(Intent::Move(Motion::First));
-        let rows = Action::all(self.state.station());
+        let rows = self.state.desk.actions(self.state.station());
         let row = rows.iter().position(|action| action.label().starts_with(label)).expect("a row");
         for _ in 0..row {
             self.want(Intent::Move(Motion::Down));
@@ -218,6 +218,28 @@ fn a_closed_desk_asks_nothing_but_can_cut_the_link() {
     assert!(story.asked().is_empty());
     story.operate("drop the link");
     assert!(story.effects.contains(&Effect::Link { slot: 0, output: Output::Cut }));
+}
+
+#[test]
+fn trouble_is_offered_and_asked_for_with_the_local_cloud_only() {
+    let mut story = Story::online();
+    let real = story.state.desk.actions(story.state.station());
+    assert!(!real.iter().any(|action| matches!(action, Action::Trouble(_))));
+    story.state.desk.local = true;
+    story.operate("make slow answers").operate("make refusals").operate("end trouble");
+    assert_eq!(
+        story.asked(),
+        [
+            Ask::Faults(json!({"latency": 1000})),
+            Ask::Faults(json!({"refuse": {"times": 3}})),
+            Ask::Faults(json!(null))
+        ]
+    );
+    assert_eq!(story.state.ui.mode, Mode::Keys, "nothing has to be entered");
+    let outcome = Ok("the next 3 connections are refused with code 3".to_owned());
+    story.event(Event::Desk(DeskAnswer { id: 2, outcome: outcome.clone() }));
+    let answers: Vec<_> = story.state.desk.exchanges().filter_map(|it| it.answer.clone()).collect();
+    assert_eq!(answers.into_iter().map(|(outcome, _)| outcome).collect::<Vec<_>>(), [outcome]);
 }
 
 #[test]

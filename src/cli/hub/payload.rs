@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::cli::hub_args::{InvokeArgs, TwinUpdateArgs};
+use crate::cli::hub_args::{InvokeArgs, SendArgs, TwinUpdateArgs};
 use crate::operator::{Invocation, TwinPatch};
+use crate::wire::service::CloudMessage;
 
 /// Why a request cannot be made of what was typed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +22,12 @@ pub enum PayloadError {
     NotObject {
         /// Which option.
         option: &'static str,
+    },
+    /// Faults that are not a JSON object.
+    #[error("the faults are not a JSON object: {why}; give them as in '{{\"latency\": 500}}'")]
+    Faults {
+        /// What the parser says.
+        why: String,
     },
     /// A name that only the hub itself writes.
     #[error("--{option} has the name `{name}`: names beginning with `$` are the hub's own")]
@@ -42,6 +49,19 @@ pub fn invocation(args: &InvokeArgs) -> Result<Invocation, PayloadError> {
     })
 }
 
+/// A message to a device. Its body is not looked into: what it means is between the two sides.
+pub fn message(args: &SendArgs) -> CloudMessage {
+    CloudMessage {
+        body: Some(Value::String(args.body.clone())),
+        content_type: args.content_type.clone(),
+        properties: args.property.iter().cloned().collect(),
+        message_id: args.message_id.clone(),
+        ack: args.ack.clone(),
+        ttl_seconds: args.ttl.map(|ttl| ttl.as_secs()),
+        ..CloudMessage::default()
+    }
+}
+
 /// What is merged into a twin.
 pub fn twin_patch(args: &TwinUpdateArgs) -> Result<TwinPatch, PayloadError> {
     let object =
@@ -51,6 +71,13 @@ pub fn twin_patch(args: &TwinUpdateArgs) -> Result<TwinPatch, PayloadError> {
         tags: object("tags", &args.tags)?.unwrap_or_default(),
         etag: None,
     })
+}
+
+/// What shall go wrong. What it means is the cloud's to judge.
+pub fn faults(text: &str) -> Result<Value, PayloadError> {
+    serde_json::from_str::<Map<String, Value>>(text)
+        .map(Value::Object)
+        .map_err(|error| PayloadError::Faults { why: error.to_string() })
 }
 
 fn json_of(option: &'static str, text: &str) -> Result<Value, PayloadError> {
@@ -107,6 +134,15 @@ mod tests {
         let error = invoke(Some("hello")).expect_err("no JSON");
         assert!(error.starts_with("--payload is not JSON: ") && error.contains(r#"'"text"'"#), "{error}");
         assert!(invoke(Some("")).is_err());
+    }
+
+    #[test]
+    fn faults_are_an_object() {
+        assert_eq!(faults(r#"{"latency": 5}"#), Ok(json!({"latency": 5})));
+        for bad in ["", "5", "latency", "[]"] {
+            let error = faults(bad).expect_err(bad).to_string();
+            assert!(error.starts_with("the faults are not a JSON object"), "{error}");
+        }
     }
 
     #[test]

@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use super::wait_for::{Progress, WaitFor};
 use crate::cli::Exit;
 use crate::cli::cloud_args::OutputFormat;
+use crate::device::DeviceId;
 use crate::device::time::Spoken;
-use crate::wire::service::{HubEvent, MethodResult};
+use crate::operator::faults::words;
+use crate::wire::service::{HubEvent, MethodResult, SentMessage};
 
 /// A device's answer to a command. For people its status, its time and its words; for programs
 /// what the service said.
@@ -29,6 +31,25 @@ pub fn answer(command: &str, result: &MethodResult, took: Duration, format: Outp
         OutputFormat::Json => json!({"event": "answer", "command": command, "status": result.status,
             "payload": result.payload, "tookMs": millis(took)})
         .to_string(),
+    }
+}
+
+/// A message that the hub has taken for a device.
+pub fn sent(device: &DeviceId, sent: &SentMessage, zone: &TimeZone, format: OutputFormat) -> String {
+    match format {
+        OutputFormat::Text => {
+            let until = match sent.expiry_time_utc.parse::<Timestamp>() {
+                Ok(at) => at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+                Err(_) => sent.expiry_time_utc.clone(),
+            };
+            clean(&format!("the hub has message {} for {device} and keeps it until {until}", sent.message_id))
+        }
+        OutputFormat::Json => {
+            json!({"event": "sent", "deviceId": device.as_str(), "messageId": sent.message_id,
+            "sequenceNumber": sent.sequence_number, "enqueuedTimeUtc": sent.enqueued_time_utc,
+            "expiryTimeUtc": sent.expiry_time_utc})
+            .to_string()
+        }
     }
 }
 
@@ -93,6 +114,23 @@ pub fn twin(twin: &Value, format: OutputFormat) -> String {
             strip_metadata(&mut twin);
             serde_json::to_string_pretty(&twin).unwrap_or_default()
         }
+    }
+}
+
+/// What goes wrong on request.
+pub fn faults(faults: &Value, format: OutputFormat) -> String {
+    match format {
+        OutputFormat::Json => faults.to_string(),
+        OutputFormat::Text => clean(&words(faults)),
+    }
+}
+
+/// How many connections were dropped.
+pub fn dropped(count: u64, format: OutputFormat) -> String {
+    match format {
+        OutputFormat::Json => json!({"event": "dropped", "connections": count}).to_string(),
+        OutputFormat::Text if count == 1 => "dropped 1 connection".to_owned(),
+        OutputFormat::Text => format!("dropped {count} connections"),
     }
 }
 
@@ -176,6 +214,28 @@ mod tests {
         );
         assert_eq!(exit_of(&result), Exit::Done);
         assert_eq!(exit_of(&MethodResult { status: 404, payload: Value::Null }), Exit::Failed);
+    }
+
+    #[test]
+    fn a_message_that_was_taken_is_told_to_both() {
+        let device = "dev-1".parse().expect("an id");
+        let message = SentMessage {
+            message_id: "7c1f".to_owned(),
+            sequence_number: 3,
+            enqueued_time_utc: AT.to_owned(),
+            expiry_time_utc: "2026-11-21T14:03:07Z".to_owned(),
+        };
+        assert_eq!(
+            sent(&device, &message, &TimeZone::UTC, OutputFormat::Text),
+            "the hub has message 7c1f for dev-1 and keeps it until 2026-11-21 14:03:07"
+        );
+        let told: Value =
+            serde_json::from_str(&sent(&device, &message, &TimeZone::UTC, OutputFormat::Json)).expect("JSON");
+        assert_eq!(
+            told,
+            json!({"event": "sent", "deviceId": "dev-1", "messageId": "7c1f", "sequenceNumber": 3,
+                "enqueuedTimeUtc": AT, "expiryTimeUtc": "2026-11-21T14:03:07Z"})
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::wait_for::{Progress, WaitFor};
 use super::{payload, print};
 use crate::app::Ending;
 use crate::cli::Exit;
-use crate::cli::hub_args::{HubArgs, InvokeArgs, MonitorArgs, TwinVerb, Verb};
+use crate::cli::hub_args::{FaultsVerb, HubArgs, InvokeArgs, MonitorArgs, TwinVerb, Verb};
 use crate::cli::runtime_file;
 use crate::config::HubConfig;
 use crate::device::DeviceId;
@@ -38,6 +38,15 @@ pub async fn run(args: HubArgs) -> anyhow::Result<Exit> {
                 let patch = payload::twin_patch(update)?;
                 let twin = explained(client.update_twin(&update.device, None, &patch).await)?;
                 say(&print::twin(&twin, args.format))
+            }
+            Verb::Send(send) => {
+                let answer = explained(client.send(&send.device, &payload::message(send)).await)?;
+                say(&print::sent(&send.device, &answer, &TimeZone::system(), args.format))
+            }
+            Verb::Faults(verb) => faults(&client, &args, verb).await,
+            Verb::Drop { device } => {
+                let count = explained(client.drop_connections(device.as_ref()).await)?;
+                say(&print::dropped(count, args.format))
             }
             Verb::Monitor(monitor) => self::monitor(&client, &args, monitor).await,
         }
@@ -157,6 +166,15 @@ async fn wait_for(
         last = Some(progress);
         tokio::time::sleep(POLL.min(invoke.timeout)).await;
     }
+}
+
+async fn faults(client: &Client, args: &HubArgs, verb: &FaultsVerb) -> anyhow::Result<Exit> {
+    let faults = match verb {
+        FaultsVerb::Show => client.faults().await,
+        FaultsVerb::Set { faults } => client.set_faults(&payload::faults(faults)?).await,
+        FaultsVerb::Clear => client.clear_faults().await,
+    };
+    say(&print::faults(&explained(faults)?, args.format))
 }
 
 async fn monitor(client: &Client, args: &HubArgs, monitor: &MonitorArgs) -> anyhow::Result<Exit> {

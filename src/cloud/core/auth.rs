@@ -1,4 +1,5 @@
-//! Who may do what: tokens of devices, of registrations and of service policies.
+//! Who may do what: tokens of devices and of service policies. Who may register, the provisioning
+//! service knows.
 //!
 //! The order of the checks follows Edge hub's `TokenCredentialsAuthenticator`. Azure answers all
 //! of these alike; a cloud for development says which it was.
@@ -10,8 +11,8 @@ use jiff::Timestamp;
 use super::authorities::Authorities;
 use super::registry::{Address, Authentication, Registry};
 use super::x509::{PeerCertificate, X509Refusal};
-use crate::device::{IdScope, RegistrationId};
 use crate::wire::SharedKey;
+use crate::wire::enrolment::OWNER_POLICY;
 use crate::wire::sas::{Presented, TokenError};
 
 /// Why credentials are refused.
@@ -55,6 +56,13 @@ pub enum Refusal {
     UnknownClient(Address),
     /// The device is switched off.
     Disabled(String),
+    /// The device has been sent to another hub.
+    Elsewhere {
+        /// The device.
+        device: String,
+        /// The other hub.
+        hub: String,
+    },
     /// The certificate is no good.
     Certificate(X509Refusal),
     /// The certificate is not one of the two that are registered.
@@ -83,6 +91,10 @@ pub enum Refusal {
         /// How it proves who it is.
         kind: &'static str,
     },
+    /// A token was sent where a certificate is asked for.
+    NeedsCertificate(String),
+    /// A certificate was sent where a token is asked for.
+    NeedsToken(String),
     /// No such policy.
     UnknownPolicy(String),
     /// The policy does not have the right.
@@ -125,6 +137,9 @@ impl fmt::Display for Refusal {
                 write!(f, "there is no module `{module}` on a device `{device}` in this hub")
             }
             Self::Disabled(device) => write!(f, "the device `{device}` is disabled"),
+            Self::Elsewhere { device, hub } => {
+                write!(f, "the device `{device}` was sent to the hub `{hub}`: provision it again")
+            }
             Self::Certificate(why) => write!(f, "the client's certificate {why}"),
             Self::WrongThumbprint { presented } => write!(
                 f,
@@ -138,6 +153,12 @@ impl fmt::Display for Refusal {
             }
             Self::NoKeys { client, kind } => {
                 write!(f, "`{client}` does not use keys, its authentication is `{kind}`")
+            }
+            Self::NeedsCertificate(of) => {
+                write!(f, "{of} takes a client certificate, and a token was sent")
+            }
+            Self::NeedsToken(of) => {
+                write!(f, "{of} takes a token signed with its key, and a client certificate was sent")
             }
             Self::UnknownPolicy(policy) => write!(f, "there is no shared access policy `{policy}`"),
             Self::Right { policy, right } => {
@@ -160,6 +181,8 @@ pub enum Right {
     RegistryWrite,
     /// Connecting as any device.
     DeviceConnect,
+    /// Enrolments and registrations of the provisioning service.
+    ProvisioningService,
 }
 
 /// A shared access policy with its key.
@@ -173,7 +196,7 @@ pub struct Policy {
     pub key: SharedKey,
 }
 
-/// The policies of every new hub in Azure: names and rights.
+/// The policies of every new hub and of every new provisioning service in Azure: names and rights.
 pub const DEFAULT_POLICIES: &[(&str, &[Right])] = &[
     (
         "iothubowner",
@@ -183,6 +206,7 @@ pub const DEFAULT_POLICIES: &[(&str, &[Right])] = &[
     ("device", &[Right::DeviceConnect]),
     ("registryRead", &[Right::RegistryRead]),
     ("registryReadWrite", &[Right::RegistryRead, Right::RegistryWrite]),
+    (OWNER_POLICY, &[Right::ProvisioningService]),
 ];
 
 /// The names a hub answers to. Ports do not count: SDKs differ in whether they keep them.
@@ -211,14 +235,14 @@ impl HubNames {
     }
 }
 
-fn parse(token: &str) -> Result<Presented, Refusal> {
+pub(super) fn parse(token: &str) -> Result<Presented, Refusal> {
     if token.is_empty() {
         return Err(Refusal::NoToken);
     }
     Presented::parse(token).map_err(Refusal::NotAToken)
 }
 
-fn check_expiry(token: &Presented, wall: Timestamp) -> Result<(), Refusal> {
+pub(super) fn check_expiry(token: &Presented, wall: Timestamp) -> Result<(), Refusal> {
     if token.is_expired(wall.as_second()) {
         return Err(Refusal::Expired { ago: wall.as_second().saturating_sub(token.expiry) });
     }
@@ -354,39 +378,6 @@ pub fn certificate(
     Ok(())
 }
 
-/// Checks a token for a provisioning service and answers the key that the device has.
-///
-/// Registration ids are compared without regard to case, as DPS does. The key is derived from the
-/// id as it is presented, or from its lower-case form: which of the two DPS does is not published.
-pub fn registration(
-    token: &str,
-    presented_scope: &str,
-    registration: &RegistrationId,
-    own_scope: &IdScope,
-    group: &SharedKey,
-    wall: Timestamp,
-) -> Result<(SharedKey, i64), Refusal> {
-    if presented_scope != own_scope.as_str() {
-        return Err(Refusal::WrongIdScope {
-            presented: presented_scope.to_owned(),
-            own: own_scope.as_str().to_owned(),
-        });
-    }
-    let token = parse(token)?;
-    let id = registration.as_str();
-    let candidates = [group.derive(id), group.derive(&id.to_ascii_lowercase())];
-    let Some(key) = candidates.into_iter().find(|key| token.is_signed_by(key)) else {
-        let group = token.is_signed_by(group);
-        return Err(if group { Refusal::GroupKey } else { Refusal::WrongSignature });
-    };
-    check_expiry(&token, wall)?;
-    let wanted = format!("{own_scope}/registrations/{id}");
-    if !token.resource.eq_ignore_ascii_case(&wanted) {
-        return Err(Refusal::WrongResource { presented: token.resource.clone(), wanted });
-    }
-    Ok((key, token.expiry))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -458,38 +449,6 @@ mod tests {
         for host in ["", "local", "localhost:x", "contoso.azure-devices.net"] {
             assert!(!hub.includes(host), "{host}");
         }
-    }
-
-    fn register(secret: &SharedKey, resource: &str, id: &str) -> Result<i64, Refusal> {
-        let token = Token::sign(secret, resource, SE, Some("registration"));
-        registration(
-            token.reveal(),
-            resource.split('/').next().unwrap_or_default(),
-            &id.parse().expect("an id"),
-            &"0ne00ABCDEF".parse().expect("a scope"),
-            &key(K1),
-            wall(SE),
-        )
-        .map(|(_, expiry)| expiry)
-    }
-
-    #[test]
-    fn a_derived_key_registers_and_every_other_is_told_apart() {
-        let derived = SharedKey::from_base64("8NqVUuWeBcXZXvMjEs8QcaTAvskXQ6V5RDXFBEtwYQ0=").expect("a key");
-        let resource = "0ne00ABCDEF/registrations/sensor-01";
-        assert_eq!(register(&derived, resource, "sensor-01"), Ok(SE));
-        assert_eq!(register(&derived, resource, "SENSOR-01"), Ok(SE));
-        assert_eq!(register(&key(K1), resource, "sensor-01"), Err(Refusal::GroupKey));
-        assert_eq!(register(&key(K2), resource, "sensor-01"), Err(Refusal::WrongSignature));
-        assert_eq!(register(&derived, resource, "sensor-02"), Err(Refusal::WrongSignature));
-        assert!(matches!(
-            register(&derived, "0ne00ABCDEF/registrations/other", "sensor-01"),
-            Err(Refusal::WrongResource { .. })
-        ));
-        assert!(matches!(
-            register(&derived, "0neWRONG/registrations/sensor-01", "sensor-01"),
-            Err(Refusal::WrongIdScope { .. })
-        ));
     }
 
     #[test]

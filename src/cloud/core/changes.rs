@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::registry::Address;
+use crate::device::DeviceId;
 
 /// The name of a record.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,12 +17,20 @@ pub enum Record {
     Identity(Address),
     /// What a client has subscribed to, for when it comes back.
     Session(Address),
+    /// An individual enrolment by its lower-case name, or that it is gone.
+    Enrolment(String),
+    /// An enrolment group by its lower-case name, or that it is gone.
+    EnrolmentGroup(String),
+    /// A registration by its lower-case name, or that it is gone.
+    Registration(String),
     /// A certificate authority, or that it is gone.
     Authority(String),
     /// A scheduled job, or that it is gone.
     Job(String),
     /// A configuration, or that it is gone.
     Configuration(String),
+    /// The cloud-to-device messages of a device, or that they are gone with it.
+    Mailbox(DeviceId),
 }
 
 /// What has changed.

@@ -7,12 +7,10 @@ use super::auth::{self, ClientCheck, Refusal};
 use super::capture::Content;
 use super::clients::{ConnectionId, Granted, Subscriptions, Welcome};
 use super::fault::Fault;
-use super::provisioning::{Attempt, Registration, RegistrationRequest};
-use super::registry::{Address, Authentication, Keys};
+use super::registry::Address;
 use super::x509::PeerCertificate;
 use super::{Closing, Core, Delivery, Output};
-use crate::device::{Now, RegistrationId};
-use crate::wire::SharedKey;
+use crate::device::Now;
 
 /// The most a device-to-cloud message may hold: body and properties.
 pub const MESSAGE_LIMIT: usize = 256 * 1024;
@@ -50,18 +48,6 @@ impl Core {
         auth::certificate(peer, address, &self.registry, &self.authorities, now.wall)
     }
 
-    /// Checks a device's credentials for the provisioning service. Answers the device's key and
-    /// when the token runs out.
-    pub fn authorize_registration(
-        &self,
-        now: Now,
-        scope: &str,
-        id: &RegistrationId,
-        token: &str,
-    ) -> Result<(SharedKey, i64), Refusal> {
-        auth::registration(token, scope, id, &self.settings.id_scope, &self.settings.group_key, now.wall)
-    }
-
     /// Takes a client that has been checked.
     pub fn connect(
         &mut self,
@@ -73,6 +59,7 @@ impl Core {
     ) -> Welcome {
         let welcome = self.clients.connect(address, clean);
         if let Some(old) = welcome.replaced {
+            self.release_messages(now, address, old);
             out.push(Output::Deliver(old, Delivery::Close(Closing::Replaced)));
         }
         if let Some(identity) = self.registry.get_mut(address) {
@@ -96,6 +83,7 @@ impl Core {
     /// A connection has ended.
     pub fn disconnected(&mut self, now: Now, connection: ConnectionId) {
         let Some(address) = self.clients.disconnect(connection) else { return };
+        self.release_messages(now, &address, connection);
         if let Some(identity) = self.registry.get_mut(&address) {
             identity.connected = false;
             identity.connection_updated = Some(now.wall);
@@ -198,78 +186,5 @@ impl Core {
             }
             None => false,
         }
-    }
-
-    /// Begins a registration of a device that has been checked. `key` is its derived key.
-    pub fn register(
-        &mut self,
-        now: Now,
-        id: &RegistrationId,
-        key: SharedKey,
-        body: &[u8],
-    ) -> Result<&Registration, Fault> {
-        let request = RegistrationRequest::parse(body)?;
-        let name = self.random_name();
-        let attempt =
-            Attempt { operation: format!("4.{}.{}", &name[..16], &name[16..]), waits: self.settings.waits };
-        self.provisioning.begin(id, key, request, attempt, now.wall)
-    }
-
-    /// Goes on with a registration: tells to wait, or creates the device in the hub.
-    pub fn operation(
-        &mut self,
-        now: Now,
-        id: &RegistrationId,
-        operation: &str,
-        out: &mut Vec<Output>,
-    ) -> Result<Registration, Fault> {
-        let registration = self.provisioning.operation(id, operation)?;
-        if registration.assigned {
-            return Ok(registration.clone());
-        }
-        if registration.waits > 0 {
-            registration.waits -= 1;
-            return Ok(registration.clone());
-        }
-        let snapshot = registration.clone();
-        self.enrol(now, &snapshot, out)?;
-        let registration = self.provisioning.operation(id, operation)?;
-        registration.assigned = true;
-        registration.updated = now.wall;
-        registration.revision += 1;
-        Ok(registration.clone())
-    }
-
-    /// A registration as it stands.
-    pub fn registration(&self, id: &RegistrationId) -> Result<&Registration, Fault> {
-        self.provisioning.get(id)
-    }
-
-    /// Sees to it that the hub knows a registered device under its derived key.
-    fn enrol(&mut self, now: Now, from: &Registration, out: &mut Vec<Output>) -> Result<(), Fault> {
-        let address = Address::device(from.device.clone());
-        let keys = Keys { primary: from.key.clone(), secondary: self.random_keys().secondary };
-        let Some(identity) = self.registry.get_mut(&address) else {
-            let mut identity = self.new_identity(now, address, Authentication::Sas(keys));
-            identity.model_id.clone_from(&from.model_id);
-            return self.add_identity(identity);
-        };
-        self.changes.identity(&address);
-        if from.model_id.is_some() {
-            identity.model_id.clone_from(&from.model_id);
-        }
-        let has = |keys: &Keys| keys.primary == from.key || keys.secondary == from.key;
-        if identity.authentication.keys().is_some_and(has) {
-            return Ok(());
-        }
-        // The device was made by hand under other keys. A registration writes the enrolment's
-        // keys into the hub, and whoever holds the old ones is out.
-        identity.authentication = Authentication::Sas(keys);
-        let etag = self.random_name();
-        if let Some(identity) = self.registry.get_mut(&address) {
-            identity.etag = etag;
-        }
-        self.close(&address, Closing::CredentialsChanged, out);
-        Ok(())
     }
 }

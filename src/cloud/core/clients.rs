@@ -140,6 +140,11 @@ impl Clients {
         Some((connection, self.connected.get(&connection)?))
     }
 
+    /// All connections that stand.
+    pub fn connected(&self) -> impl Iterator<Item = (ConnectionId, &Address)> {
+        self.current.iter().map(|(address, connection)| (*connection, address))
+    }
+
     /// How many devices, not counting modules, are connected.
     pub fn online_devices(&self) -> usize {
         self.current.keys().filter(|address| address.module.is_none()).count()

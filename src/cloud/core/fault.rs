@@ -14,11 +14,15 @@ pub struct Fault {
     pub name: &'static str,
     /// What was attempted, on what, and why it is refused.
     pub message: String,
+    /// How long was waited for, in seconds, when that is what went wrong.
+    pub waited: Option<u64>,
+    /// What the client is told to wait, in seconds, when it is told here and not by a setting.
+    pub retry_after: Option<u64>,
 }
 
 impl Fault {
     fn new(status: u16, code: u32, name: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, name, message: message.into() }
+        Self { status, code, name, message: message.into(), waited: None, retry_after: None }
     }
 
     /// The request means nothing to the cloud.
@@ -51,25 +55,58 @@ impl Fault {
         )
     }
 
+    /// There is no such individual enrolment.
+    pub fn unknown_enrolment(id: &str) -> Self {
+        Self::new(404, 404_201, "EnrollmentNotFound", format!("there is no individual enrolment `{id}`"))
+    }
+
+    /// There is no such operation of a registration.
+    pub fn unknown_operation(message: impl Into<String>) -> Self {
+        Self::new(404, 404_203, "AsyncOperationNotFound", message)
+    }
+
+    /// There is no such enrolment group.
+    pub fn unknown_group(id: &str) -> Self {
+        Self::new(404, 404_204, "EnrollmentGroupNotFound", format!("there is no enrolment group `{id}`"))
+    }
+
+    /// The enrolment is there already.
+    pub fn enrolment_exists(of: impl fmt::Display) -> Self {
+        Self::new(
+            409,
+            409_201,
+            "EnrollmentAlreadyExists",
+            format!("{of} is there already; to change it, send its etag or * in If-Match"),
+        )
+    }
+
     /// There is no such certificate authority.
     pub fn unknown_authority(name: &str) -> Self {
         let message = format!("there is no certificate authority `{name}` in this hub");
         Self::new(404, 404_000, "CertificateNotFound", message)
     }
 
-    /// There is no such registration or operation.
+    /// There is no such registration.
     pub fn unknown_registration(message: impl Into<String>) -> Self {
         Self::new(404, 404_202, "DeviceRegistrationNotFound", message)
     }
 
-    /// The device is not connected, or takes no commands.
-    pub fn not_online(message: impl Into<String>) -> Self {
-        Self::new(404, 404_103, "DeviceNotOnline", message)
+    /// The device was not connected, or took no commands, for so many seconds. In Azure's words,
+    /// which programs are known to compare.
+    pub fn not_online(waited: u64) -> Self {
+        let fault = Self::new(404, 404_103, "DeviceNotOnline", "Timed out waiting for device to connect.");
+        Self { waited: Some(waited), ..fault }
     }
 
-    /// The device did not answer in time.
-    pub fn no_answer(message: impl Into<String>) -> Self {
-        Self::new(504, 504_101, "GatewayTimeout", message)
+    /// The device did not answer for so many seconds. In Azure's words.
+    pub fn no_answer(waited: u64) -> Self {
+        let words = "Timed out waiting for the response from device.";
+        Self { waited: Some(waited), ..Self::new(504, 504_101, "GatewayTimeout", words) }
+    }
+
+    /// The cloud is about to stop.
+    pub fn stopping() -> Self {
+        Self::new(503, 503_001, "ServiceUnavailable", "the local cloud is being stopped")
     }
 
     /// What the device answered cannot be passed on.
@@ -154,6 +191,29 @@ impl Fault {
         )
     }
 
+    /// As many cloud-to-device messages wait as may.
+    pub fn queue_full(device: &str, most: usize) -> Self {
+        Self::new(
+            403,
+            403_004,
+            "DeviceMaximumQueueDepthExceeded",
+            format!(
+                "{most} messages wait for the device `{device}` already, the most that a queue holds; let the \
+                 device take some, or purge the queue"
+            ),
+        )
+    }
+
+    /// A message would expire too late, or has.
+    pub fn bad_expiry(message: impl Into<String>) -> Self {
+        Self::new(403, 403_009, "InvalidMessageExpiryTime", message)
+    }
+
+    /// What is settled was held too long, or has been settled.
+    pub fn lock_lost(message: impl Into<String>) -> Self {
+        Self::new(412, 412_002, "DeviceMessageLockLost", message)
+    }
+
     /// Somebody else changed it in between.
     pub fn precondition(message: impl Into<String>) -> Self {
         Self::new(412, 412_001, "PreconditionFailed", message)
@@ -167,6 +227,16 @@ impl Fault {
     /// Too many at once.
     pub fn throttled(message: impl Into<String>) -> Self {
         Self::new(429, 429_001, "ThrottlingException", message)
+    }
+
+    /// Too many at once, and when to try again.
+    pub fn busy(message: impl Into<String>, retry_after: u64) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::throttled(message) }
+    }
+
+    /// The day's messages are used up.
+    pub fn quota_exceeded(message: impl Into<String>) -> Self {
+        Self::new(403, 403_002, "IotHubQuotaExceeded", message)
     }
 
     /// Something Azure has and this cloud has not.

@@ -60,8 +60,9 @@ impl Core {
     /// Creates a device whose first key is derived from the enrolment group's, as provisioning
     /// would.
     pub fn create_derived(&mut self, now: Now, device: DeviceId) -> Result<(), Fault> {
-        let primary = self.settings.group_key.derive(device.as_str());
-        let secondary = self.random_keys().secondary;
+        let group = self.group_keys();
+        let (primary, secondary) =
+            (group.primary.derive(device.as_str()), group.secondary.derive(device.as_str()));
         let authentication = Authentication::Sas(Keys { primary, secondary });
         let identity = self.new_identity(now, Address::device(device), authentication);
         self.add_identity(identity)
@@ -246,6 +247,7 @@ impl Core {
         self.registry.remove(address);
         self.changes.identity(address);
         self.changes.session(address);
+        self.forget_messages(address);
         if let Some(connection) = self.clients.forget(address) {
             out.push(Output::Deliver(connection, Delivery::Close(Closing::Deleted)));
         }

@@ -107,7 +107,7 @@ impl Methods {
             return Err(Fault::throttled(format!("{CAPACITY} commands are under way already")));
         }
         if !online && connect_timeout == 0 {
-            return Err(not_online(0));
+            return Err(Fault::not_online(0));
         }
         self.last += 1;
         let call = CallId(self.last);
@@ -183,8 +183,11 @@ impl Methods {
         while let Some((due, id)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
             self.due.remove(&(due, id));
             let Some(call) = self.calls.remove(&id) else { continue };
-            let fault =
-                if call.sent { no_answer(call.response_timeout) } else { not_online(call.connect_timeout) };
+            let fault = if call.sent {
+                Fault::no_answer(call.response_timeout)
+            } else {
+                Fault::not_online(call.connect_timeout)
+            };
             over.push((id, fault));
         }
         over
@@ -228,14 +231,6 @@ fn outcome(name: &str, status: &str, body: &[u8]) -> Outcome {
 }
 
 // Azure's words, with which its documentation can be found; the seconds behind them are ours.
-fn not_online(seconds: u64) -> Fault {
-    Fault::not_online(format!("Timed out waiting for device to connect. ({seconds} s)"))
-}
-
-fn no_answer(seconds: u64) -> Fault {
-    Fault::no_answer(format!("Timed out waiting for the response from device. ({seconds} s)"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,32 +8,45 @@
 //! Never here: sockets, tasks, clocks, topics, HTTP, or anything of the device's state machine,
 //! which this cloud judges and therefore must not share.
 //!
-//! In reading order: [`fault`], [`registry`], [`twins`], [`auth`], [`x509`], [`authorities`],
-//! [`clients`], [`methods`], [`provisioning`], [`capture`], [`changes`], [`query`], [`rows`], then
-//! this file and [`identities`], [`bulk`], [`service`] and [`client`], which put them together,
-//! and what goes on by itself over time: [`jobs`] and [`configurations`].
+//! In reading order: [`fault`], [`registry`], [`twins`], [`query`], [`rows`], [`auth`], [`x509`],
+//! [`authorities`], [`clients`], [`methods`], [`provisioning`], [`capture`], [`message`], [`mailbox`],
+//! [`feedback`], [`changes`], [`quota`], [`trouble`], then this file and [`identities`], [`bulk`],
+//! [`service`], [`client`] and [`c2d`], which put them together, and what goes on by itself over
+//! time: [`jobs`] and [`configurations`].
 
 pub mod auth;
 pub mod authorities;
 pub mod bulk;
+pub mod c2d;
+#[cfg(test)]
+mod c2d_tests;
 pub mod capture;
 pub mod changes;
 pub mod client;
 pub mod clients;
 pub mod configurations;
+mod difficult;
 pub mod fault;
+pub mod feedback;
 pub mod identities;
 pub mod jobs;
+pub mod mailbox;
+pub mod message;
 pub mod methods;
 pub mod provisioning;
 pub mod query;
+pub mod quota;
 pub mod registry;
 pub mod rows;
+mod search;
 pub mod service;
 #[cfg(test)]
 mod tests;
+pub mod trouble;
 pub mod twins;
 pub mod x509;
+
+use std::sync::Arc;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -45,11 +58,15 @@ use self::capture::{Batch, Capture};
 use self::changes::Changes;
 use self::clients::{Clients, ConnectionId};
 use self::configurations::Configurations;
+use self::difficult::Difficult;
+use self::feedback::Feedback;
 use self::jobs::Jobs;
+use self::mailbox::Mailboxes;
+use self::message::{LockToken, Message};
 use self::methods::{CallId, Methods, Outcome};
-use self::provisioning::Provisioning;
+use self::provisioning::{DEFAULT_GROUP, Enrolment, Provisioning};
 use self::registry::{Address, Keys, Registry};
-use crate::device::{IdScope, Millis, Now};
+use crate::device::{DeviceId, IdScope, Millis, Now};
 use crate::wire::SharedKey;
 
 /// How a cloud is set up.
@@ -68,6 +85,8 @@ pub struct Settings {
     /// How often a registering device is told to wait *after* it has asked: 0 assigns it when it
     /// first asks.
     pub waits: u32,
+    /// How long a registering device is told to wait at least, in milliseconds.
+    pub assigning_for: u64,
 }
 
 /// Something for somebody other than who asked.
@@ -102,6 +121,18 @@ pub enum Delivery {
         /// The request as text; empty when there is none.
         payload: String,
     },
+    /// A cloud-to-device message. With quality 0 it counts as delivered when it is sent, with
+    /// quality 1 when it is acknowledged: whoever sends it settles it.
+    Message {
+        /// Quality of service.
+        quality: u8,
+        /// For whom.
+        device: DeviceId,
+        /// What [`Core::settle_message`] is told.
+        lock: LockToken,
+        /// The message.
+        message: Arc<Message>,
+    },
     /// The connection has to end.
     Close(Closing),
 }
@@ -117,6 +148,10 @@ pub enum Closing {
     Disabled,
     /// The way it proves who it is has been changed: other keys, or certificates.
     CredentialsChanged,
+    /// Somebody asked for it.
+    Dropped,
+    /// The device has been sent to another hub.
+    SentElsewhere,
 }
 
 /// A hub and a provisioning service.
@@ -132,6 +167,9 @@ pub struct Core {
     capture: Capture,
     jobs: Jobs,
     configurations: Configurations,
+    mailboxes: Mailboxes,
+    feedback: Feedback,
+    difficult: Difficult,
     /// What a store has to be told.
     pub changes: Changes,
     random: StdRng,
@@ -145,7 +183,7 @@ impl Core {
             .iter()
             .map(|(name, rights)| Policy { name, rights, key: random_key(&mut random) })
             .collect();
-        Self {
+        let mut core = Self {
             settings,
             policies,
             registry: Registry::default(),
@@ -156,9 +194,23 @@ impl Core {
             capture: Capture::default(),
             jobs: Jobs::default(),
             configurations: Configurations::default(),
+            mailboxes: Mailboxes::default(),
+            feedback: Feedback::default(),
+            difficult: Difficult::default(),
             changes: Changes::default(),
             random,
-        }
+        };
+        core.add_default_group();
+        core
+    }
+
+    fn add_default_group(&mut self) {
+        let keys = Keys { primary: self.settings.group_key.clone(), secondary: random_key(&mut self.random) };
+        let etag = self.random_name();
+        // It has been there since before anybody looked at a clock.
+        let group = Enrolment::plain_group(DEFAULT_GROUP, keys, etag, jiff::Timestamp::UNIX_EPOCH);
+        // There is room for it: it is the first.
+        let _ = self.provisioning.put(group);
     }
 
     /// How it is set up.
@@ -197,25 +249,36 @@ impl Core {
 
     /// When [`Core::tick`] has something to do next.
     pub fn next_due(&self) -> Option<Millis> {
-        [self.methods.next_due(), self.jobs.next_due(), self.configurations_due()].into_iter().flatten().min()
+        let due = [
+            self.methods.next_due(),
+            self.mailboxes.next_due(),
+            self.feedback.next_due(),
+            self.difficult.next_due(),
+            self.jobs.next_due(),
+            self.configurations_due(),
+        ];
+        due.into_iter().flatten().min()
     }
 
-    /// Does what time alone brings: ends calls that nobody has answered, and goes on with
-    /// jobs and configurations. What takes long is done in parts; [`Core::next_due`] says at once
-    /// when there is more.
+    /// Does what time alone brings: ends calls that nobody has answered, messages' locks and lives,
+    /// what goes wrong by the clock, and the next part of jobs and configurations: what takes long
+    /// is done in parts, and [`Core::next_due`] says at once that there is more.
     pub fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
         for (call, fault) in self.methods.expire(now.at) {
             self.answer(call, Err(fault), out);
         }
+        self.tick_messages(now, out);
+        self.drop_when_due(now, out);
         self.work_on_jobs(now, out);
         self.work_on_configurations(now, out);
     }
 
-    /// Sends what waits for `address`, now that it is online and takes commands.
+    /// Sends what waits for `address`, now that it is online or listens.
     fn send_waiting(&mut self, now: Now, address: &Address, out: &mut Vec<Output>) {
         for call in self.methods.waiting(address) {
             self.send_call(now, call, out);
         }
+        self.send_messages(now, address, out);
     }
 
     fn send_call(&mut self, now: Now, id: CallId, out: &mut Vec<Output>) {

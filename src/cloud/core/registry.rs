@@ -141,6 +141,8 @@ pub struct Identity {
     pub connection_updated: Option<Timestamp>,
     /// When it was last heard.
     pub last_activity: Option<Timestamp>,
+    /// How many cloud-to-device messages wait for it.
+    pub messages: usize,
     /// The model it announced last.
     pub model_id: Option<String>,
     /// Its twin.
@@ -167,6 +169,7 @@ impl Identity {
             connected: false,
             connection_updated: None,
             last_activity: None,
+            messages: 0,
             model_id: None,
             twin: Twin::new(now),
             configurations: BTreeMap::new(),

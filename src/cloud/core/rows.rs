@@ -67,7 +67,7 @@ const MEMBERS: [&str; 17] = [
 
 impl IdentityRow<'_> {
     /// A member that is not a section; `None` where the document has none.
-    fn member(&self, name: &str) -> Option<Value> {
+    fn member(self, name: &str) -> Option<Value> {
         let identity = self.0;
         let twin = &identity.twin;
         Some(match name {
@@ -80,7 +80,7 @@ impl IdentityRow<'_> {
             "statusUpdateTime" => json!(time(identity.status_updated)),
             "connectionState" => json!(connection(identity)),
             "lastActivityTime" => json!(time(identity.last_activity)),
-            "cloudToDeviceMessageCount" => json!(0),
+            "cloudToDeviceMessageCount" => json!(identity.messages),
             "authenticationType" => json!(identity.authentication.name()),
             "x509Thumbprint" => thumbprints(identity),
             "modelId" => json!(identity.model_id.as_deref().unwrap_or("")),

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::auth::{HubNames, Refusal};
 use super::identities::Spec;
+use super::provisioning::Presenting;
 use super::registry::{Address, Precondition};
 use super::service::Write;
 use super::twins::TwinUpdate;
@@ -35,6 +36,7 @@ pub(super) fn core() -> Core {
         group_key: group(),
         retry_after: 0,
         waits: 1,
+        assigning_for: 0,
     };
     Core::new(settings, [7; 32])
 }
@@ -60,13 +62,13 @@ fn a_device_registers_waits_and_is_assigned_under_its_derived_key() {
     let id: RegistrationId = "sensor-01".parse().expect("an id");
     let key = group().derive("sensor-01");
     let token = Token::sign(&key, "0ne00ABCDEF/registrations/sensor-01", START + 60, Some("registration"));
-    let (derived, _) =
-        core.authorize_registration(now(0), "0ne00ABCDEF", &id, token.reveal()).expect("allowed");
+    let presenting = Presenting { scope: "0ne00ABCDEF", id: &id, token: token.reveal(), peer: None };
+    let attested = core.authorize_registration(now(0), presenting).expect("allowed");
     let body = br#"{"registrationId":"sensor-01","payload":{"modelId":"dtmi:x;1"}}"#;
-    let operation = core.register(now(0), &id, derived, body).expect("begun").operation.clone();
+    let operation = core.register(now(0), &attested, body).expect("begun").operation.clone();
     let mut out = Vec::new();
-    assert!(!core.operation(now(1), &id, &operation, &mut out).expect("waiting").assigned);
-    assert!(core.operation(now(2), &id, &operation, &mut out).expect("assigned").assigned);
+    assert!(!core.operation(now(1), &id, &operation, &mut out).expect("waiting").status.is_final());
+    assert!(core.operation(now(2), &id, &operation, &mut out).expect("assigned").status.is_final());
     let device = core.device(&"sensor-01".parse().expect("an id")).expect("in the hub");
     assert_eq!(
         (device.authentication.keys().expect("keys").primary.clone(), device.model_id.as_deref()),
@@ -76,9 +78,9 @@ fn a_device_registers_waits_and_is_assigned_under_its_derived_key() {
     let address = device.address.clone();
     assert_eq!(core.authorize_client(now(3), "localhost:9999", &address, token.reveal()), Ok(START + 60));
     // Registering again leaves the device as it is.
-    let operation = core.register(now(4), &id, key, b"").expect("begun").operation.clone();
+    let operation = core.register(now(4), &attested, b"").expect("begun").operation.clone();
     core.operation(now(5), &id, &operation, &mut out).expect("waiting");
-    assert!(core.operation(now(6), &id, &operation, &mut out).expect("assigned").assigned);
+    assert!(core.operation(now(6), &id, &operation, &mut out).expect("assigned").status.is_final());
     assert_eq!(out, []);
     assert_eq!(core.operation(now(7), &id, "4.x.y", &mut out).map_err(|fault| fault.status), Err(404));
 }

@@ -176,6 +176,7 @@ fn checked(
         group_key: crate::wire::SharedKey::from_bytes(vec![7; 32]).expect("a key"),
         retry_after: 0,
         waits: 0,
+        assigning_for: 0,
     };
     let now = Now { at: Millis(0), wall: wall() };
     let mut core = Core::new(settings, [3; 32]);

@@ -17,14 +17,15 @@ use tokio_util::codec::Framed;
 use tokio_util::sync::CancellationToken;
 
 use super::codec::{PacketError, Strict};
+use super::settlement::Unsettled;
 use crate::cloud::core::Delivery;
 use crate::cloud::core::clients::ConnectionId;
+use crate::cloud::core::message::{LockToken, Settle};
+use crate::cloud::core::provisioning::Attested;
 use crate::cloud::core::registry::Address;
 use crate::cloud::core::x509::PeerCertificate;
 use crate::cloud::dialect::{self, ConnectError, Message, Role, Unacceptable};
 use crate::cloud::shared::Shared;
-use crate::device::RegistrationId;
-use crate::wire::SharedKey;
 use crate::wire::sas::CLOCK_SKEW;
 use crate::wire::topic::filter as topic_filter;
 
@@ -91,6 +92,7 @@ where
             return Ended::Packet(error);
         }
     };
+    shared.be_late().await;
     let (user, password) =
         connect.login.as_ref().map_or(("", ""), |login| (login.username.as_str(), login.password.as_str()));
     let role = shared.with(|core, now, _| {
@@ -99,11 +101,7 @@ where
     let role = match role {
         Ok(role) => role,
         Err(why) => {
-            let code = match why {
-                ConnectError::ClientId { .. } => ConnectReturnCode::BadClientId,
-                ConnectError::UserName(_) => ConnectReturnCode::BadUserNamePassword,
-                ConnectError::Refused(_) => ConnectReturnCode::NotAuthorized,
-            };
+            let code = return_code(why.return_code());
             let who = connect.client_id.chars().take(128).collect();
             tracing::warn!(client = %connect.client_id, "CONNECT refused: {why}");
             refuse(&mut link, code).await;
@@ -114,8 +112,9 @@ where
         Role::Hub { address, model_id, expiry } => {
             hub(&mut link, shared, &connect, address, model_id, expiry).await
         }
-        Role::Dps { id, key, expiry } => {
-            let who = Who::Dps { id, key };
+        Role::Dps { device } => {
+            let expiry = device.expiry;
+            let who = Who::Dps { device };
             let (_keep, mut queue) = mpsc::channel(1);
             let end = shared.stop.child_token();
             let mut session = Session::new(shared, who, &connect, expiry);
@@ -178,6 +177,17 @@ fn checked_will(will: &LastWill, address: &Address) -> Result<(String, bytes::By
     Ok((dialect::add_property(bag, "iothub-MessageType", "Will"), will.message.clone()))
 }
 
+/// MQTT 3.1.1, section 3.2.2.3.
+fn return_code(number: u8) -> ConnectReturnCode {
+    match number {
+        1 => ConnectReturnCode::RefusedProtocolVersion,
+        2 => ConnectReturnCode::BadClientId,
+        3 => ConnectReturnCode::ServiceUnavailable,
+        4 => ConnectReturnCode::BadUserNamePassword,
+        _ => ConnectReturnCode::NotAuthorized,
+    }
+}
+
 async fn refuse<S>(link: &mut Link<S>, code: ConnectReturnCode)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -192,14 +202,14 @@ where
 
 enum Who {
     Hub { address: Address, connection: ConnectionId },
-    Dps { id: RegistrationId, key: SharedKey },
+    Dps { device: Attested },
 }
 
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hub { address, .. } => address.fmt(f),
-            Self::Dps { id, .. } => id.fmt(f),
+            Self::Dps { device } => device.id.fmt(f),
         }
     }
 }
@@ -212,6 +222,7 @@ struct Session<'a> {
     token_ends: Instant,
     packet_id: u16,
     answers: Option<u8>,
+    unsettled: Unsettled,
 }
 
 impl<'a> Session<'a> {
@@ -233,6 +244,7 @@ impl<'a> Session<'a> {
             token_ends: Instant::now() + Duration::from_secs(left),
             packet_id: 0,
             answers: None,
+            unsettled: Unsettled::default(),
         }
     }
 
@@ -260,6 +272,7 @@ impl<'a> Session<'a> {
                 () = end.cancelled() => return Ended::Cloud,
                 packet = link.next() => {
                     self.heard = Instant::now();
+                    self.shared.be_late().await;
                     match timeout(WRITE, self.batch(link, packet)).await {
                         Ok(Ok(())) => {}
                         Ok(Err(ended)) => return ended,
@@ -337,9 +350,14 @@ impl<'a> Session<'a> {
     {
         let mut next = Some(first);
         while let Some(delivery) = next {
+            let lock = Unsettled::lock_of(&delivery);
             if let Some(message) = dialect::deliver(delivery) {
+                let acknowledged = message.quality > 0;
                 let publish = self.publish(message);
                 link.feed(publish).await?;
+                let packet = acknowledged.then_some(self.packet_id);
+                let lock = lock.and_then(|lock| self.unsettled.written(packet, lock));
+                self.settle(lock);
             }
             next = queue.try_recv().ok();
         }
@@ -404,12 +422,28 @@ impl<'a> Session<'a> {
             }
             Packet::PingReq => link.feed(Packet::PingResp).await?,
             Packet::Disconnect => return Err(Ended::Polite),
-            // Deliveries are not sent again: commands and patches are for who is there.
-            Packet::PubAck(_) => {}
+            // Other deliveries are not sent again: commands and patches are for who is there.
+            Packet::PubAck(ack) => {
+                let lock = self.unsettled.acknowledged(ack.pkid);
+                self.settle(lock);
+            }
             Packet::Connect(_) => return Err(Ended::Twice(self.who.to_string())),
             _ => return Err(Ended::Reversed(self.who.to_string())),
         }
         Ok(())
+    }
+
+    /// Completes a cloud-to-device message.
+    fn settle(&self, lock: Option<LockToken>) {
+        if let (Some(lock), Who::Hub { address, .. }) = (lock, &self.who) {
+            let device = &address.device;
+            let settled = self
+                .shared
+                .with(|core, now, out| core.settle_message(now, device, lock, Settle::Complete, out));
+            if let Err(fault) = settled {
+                tracing::debug!(device = %address, "an acknowledgement came too late: {fault}");
+            }
+        }
     }
 
     fn published(&self, publish: &Publish) -> Result<Option<Message>, Unacceptable> {
@@ -418,12 +452,12 @@ impl<'a> Session<'a> {
                 let who = (*connection, address);
                 dialect::hub_publish(core, now, who, &publish.topic, &publish.payload, publish.retain, out)
             }),
-            Who::Dps { id, key } => {
+            Who::Dps { device } => {
                 let answer = self.shared.with(|core, now, out| {
-                    dialect::dps_publish(core, now, (id, key), &publish.topic, &publish.payload, out)
+                    dialect::dps_publish(core, now, device, &publish.topic, &publish.payload, out)
                 })?;
                 let Some(quality) = self.answers else {
-                    tracing::warn!(device = %id, "a registration goes unanswered: {} is not subscribed", topic_filter::DPS);
+                    tracing::warn!(device = %device.id, "a registration goes unanswered: {} is not subscribed", topic_filter::DPS);
                     return Ok(None);
                 };
                 Ok(Some(Message { quality, ..answer }))

@@ -2,10 +2,11 @@
 //!
 //! Never here: what a topic means (`dialect`) or what follows from it (`core`).
 //!
-//! In reading order: [`codec`], [`connection`]. Sockets are `door`'s.
+//! In reading order: [`codec`], [`settlement`], [`connection`]. Sockets are `door`'s.
 
 mod codec;
 mod connection;
+mod settlement;
 
 use std::fmt;
 use std::sync::Arc;

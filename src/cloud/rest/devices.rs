@@ -42,7 +42,7 @@ pub(super) fn told(identity: &Identity) -> Value {
         "connectionState": connection(identity),
         "connectionStateUpdatedTime": time(identity.connection_updated),
         "lastActivityTime": time(identity.last_activity),
-        "cloudToDeviceMessageCount": 0,
+        "cloudToDeviceMessageCount": identity.messages,
         "authentication": authentication(identity),
     });
     extend(&mut body, rest);

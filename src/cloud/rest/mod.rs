@@ -1,19 +1,26 @@
-//! HTTPS: the provisioning service's device side and the hub's service side.
+//! HTTPS: the provisioning service's device side, and both sides of the hub.
 //!
 //! Never here: what a request does (`core`). What Azure has and this cloud has not is refused
 //! by name; nothing is answered as if it had been done.
 //!
-//! In reading order: [`reply`], [`provisioning`], [`devices`], [`bulk`], [`twins`], [`events`],
-//! [`jobs`], [`configurations`], [`authorities`], then the table of routes below.
+//! In reading order: [`reply`], [`provisioning`], [`enrolments`], [`devices`], [`bulk`], [`twins`],
+//! [`query`], [`events`], [`jobs`], [`configurations`], [`authorities`], [`message_headers`], [`messages`], [`device_side`],
+//! [`trouble`], then the table of routes below.
 
 mod authorities;
 mod bulk;
 mod configurations;
+mod device_side;
 mod devices;
+mod enrolments;
 mod events;
 mod jobs;
+mod message_headers;
+mod messages;
 mod provisioning;
+mod query;
 mod reply;
+mod trouble;
 mod twins;
 
 use std::sync::Arc;
@@ -27,6 +34,7 @@ use tokio::time::timeout;
 use self::reply::{hub_error, json};
 use super::core::auth::Right;
 use super::core::fault::Fault;
+use super::core::message::Settle;
 use super::core::registry::{Address, Precondition};
 use super::core::x509::PeerCertificate;
 use super::shared::Shared;
@@ -62,6 +70,7 @@ pub(super) async fn answer(
         Ok(Ok(body)) => {
             let (method, uri, headers) = (head.method, head.uri, head.headers);
             let (shared, body) = (Arc::clone(shared), body.to_bytes());
+            shared.be_late().await;
             route(Call { shared, peer, method, uri, headers, body }).await
         }
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
@@ -89,18 +98,30 @@ async fn route(call: Call) -> Response<Body> {
         return hub_error(&call.shared, &Fault::bad_request(format!("the path `{raw}` is not UTF-8")));
     };
     let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
+    if let Some(operation) = trouble::operation(call.method.as_str(), &segments, call.body.len())
+        && let Err(fault) = call.shared.with(|core, now, _| core.allow(now, operation))
+    {
+        return hub_error(&call.shared, &fault);
+    }
     let outcome = match (call.method.as_str(), segments.as_slice()) {
         ("GET", ["health"]) => Ok(json(200, &serde_json::json!({"status": "ok"}))),
         ("GET", ["envsim", "events"]) => events::stream(&call),
+        ("GET", ["envsim", "faults"]) => trouble::show(&call),
+        ("PUT", ["envsim", "faults"]) => trouble::replace(&call),
+        ("DELETE", ["envsim", "faults"]) => trouble::end(&call),
+        ("POST", ["envsim", "connections", "drop"]) => trouble::drop_connections(&call),
+        ("GET", ["envsim", "quota"]) => trouble::quota(&call),
         ("GET", ["envsim", "certificates"]) => authorities::list(&call),
         ("GET", ["envsim", "certificates", name]) => authorities::show(&call, name),
         ("PUT", ["envsim", "certificates", name]) => authorities::put(&call, name),
         ("DELETE", ["envsim", "certificates", name]) => authorities::delete(&call, name),
+        (_, segments) if enrolments::has(segments) => return enrolments::answer(&call, segments),
         (_, [scope, "registrations", id, rest @ ..]) => {
             return provisioning::answer(&call, scope, id, rest);
         }
         ("GET", ["devices"]) => devices::list(&call),
         ("POST", ["devices"]) => bulk::change(&call),
+        ("POST", ["devices", "query"]) => query::run(&call),
         ("GET", ["statistics", "devices"]) => bulk::device_statistics(&call),
         ("GET", ["statistics", "service"]) => bulk::service_statistics(&call),
         ("GET", ["devices", id, "modules"]) => devices::modules(&call, id),
@@ -123,18 +144,56 @@ async fn route(call: Call) -> Response<Body> {
         ("PUT", ["configurations", id]) => configurations::put(&call, id),
         ("DELETE", ["configurations", id]) => configurations::delete(&call, id),
         ("POST", ["devices", id, "applyConfigurationContent"]) => configurations::apply(&call, id),
+        ("DELETE", ["devices", id, "commands"]) => messages::purge(&call, id),
+        ("POST", ["messages", "deviceBound" | "devicebound"]) => messages::send(&call),
+        ("POST", ["envsim", "devices", id, "messages"]) => messages::send_json(&call, id),
+        (method, ["messages", "serviceBound" | "servicebound", "feedback", rest @ ..])
+            if let Some(outcome) = feedback(&call, method, rest) =>
+        {
+            outcome
+        }
+        ("POST", ["devices", rest @ .., "messages", "events"]) if let Some(id) = whose(rest) => {
+            device_side::send(&call, id)
+        }
+        (method, ["devices", id, "messages", "deviceBound" | "devicebound", rest @ ..])
+            if let Some(outcome) = device_bound(&call, method, id, rest) =>
+        {
+            outcome
+        }
         (method, segments) => Err(unknown(method, &raw, segments)),
     };
     outcome.unwrap_or_else(|fault| hub_error(&call.shared, &fault))
 }
 
+fn feedback(call: &Call, method: &str, rest: &[&str]) -> Option<Result<Response<Body>, Fault>> {
+    Some(match (method, rest) {
+        ("GET", []) => messages::feedback(call),
+        ("DELETE", [lock]) => messages::settle_feedback(call, lock, Settle::Complete),
+        ("POST", [lock, "abandon"]) => messages::settle_feedback(call, lock, Settle::Abandon),
+        _ => return None,
+    })
+}
+
+fn device_bound(call: &Call, method: &str, id: &str, rest: &[&str]) -> Option<Result<Response<Body>, Fault>> {
+    Some(match (method, rest) {
+        ("GET", []) => device_side::receive(call, id),
+        ("DELETE", [lock]) => device_side::finish(call, id, lock),
+        ("POST", [lock, "abandon"]) => device_side::settle(call, id, lock, Settle::Abandon),
+        _ => return None,
+    })
+}
+
 /// What nobody answers: what Azure has by its feature's name, the rest as unknown.
 fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
     let feature = match segments {
-        ["devices", "query"] => "queries",
-        ["devices", _, "messages", ..] => "the device side over HTTPS",
+        ["devices", _, "modules", _, "messages", "deviceBound" | "devicebound", ..] => {
+            "cloud-to-device messages for modules, which Azure has not either"
+        }
+        ["messages", "serviceBound" | "servicebound", "filenotifications", ..] => "file upload notifications",
         ["devices", _, "files", ..] => "file upload",
-        ["devices", _, "commands"] | ["messages", ..] => "cloud-to-device messages over HTTPS",
+        ["devices", _, "commands"] | ["devices", _, "messages", ..] | ["messages", ..] => {
+            "this method on this path of cloud-to-device messages"
+        }
         ["devices" | "twins" | "configurations", _]
         | ["twins", _, "methods"]
         | ["devices", _, "applyConfigurationContent"]
@@ -143,7 +202,6 @@ fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
         ["jobs", ..] => "jobs that import or export identities through blob containers",
         ["statistics", ..] => "statistics",
         ["digitaltwins", ..] => "digital twins over REST",
-        ["enrollments" | "enrollmentGroups" | "registrations", ..] => "the enrolment side of DPS",
         ["api", ..] => "the IoT Central REST API",
         _ => "this path",
     };
@@ -162,6 +220,10 @@ impl Call {
 
     fn token(&self) -> &str {
         self.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     fn query(&self, wanted: &str) -> Option<String> {

@@ -6,8 +6,8 @@ use axum::http::{Response, header};
 use super::Call;
 use super::reply::{dps_error, json, set};
 use crate::cloud::core::fault::Fault;
-use crate::cloud::core::provisioning::Registration;
-use crate::cloud::dialect::{operation_body, registration_body};
+use crate::cloud::core::provisioning::{Presenting, Registration};
+use crate::cloud::dialect::bodies::{operation_body, registration_body};
 use crate::device::RegistrationId;
 use crate::wire::dps::operation_path;
 
@@ -23,23 +23,18 @@ fn answered(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Result<Respons
     if call.body.len() > BODY_LIMIT {
         return Err(Fault::too_large(format!("the registration has more than {BODY_LIMIT} bytes")));
     }
-    if call.token().is_empty() && call.peer.is_some() {
-        return Err(Fault::unsupported(
-            "envsim's local cloud does not support client certificates in place of tokens yet",
-        ));
-    }
     let id: RegistrationId = id.parse().map_err(|error| Fault::bad_request(format!("{error}")))?;
-    let (key, _) = call
-        .shared
-        .with(|core, now, _| core.authorize_registration(now, scope, &id, call.token()))
-        .map_err(|refusal| {
+    let presenting = Presenting { scope, id: &id, token: call.token(), peer: call.peer.as_deref() };
+    let device =
+        call.shared.with(|core, now, _| core.authorize_registration(now, presenting)).map_err(|refusal| {
             tracing::warn!(device = %id, "registration refused: {refusal}");
             Fault::unauthorized(format!("Unauthorized: {refusal}"))
         })?;
+    call.shared.with(|core, _, _| core.dps_takes_one())?;
     match (call.method.as_str(), rest) {
         ("PUT", ["register"]) => {
             let registration =
-                call.shared.with(|core, now, _| core.register(now, &id, key, &call.body).cloned())?;
+                call.shared.with(|core, now, _| core.register(now, &device, &call.body).cloned())?;
             Ok(standing(call, scope, &registration))
         }
         ("GET", ["operations", operation]) => {
@@ -48,7 +43,8 @@ fn answered(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Result<Respons
         }
         ("POST", []) => {
             let body = call.shared.with(|core, _, _| {
-                core.registration(&id).map(|registration| registration_body(registration, core.settings()))
+                let settings = core.settings_for(id.as_str());
+                core.registration(id.as_str()).map(|registration| registration_body(registration, &settings))
             })?;
             Ok(json(200, &body))
         }
@@ -60,10 +56,11 @@ fn answered(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Result<Respons
 }
 
 fn standing(call: &Call, scope: &str, registration: &Registration) -> Response<Body> {
-    let (body, wait) = call
-        .shared
-        .with(|core, _, _| (operation_body(registration, core.settings()), core.settings().retry_after));
-    if registration.assigned {
+    let (body, wait) = call.shared.with(|core, _, _| {
+        let settings = core.settings_for(registration.id.as_str());
+        (operation_body(registration, &settings), settings.retry_after)
+    });
+    if registration.status.is_final() {
         return json(200, &body);
     }
     let mut response = json(202, &body);

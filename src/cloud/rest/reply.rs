@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde_json::Value;
 
 use crate::cloud::core::fault::Fault;
-use crate::cloud::dialect::error_body;
+use crate::cloud::dialect::bodies::error_body;
 use crate::cloud::shared::Shared;
 use crate::wire::service::{DEVICE_NOT_ONLINE, ErrorBody, GATEWAY_TIMEOUT, MethodError};
 
@@ -54,6 +54,9 @@ pub(super) fn hub_error(shared: &Shared, fault: &Fault) -> Response<Body> {
     let mut response = json(fault.status, &body);
     set(&mut response, "iothub-errorcode", fault.name);
     set(&mut response, "x-ms-request-id", &tracking);
+    if fault.status == 429 {
+        set(&mut response, "retry-after", "10");
+    }
     response
 }
 
@@ -67,7 +70,10 @@ pub(super) fn method_error(shared: &Shared, fault: &Fault) -> Response<Body> {
         error_code: fault.code,
         tracking_id: tracking,
         message: fault.message.clone(),
-        info: serde_json::json!({}),
+        info: fault.waited.map_or_else(
+            || serde_json::json!({}),
+            |s| serde_json::json!({"timeout": format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)}),
+        ),
         timestamp_utc: now.wall.to_string(),
     };
     let message = serde_json::to_string(&inner).unwrap_or_default();
@@ -82,5 +88,8 @@ pub(super) fn dps_error(shared: &Shared, fault: &Fault) -> Response<Body> {
     let body = shared.with(|core, now, _| error_body(fault, &core.random_name(), now.wall));
     let mut response = json(fault.status, &body);
     set(&mut response, "x-ms-error-code", &fault.code.to_string());
+    if let Some(wait) = fault.retry_after {
+        set(&mut response, "retry-after", &wait.to_string());
+    }
     response
 }

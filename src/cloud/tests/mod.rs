@@ -2,10 +2,14 @@
 //! exchanges packet by packet.
 
 mod configurations;
+mod difficult;
+mod enrolments;
 mod jobs;
 mod lifecycle;
+mod messages;
 mod mqtt;
 mod provisioning;
+mod query;
 mod registry;
 mod service;
 

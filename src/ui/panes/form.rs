@@ -54,7 +54,7 @@ fn takes(state: &AppState, action: &Action) -> String {
             .flat_map(|profile: &dyn Profile| profile.model().commands)
             .find(|spec| spec.name == *command)
             .and_then(|spec| spec.request.as_ref()),
-        Action::ShowTwin | Action::CutLink => None,
+        Action::ShowTwin | Action::CutLink | Action::Trouble(_) => None,
     };
     match schema {
         Some(schema) => format!("takes {}", schema.describe()),

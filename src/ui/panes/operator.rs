@@ -38,7 +38,7 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
         lines.extend(wrapped.into_iter().map(|text| Line::styled(text, theme.text)));
         return list::lines(frame, area, lines);
     }
-    let actions = Action::all(state.station());
+    let actions = state.desk.actions(state.station());
     let exchanges = state.desk.exchanges().count();
     let height = usize::from(area.height);
     let (left, right) = if area.width >= 72 {
@@ -69,7 +69,7 @@ fn rows(state: &AppState, theme: &Theme, actions: &[Action], area: Rect, frame: 
         let mark = if here { theme.symbols.cursor } else { " " };
         let line = Line::from(vec![
             Span::styled(format!("{mark} "), theme.accent),
-            Span::styled(format!("{verb} "), theme.dim),
+            Span::styled(format!("{verb:6} "), theme.dim),
             Span::styled(if room >= 40 { column(name, names) } else { name.to_owned() } + "  ", theme.accent),
             Span::styled(title, theme.dim),
         ]);
@@ -82,9 +82,10 @@ fn rows(state: &AppState, theme: &Theme, actions: &[Action], area: Rect, frame: 
 pub(super) fn parts(action: &Action) -> (&'static str, &'static str, &'static str) {
     match action {
         Action::Invoke { command, title, .. } => ("invoke", command, title),
-        Action::Set { property, title, .. } => ("set   ", property, title),
-        Action::ShowTwin => ("show  ", "twin", "all of it"),
-        Action::CutLink => ("drop  ", "link", "to see it come back"),
+        Action::Set { property, title, .. } => ("set", property, title),
+        Action::ShowTwin => ("show", "twin", "all of it"),
+        Action::CutLink => ("drop", "link", "to see it come back"),
+        Action::Trouble(mishap) => (mishap.verb, mishap.name, mishap.title),
     }
 }
 

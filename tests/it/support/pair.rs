@@ -11,6 +11,7 @@ use bytes::Bytes;
 use envsim::cloud::core::auth::HubNames;
 use envsim::cloud::core::clients::ConnectionId;
 use envsim::cloud::core::methods::{CallId, Outcome};
+use envsim::cloud::core::provisioning::{Attested, Presenting};
 use envsim::cloud::core::registry::{Address, Precondition};
 use envsim::cloud::core::service::Write;
 use envsim::cloud::core::twins::TwinUpdate;
@@ -18,9 +19,10 @@ use envsim::cloud::core::{Core, Output as CloudOutput, Settings};
 use envsim::cloud::dialect::{self, Message};
 use envsim::device::{
     Assignment, Call, Device, DeviceId, DeviceOptions, Failure, FailureKind, Input, LinkStep, Millis, Now,
-    Output, RegistrationId, Ticket, TimeScale,
+    Output, Ticket, TimeScale,
 };
 use envsim::profiles;
+use envsim::wire::sas::{self, Token};
 use envsim::wire::service::MethodCall;
 use envsim::wire::topic::{self, ToDevice, filter};
 use envsim::wire::{SharedKey, bag, dps, twin};
@@ -55,6 +57,7 @@ impl Pair {
             group_key: SharedKey::from_base64(GROUP_KEY).expect("a key"),
             retry_after: 3,
             waits: 1,
+            assigning_for: 0,
         };
         let options = DeviceOptions {
             direct: None,
@@ -211,28 +214,35 @@ impl Pair {
         }
     }
 
-    fn registration() -> (RegistrationId, SharedKey) {
+    /// The device as the provisioning service knows it once its token has been checked.
+    fn registration(&self) -> Attested {
         let group = SharedKey::from_base64(GROUP_KEY).expect("a key");
-        ("sensor-01".parse().expect("an id"), group.derive("sensor-01"))
+        let now = self.now();
+        let (scope, id) = ("0ne00ABCDEF", "sensor-01".parse().expect("an id"));
+        let resource = sas::registration_resource(scope, "sensor-01");
+        let token = Token::sign(&group.derive("sensor-01"), &resource, now.wall.as_second() + 60, None);
+        let presenting = Presenting { scope, id: &id, token: token.reveal(), peer: None };
+        self.cloud.authorize_registration(now, presenting).expect("a device that may register")
     }
 
     fn register(&mut self) {
-        let (id, key) = Self::registration();
-        let body = dps::register_body(id.as_str(), Some("dtmi:envsim:EnvironmentalSensor;1")).to_string();
+        let device = self.registration();
+        let body =
+            dps::register_body(device.id.as_str(), Some("dtmi:envsim:EnvironmentalSensor;1")).to_string();
         let topic = "$dps/registrations/PUT/iotdps-register/?$rid=1";
         let now = self.now();
         let said =
-            dialect::dps_publish(&mut self.cloud, now, (&id, &key), topic, body.as_bytes(), &mut Vec::new());
+            dialect::dps_publish(&mut self.cloud, now, &device, topic, body.as_bytes(), &mut Vec::new());
         self.provisioned(&said.expect("an answer"));
     }
 
     fn poll(&mut self) {
         let Some((_, operation)) = self.register_at.take() else { return };
-        let (id, key) = Self::registration();
+        let device = self.registration();
         let topic =
             format!("$dps/registrations/GET/iotdps-get-operationstatus/?$rid=2&operationId={operation}");
         let now = self.now();
-        let said = dialect::dps_publish(&mut self.cloud, now, (&id, &key), &topic, b"", &mut Vec::new());
+        let said = dialect::dps_publish(&mut self.cloud, now, &device, &topic, b"", &mut Vec::new());
         self.provisioned(&said.expect("an answer"));
     }
 

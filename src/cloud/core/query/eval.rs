@@ -172,6 +172,11 @@ pub(super) fn integer(number: &Number) -> Option<i128> {
     number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
 }
 
+/// A whole number as JSON, when it has at most 64 bits.
+pub(super) fn from_integer(number: i128) -> Option<Value> {
+    Number::from_i128(number).map(Value::Number)
+}
+
 pub(super) fn as_number(value: &Value) -> Option<f64> {
     value.as_f64()
 }
@@ -197,8 +202,8 @@ fn arithmetic<'a>(
         Operator::Modulo => left.checked_rem(right),
         _ => None,
     });
-    if let Some(exact) = exact.and_then(|exact| i64::try_from(exact).ok()) {
-        return Some(Cow::Owned(exact.into()));
+    if let Some(exact) = exact.and_then(from_integer) {
+        return Some(Cow::Owned(exact));
     }
     let (left, right) = (left.as_f64()?, right.as_f64()?);
     let number = match operator {

@@ -1,10 +1,11 @@
 //! The functions: what they are called, how many values they take, and what they give.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::ast::Function;
 use super::eval::{Operand, as_number, from_number};
-use std::borrow::Cow;
 
 /// One function's name and rules.
 pub(super) struct Signature {

@@ -9,14 +9,16 @@
 //!
 //! Never here: the registry, HTTP, tokens for the next page, or time.
 //!
-//! In reading order: [`ast`] says what can be asked, `display` writes it down, `lexer` and
-//! `parser` read it, `names` knows the names the hub itself gives, `eval` and `functions` work out
-//! one row's condition, and `run` puts rows together to an answer.
+//! In reading order: [`ast`] says what can be asked, `display` writes it down, `lexer`,
+//! `parser`, `clauses`, and `expressions` read it, `names` knows the names the hub itself gives,
+//! `eval` and `functions` work out one row's condition, and `run` puts rows together to an answer.
 
 pub mod ast;
+mod clauses;
 mod display;
 mod error;
 mod eval;
+mod expressions;
 mod functions;
 mod lexer;
 mod names;

@@ -64,10 +64,10 @@ pub(super) fn canonical(path: &mut Path) {
         }
         respell(name, ROOTS);
     }
-    if let [Step::Name(root), Step::Name(member), ..] = steps.as_mut_slice() {
-        if let Some((_, members)) = MEMBERS.iter().find(|(own, _)| own == root) {
-            respell(member, members);
-        }
+    if let [Step::Name(root), Step::Name(member), ..] = steps.as_mut_slice()
+        && let Some((_, members)) = MEMBERS.iter().find(|(own, _)| own == root)
+    {
+        respell(member, members);
     }
 }
 

@@ -1,13 +1,13 @@
 //! The answer to a query from many rows.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
 use super::ast::{Aggregate, Column, Item, Path, Query, Selection, Source};
-use super::eval::{as_number, from_number, integer, order};
+use super::eval::{as_number, from_integer, from_number, integer, order};
 use super::{MAX_PAGE, Row};
-use std::cmp::Ordering;
 
 /// What the items of an answer are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,10 +181,10 @@ impl Group {
     fn add(&mut self, columns: &[Column], row: &impl Row) {
         self.count += 1;
         for (column, totals) in columns.iter().zip(&mut self.totals) {
-            if let Item::Aggregate(aggregate, Path(steps)) = &column.item {
-                if let Some(value) = row.value(steps) {
-                    totals.add(*aggregate, &value);
-                }
+            if let Item::Aggregate(aggregate, Path(steps)) = &column.item
+                && let Some(value) = row.value(steps)
+            {
+                totals.add(*aggregate, &value);
             }
         }
     }
@@ -223,8 +223,8 @@ impl Totals {
             Aggregate::Min => self.least.clone(),
             Aggregate::Max => self.greatest.clone(),
             Aggregate::Sum | Aggregate::Avg if self.numbers == 0 => None,
-            Aggregate::Sum => match self.exact.and_then(|sum| i64::try_from(sum).ok()) {
-                Some(sum) => Some(sum.into()),
+            Aggregate::Sum => match self.exact.and_then(from_integer) {
+                Some(sum) => Some(sum),
                 None => from_number(self.sum),
             },
             Aggregate::Avg => from_number(self.sum / self.numbers as f64),

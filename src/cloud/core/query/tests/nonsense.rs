@@ -119,14 +119,15 @@ fn condition() -> impl Strategy<Value = String> {
         "[a-z$_][a-z0-9$_]{7,9}(\\.[0-9a-zé]{1,3}){0,2}(\\[[0-9]\\])?",
     ];
     leaf.prop_recursive(6, 64, 4, |inner| {
-        let operators = select(vec![
-            "=", "!=", "<>", "<", "<=", ">", ">=", "AND", "OR", "IN", "NIN", "+", "-", "*", "/", "%",
-        ]);
+        let operators =
+            select(vec!["=", "!=", "<>", "<", "<=", ">", ">=", "AND", "OR", "+", "-", "*", "/", "%"]);
         prop_oneof![
             (inner.clone(), operators, inner.clone())
                 .prop_map(|(a, operator, b)| format!("({a} {operator} {b})")),
             (inner.clone(), select(vec!["AND", "OR"]), inner.clone())
                 .prop_map(|(a, operator, b)| format!("{a} {operator} {b}")),
+            (inner.clone(), select(vec!["IN", "nin"]), inner.clone())
+                .prop_map(|(a, operator, b)| format!("({a} {operator} [{b}, 1])")),
             inner.clone().prop_map(|a| format!("(NOT {a})")),
             inner.clone().prop_map(|a| format!("(- ({a}))")),
             inner.clone().prop_map(|a| format!("IS_DEFINED({a})")),

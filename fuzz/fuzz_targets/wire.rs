@@ -1,0 +1,21 @@
+//! Texts from the other side: user names, topics, bags, tokens, connection strings, DPS bodies.
+#![no_main]
+
+use envsim::wire::bag::Bag;
+use envsim::wire::connect::UserName;
+use envsim::wire::connection_string::ConnectionString;
+use envsim::wire::sas::Presented;
+use envsim::wire::topic::{FromDevice, ToDevice};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let _ = UserName::parse(text);
+    let _ = FromDevice::parse(text);
+    let _ = ToDevice::parse(text);
+    let _ = Presented::parse(text);
+    let _ = ConnectionString::parse(text);
+    if let Some(bag) = Bag::decode(text) {
+        // What is written again reads the same.
+        assert_eq!(Bag::decode(&bag.encode()), Some(bag));
+    }
+});
