@@ -36,6 +36,14 @@ async fn a_service_schedules_jobs_reads_lists_and_cancels_them() {
     wire.say(&publish(3, "$iothub/methods/res/200/?$rid=1", b"{}")).await;
     let told = until_it_is(&cloud, &token, "m", "completed").await;
     assert_eq!(told["deviceJobStatistics"]["succeededCount"], 1);
+    let line = format!("POST /devices/query?{VERSION}");
+    let query = r#"{"query":"SELECT * FROM devices.jobs WHERE devices.jobs.deviceId = 'd'"}"#;
+    let (_, answer) = request(&cloud, &line, &token, "", query).await;
+    assert!(answer.contains("x-ms-item-type: DeviceJob\r\n"), "{answer}");
+    assert_eq!(
+        json_of(&answer)[0]["outcome"],
+        json!({"deviceMethodResponse": {"status": 200, "payload": {}}})
+    );
     let (status, answer) = request(&cloud, &put("m"), &token, "", method).await;
     assert!(status == 409 && answer.contains("ErrorCode:JobAlreadyExists;"), "{answer}");
 

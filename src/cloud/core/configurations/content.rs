@@ -173,11 +173,7 @@ fn one_kind() -> Fault {
 fn settings(place: &str, part: &Map<String, Value>, now: Timestamp) -> Result<Settings, Fault> {
     let mut settings = Settings::new();
     for (key, value) in part {
-        let rest = match key.strip_prefix(DESIRED) {
-            Some("") => None,
-            Some(rest) => rest.strip_prefix('.'),
-            None => None,
-        };
+        let rest = key.strip_prefix(DESIRED).and_then(|rest| rest.strip_prefix('.'));
         if rest.is_none() && key != DESIRED {
             return Err(Fault::bad_request(format!(
                 "`{place}` has the key `{key}`, it has to be {DESIRED} or a path below such as {DESIRED}.interval"

@@ -14,7 +14,7 @@ use crate::device::{Millis, Now};
 /// All jobs.
 #[derive(Debug, Default)]
 pub(in crate::cloud::core) struct Jobs {
-    pub(super) jobs: BTreeMap<String, Job>,
+    pub(super) all: BTreeMap<String, Job>,
     /// Those that wait or run.
     pub(super) active: BTreeSet<String>,
     /// Which job a command is for, and which device.
@@ -65,7 +65,7 @@ impl Jobs {
         if !job.status.is_final() {
             self.active.insert(job.id.clone());
         }
-        self.jobs.insert(job.id.clone(), job);
+        self.all.insert(job.id.clone(), job);
     }
 
     /// Works out anew when there is something to do next.
@@ -75,13 +75,12 @@ impl Jobs {
         self.due = self
             .active
             .iter()
-            .filter_map(|id| self.jobs.get(id))
+            .filter_map(|id| self.all.get(id))
             .filter_map(|job| match job.status {
-                Status::Scheduled => Some(job.due),
                 Status::Queued => (running < RUNNING).then_some(Millis(0)),
                 Status::Running if job.scanned && job.calls.is_empty() => Some(Millis(0)),
                 Status::Running if !job.scanned && (is_room || !job.invokes()) => Some(Millis(0)),
-                Status::Running => Some(job.due),
+                Status::Scheduled | Status::Running => Some(job.due),
                 Status::Completed | Status::Failed | Status::Cancelled => None,
             })
             .min();
@@ -90,13 +89,13 @@ impl Jobs {
     pub(super) fn running(&self) -> usize {
         self.active
             .iter()
-            .filter(|id| self.jobs.get(*id).is_some_and(|job| job.status == Status::Running))
+            .filter(|id| self.all.get(*id).is_some_and(|job| job.status == Status::Running))
             .count()
     }
 
     /// The ids of waiting or running jobs, in the order in which they were taken.
     pub(super) fn in_order(&self) -> Vec<String> {
-        let mut jobs: Vec<_> = self.active.iter().filter_map(|id| self.jobs.get(id)).collect();
+        let mut jobs: Vec<_> = self.active.iter().filter_map(|id| self.all.get(id)).collect();
         jobs.sort_by_key(|job| job.number);
         jobs.into_iter().map(|job| job.id.clone()).collect()
     }
@@ -138,7 +137,7 @@ impl Jobs {
 
     /// Forgets what the oldest finished job did with each device. Answers whether there was one.
     fn drop_oldest(&mut self) -> bool {
-        let finished = self.jobs.values_mut().filter(|job| job.status.is_final() && !job.devices.is_empty());
+        let finished = self.all.values_mut().filter(|job| job.status.is_final() && !job.devices.is_empty());
         let Some(job) = finished.min_by_key(|job| job.number) else { return false };
         let gone = std::mem::take(&mut job.devices);
         job.unrecorded += gone.len() as u64;
@@ -150,7 +149,7 @@ impl Jobs {
     /// Forgets finished jobs that are too old, or too many. Answers their names.
     pub(super) fn forget_old(&mut self, now: Timestamp) -> Vec<String> {
         let oldest = now.as_second() - HISTORY_SECONDS;
-        let mut finished: Vec<_> = self.jobs.values().filter(|job| job.status.is_final()).collect();
+        let mut finished: Vec<_> = self.all.values().filter(|job| job.status.is_final()).collect();
         finished.sort_by_key(|job| job.number);
         let surplus = finished.len().saturating_sub(FINISHED);
         let is_old = |job: &Job| job.ended.is_some_and(|ended| ended.as_second() < oldest);
@@ -161,7 +160,7 @@ impl Jobs {
             .map(|(_, job)| job.id.clone())
             .collect();
         for id in &gone {
-            if let Some(job) = self.jobs.remove(id) {
+            if let Some(job) = self.all.remove(id) {
                 self.records -= job.devices.len().min(self.records);
                 self.bytes -= job.devices.values().map(size).sum::<usize>().min(self.bytes);
             }

@@ -49,7 +49,7 @@ impl Core {
         for gone in self.jobs.forget_old(now.wall) {
             self.changes.note(Record::Job(gone));
         }
-        if self.jobs.jobs.contains_key(id) {
+        if self.jobs.all.contains_key(id) {
             return Err(Fault::job_exists(id));
         }
         if self.jobs.active.len() >= ACTIVE {
@@ -67,17 +67,17 @@ impl Core {
 
     /// A job.
     pub fn job(&self, id: &str) -> Result<&Job, Fault> {
-        self.jobs.jobs.get(id).ok_or_else(|| Fault::unknown_job(id))
+        self.jobs.all.get(id).ok_or_else(|| Fault::unknown_job(id))
     }
 
     /// All jobs by name.
     pub fn all_jobs(&self) -> impl Iterator<Item = &Job> {
-        self.jobs.jobs.values()
+        self.jobs.all.values()
     }
 
     /// What jobs have done with each device: the rows of `devices.jobs`.
     pub fn device_jobs(&self) -> impl Iterator<Item = DeviceJobRow<'_>> {
-        self.jobs.jobs.values().flat_map(Job::devices)
+        self.jobs.all.values().flat_map(Job::devices)
     }
 
     /// Ends a job that waits or runs. What it has done stays done.
@@ -98,7 +98,7 @@ impl Core {
     /// A job for a store: without what it did with each device, which is not kept. `None` when it
     /// is gone. [`Record::Job`] says when it has changed.
     pub fn job_record(&self, id: &str) -> Option<Value> {
-        self.jobs.jobs.get(id).map(Job::record)
+        self.jobs.all.get(id).map(Job::record)
     }
 
     /// Takes a job that a store has kept, in the form of [`Core::job_record`]. It goes on where it
@@ -151,13 +151,13 @@ impl Core {
 
     /// Takes a job out of the book for as long as it is worked on.
     fn with_job(&mut self, id: &str, act: impl FnOnce(&mut Self, &mut Job)) {
-        let Some(mut job) = self.jobs.jobs.remove(id) else { return };
+        let Some(mut job) = self.jobs.all.remove(id) else { return };
         let (status, statistics, cursor) = (job.status, job.statistics, job.cursor.clone());
         act(self, &mut job);
         if job.status != status || job.statistics != statistics || job.cursor != cursor {
             self.changes.note(Record::Job(id.to_owned()));
         }
-        self.jobs.jobs.insert(id.to_owned(), job);
+        self.jobs.all.insert(id.to_owned(), job);
         self.jobs.reckon();
     }
 

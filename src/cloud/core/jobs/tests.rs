@@ -222,7 +222,7 @@ fn a_cancelled_job_does_nothing_more_and_cannot_be_cancelled_twice() {
 #[test]
 fn many_devices_are_done_in_parts() {
     let mut core = core();
-    for number in 0..SLICE * 2 + 1 {
+    for number in 0..=SLICE * 2 {
         core.create(now(0), Spec::plain(address(&format!("d{number}")))).expect("created");
     }
     core.create_job(now(0), "j", &update("*")).expect("taken");
