@@ -361,3 +361,28 @@ fn a_whole_row_has_what_conditions_ask_for() {
         assert_eq!(row.value(&step).map(std::borrow::Cow::into_owned).as_ref(), whole.get(name), "{name}");
     }
 }
+
+#[test]
+fn answers_that_there_is_no_room_for_are_counted_and_said_to_be_missing() {
+    let mut core = core();
+    let answer = serde_json::to_vec(&json!("x".repeat(120_000))).expect("JSON");
+    let devices = super::ANSWER_BYTES / answer.len() + 2;
+    for number in 0..devices {
+        let name = format!("d{number:04}");
+        core.create(now(0), Spec::plain(address(&name))).expect("created");
+        online(&mut core, &name);
+    }
+    for id in ["first", "second"] {
+        core.create_job(now(0), id, &method("*", json!({}))).expect("taken");
+        let (_, out) = run(&mut core, 1);
+        for (number, call) in calls(&out).iter().enumerate() {
+            core.method_answer(&address(&format!("d{number:04}")), call, "200", &answer, &mut Vec::new());
+        }
+        run(&mut core, 2);
+        assert_eq!(statistics(&core, id)[1], devices as u64, "{id}");
+        let missing = rows(&core, "SELECT * FROM devices.jobs WHERE error.code = 'AnswerNotKept'");
+        assert_eq!(missing.len(), 2, "{id}");
+    }
+    let told = core.job("first").expect("the job").told();
+    assert!(told["statusMessage"].is_string(), "the older job's records have made room: {told}");
+}
