@@ -106,7 +106,7 @@ impl Core {
                 let Some(totals) = totals.get(&one.key()) else { continue };
                 let metrics = one.system_metrics.values_mut().chain(one.metrics.values_mut());
                 for (metric, total) in metrics.zip(totals) {
-                    metric.result = *total;
+                    metric.result = Some(*total);
                 }
             }
             let pause = 1000 + self.registry.len() as u64 / 2;

@@ -72,5 +72,6 @@ struct Metric {
     text: String,
     /// `None` selects nothing.
     query: Option<Query>,
-    result: u64,
+    /// `None` until it has been counted for the first time.
+    result: Option<u64>,
 }

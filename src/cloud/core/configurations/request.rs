@@ -69,8 +69,8 @@ impl Configuration {
     /// The configuration as a service reads it.
     pub fn told(&self) -> Value {
         let told = |metrics: &BTreeMap<String, Metric>| {
-            let results: Map<_, _> =
-                metrics.iter().map(|(name, m)| (name.clone(), json!(m.result))).collect();
+            let counted = metrics.iter().filter_map(|(name, m)| Some((name.clone(), json!(m.result?))));
+            let results: Map<_, _> = counted.collect();
             let queries: Map<_, _> = metrics.iter().map(|(name, m)| (name.clone(), json!(m.text))).collect();
             json!({"results": results, "queries": queries})
         };
@@ -157,7 +157,7 @@ fn metric(name: &str, text: &str) -> Result<Metric, Fault> {
              devices.modules, not those with aggregates, GROUP BY, TOP, or on devices.jobs"
         )));
     }
-    Ok(Metric { text: text.to_owned(), query: Some(query), result: 0 })
+    Ok(Metric { text: text.to_owned(), query: Some(query), result: None })
 }
 
 fn metrics(body: &Map<String, Value>) -> Result<BTreeMap<String, Metric>, Fault> {
@@ -194,7 +194,7 @@ fn system_metrics(
     };
     let mut targeted = metric("targetedCount", &selects)?;
     if target.is_empty() {
-        targeted = Metric { text: String::new(), query: None, result: 0 };
+        targeted = Metric { text: String::new(), query: None, result: None };
     }
     let agent = format!("SELECT deviceId FROM devices.modules WHERE moduleId = '{EDGE_AGENT}' AND {status}");
     let applied = match kind {
