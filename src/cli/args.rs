@@ -48,7 +48,6 @@ pub struct Cli {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one in a process, and it is taken apart at once")]
 pub enum Command {
     /// Run the device (what `envsim` alone does)
     #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]

@@ -185,7 +185,7 @@ fn bad_usage_is_refused_with_code_2() {
         "cloud --id-pattern dev{}",
         "cloud --devices 1 --id-pattern dev",
         "cloud --env --format json",
-        "cloud --data-dir x",
+        "cloud --data-dir",
         "cloud --units 2",
         "cloud --sku B1",
         "cloud --refuse-code 5",

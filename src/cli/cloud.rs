@@ -1,7 +1,7 @@
 //! `envsim cloud`: only the local cloud, for devices in any language.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
@@ -33,6 +33,7 @@ pub async fn run(args: CloudArgs) -> anyhow::Result<Exit> {
         quota: args.difficult.quota()?,
         trouble: args.difficult.trouble(),
         authorities: args.authorities(&|path| std::fs::read(path))?,
+        data_dir: args.data_dir.clone(),
         ..CloudOptions::default()
     };
     let cloud = LocalCloud::start(options).await.context("the local cloud cannot start")?;
@@ -45,8 +46,13 @@ pub async fn run(args: CloudArgs) -> anyhow::Result<Exit> {
                 "cannot write to the runtime directory {folder}; set XDG_RUNTIME_DIR to a folder of yours"
             )
         })?;
-    let authority = AuthorityFile::write(&found, cloud.ca_pem())?;
-    announce(&args, &cloud, &authority).context("cannot write the ready line")?;
+    // The one in the data folder stays where it is from run to run.
+    let throw_away = match cloud.ca_file() {
+        Some(_) => None,
+        None => Some(AuthorityFile::write(&found, cloud.ca_pem())?),
+    };
+    let ca_file = cloud.ca_file().or(throw_away.as_ref().map(|file| file.0.as_path()));
+    announce(&args, &cloud, ca_file.unwrap_or(Path::new(""))).context("cannot write the ready line")?;
     let ending = signals.next().await;
     debug_assert!(matches!(ending, Ending::Interrupted | Ending::Terminated));
     cloud.stop().await;
@@ -74,12 +80,16 @@ impl Drop for AuthorityFile {
 
 /// Says that it is ready, once, with everything needed to connect. The keys are throw-away ones,
 /// and handing them over is what this line is for.
-fn announce(args: &CloudArgs, cloud: &LocalCloud, authority: &AuthorityFile) -> std::io::Result<()> {
-    let ca_file = authority.0.display().to_string();
+fn announce(args: &CloudArgs, cloud: &LocalCloud, ca_file: &Path) -> std::io::Result<()> {
+    let ca_file = ca_file.display().to_string();
     let (hub, endpoint, scope) = (cloud.hub(), cloud.provisioning_endpoint(), cloud.id_scope());
     let (group_key, service) = (cloud.group_key().reveal(), cloud.service_connection_string());
     let provisioning_service = cloud.provisioning_service_connection_string();
     let (difficult, clause) = difficult(&args.difficult);
+    let kept = match cloud.data_dir() {
+        Some(folder) => format!("kept in {}", folder.display()),
+        None => "nothing is kept after its end".to_owned(),
+    };
     let text = match (args.env, args.format) {
         (true, _) => {
             let lines = [
@@ -104,7 +114,7 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, authority: &AuthorityFile) -> 
             "hub": hub, "mqttPort": cloud.mqtt_port(), "httpsPort": cloud.https_port(),
             "provisioningEndpoint": endpoint, "idScope": scope.to_string(), "groupKey": group_key,
             "caFile": ca_file, "serviceConnectionString": service,
-            "provisioningServiceConnectionString": provisioning_service, "dataDir": null,
+            "provisioningServiceConnectionString": provisioning_service, "dataDir": cloud.data_dir().map(|folder| folder.display().to_string()),
             });
             if !difficult.is_empty() {
                 ready["faults"] = Value::Object(difficult);
@@ -113,7 +123,7 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, authority: &AuthorityFile) -> 
         }
         (false, OutputFormat::Text) => format!(
             "local cloud ready: hub {hub}, MQTT on {}, HTTPS on {}, ID scope {scope}, group key {group_key}, CA {ca_file}; \
-             {clause}Ctrl-C ends it",
+             {clause}{kept}; Ctrl-C ends it",
             cloud.mqtt_port(),
             cloud.https_port(),
         ),

@@ -1,6 +1,7 @@
 //! The options of `envsim cloud`.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -15,13 +16,14 @@ use crate::device::{DeviceId, HubHost};
 const EXAMPLES: &str = "Examples:
   envsim cloud                            on 127.0.0.1, MQTT on 8883 and HTTPS on 8443
   envsim cloud --env > cloud.env          for a shell: . ./cloud.env
+  envsim cloud --data-dir ~/.envsim       the same devices, twins, keys and CA after every start
   envsim cloud --mqtt-port 0 --https-port 0 --format json --devices 1000
                                           free ports, a thousand devices, a line for a script
   envsim cloud --latency 200ms --refuse 3 --drop-every 30s
                                           a bad day in the cloud, to see what a device makes of it
 
-HTTPS serves DPS and the hub's REST side, and GET /health. Nothing is kept after the end.
-Keys in its output are throw-away keys of this run.";
+HTTPS serves DPS and the hub's REST side, and GET /health. Without --data-dir nothing is kept after
+the end, and the keys in its output are throw-away keys of this run.";
 
 /// The form of what is printed for people or programs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -54,7 +56,15 @@ pub struct CloudArgs {
     #[arg(long, value_name = "NAME", value_parser = host_name, help_heading = "Listening")]
     pub hostname: Option<String>,
 
-    /// Create these devices at start
+    /// Keep identities, keys, twins, sessions and the CA in this folder between runs
+    ///
+    /// What has been acknowledged is there again after every end, kill -9 too; after a loss of
+    /// power the latest changes may be missing. The folder holds keys: it is for this user only,
+    /// and for one process at a time.
+    #[arg(long, value_name = "FOLDER", help_heading = "Data")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Create these devices at start; those that are kept stay as they are
     #[arg(long, value_name = "ID", num_args = 1.., help_heading = "Devices")]
     pub device: Vec<DeviceId>,
 

@@ -24,6 +24,7 @@ pub use exit::Exit;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 
+use crate::cloud::CloudError;
 use crate::config::{ConfigError, RunConfig};
 use crate::profiles;
 use crate::runtime::Clock;
@@ -44,7 +45,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         // all that can be said.
         let text = crate::report::text::printable(&told(&error));
         let _ = writeln!(io::stderr(), "envsim: {text}");
-        if error.is::<ConfigError>() || error.is::<hub::payload::PayloadError>() {
+        let is_usage = error.downcast_ref::<CloudError>().is_some_and(CloudError::is_usage);
+        if is_usage || error.is::<ConfigError>() || error.is::<hub::payload::PayloadError>() {
             Exit::Usage
         } else if error
             .downcast_ref::<hub::verbs::HubError>()

@@ -1,5 +1,6 @@
 //! The certificates of a local cloud: an authority of its own and one certificate from it.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -13,8 +14,56 @@ use time::{Duration, OffsetDateTime};
 
 use super::door::certificate::AnyClientCertificate;
 
-/// Longer than any run, shorter than the 825 days that some clients insist on.
+/// Longer than any run, shorter than the 825 days that some clients insist on. Made anew with each
+/// start.
 const DAYS: i64 = 397;
+/// An authority that is kept has to be good for as long as what trusts it.
+const AUTHORITY_DAYS: i64 = 3650;
+
+/// Who signs a local cloud's certificates, and whom its clients trust.
+pub struct Authority {
+    pem: String,
+    key: KeyPair,
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority").field("pem", &self.pem).finish_non_exhaustive()
+    }
+}
+
+impl Authority {
+    /// Makes a new one.
+    pub fn make() -> Result<Self, CertificateError> {
+        let from = OffsetDateTime::now_utc() - Duration::days(1);
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::default();
+        params.not_before = from;
+        params.not_after = from + Duration::days(AUTHORITY_DAYS);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.distinguished_name.push(DnType::CommonName, "envsim local cloud CA");
+        Ok(Self { pem: params.self_signed(&key)?.pem(), key })
+    }
+
+    /// Takes up an earlier one from its certificate and its key, both PEM.
+    pub fn restore(pem: &str, key: &str) -> Result<Self, CertificateError> {
+        let key = KeyPair::from_pem(key)?;
+        // Read here, so that it is known to be one before anything is signed with it.
+        Issuer::from_ca_cert_pem(pem, &key)?;
+        Ok(Self { pem: pem.to_owned(), key })
+    }
+
+    /// Its certificate, as PEM: what a client has to trust.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// Its private key, as PEM. For where it is kept.
+    pub fn reveal_key(&self) -> String {
+        self.key.serialize_pem()
+    }
+}
 
 /// What a local cloud proves itself with.
 #[derive(Debug, Clone)]
@@ -38,21 +87,17 @@ pub enum CertificateError {
 }
 
 impl Certificates {
-    /// Makes an authority and a certificate for `localhost`, the loopback addresses, `bind` and
+    /// Has the authority sign a certificate for `localhost`, the loopback addresses, `bind` and
     /// `hostname`. ECDSA on P-256: made in well under a millisecond, and every SDK takes it.
-    pub fn make(bind: IpAddr, hostname: Option<&str>) -> Result<Self, CertificateError> {
+    pub fn make(
+        authority: &Authority,
+        bind: IpAddr,
+        hostname: Option<&str>,
+    ) -> Result<Self, CertificateError> {
         let from = OffsetDateTime::now_utc() - Duration::days(1);
         let until = from + Duration::days(DAYS);
 
-        let ca_key = KeyPair::generate()?;
-        let mut ca = CertificateParams::default();
-        ca.not_before = from;
-        ca.not_after = until;
-        ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        ca.distinguished_name.push(DnType::CommonName, "envsim local cloud CA");
-        let ca_certificate = ca.self_signed(&ca_key)?;
-        let issuer = Issuer::new(ca, ca_key);
+        let issuer = Issuer::from_ca_cert_pem(&authority.pem, &authority.key)?;
 
         let key = KeyPair::generate()?;
         let mut leaf = CertificateParams::default();
@@ -84,7 +129,7 @@ impl Certificates {
                 vec![certificate.der().clone()],
                 PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
             )?;
-        Ok(Self { ca_pem: ca_certificate.pem(), server: Arc::new(server) })
+        Ok(Self { ca_pem: authority.pem.clone(), server: Arc::new(server) })
     }
 }
 
@@ -95,10 +140,13 @@ mod tests {
     #[test]
     fn a_certificate_is_made_for_names_and_addresses() {
         let bind = "127.0.0.9".parse().expect("an address");
+        let made = Authority::make().expect("an authority");
+        let authority = Authority::restore(made.pem(), &made.reveal_key()).expect("the same");
         for hostname in [None, Some("localhost"), Some("my-hub.test"), Some("10.0.0.1")] {
-            let made = Certificates::make(bind, hostname).expect("certificates");
+            let made = Certificates::make(&authority, bind, hostname).expect("certificates");
             assert!(made.ca_pem.starts_with("-----BEGIN CERTIFICATE-----"));
+            assert_eq!(made.ca_pem, authority.pem());
         }
-        assert!(Certificates::make(bind, Some("ü")).is_err());
+        assert!(Certificates::make(&authority, bind, Some("ü")).is_err());
     }
 }

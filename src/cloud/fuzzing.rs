@@ -57,13 +57,14 @@ impl Cloud {
         };
         let shared = Arc::new(Shared::new(Core::new(settings, [1; 32])));
         let token = |policy: &str| {
-            shared.with(|core, _, _| {
+            shared.look(|core, _| {
                 let key = core.policy_key(policy).expect("the policy").clone();
                 Token::sign(&key, "localhost", FAR, Some(policy)).reveal().to_owned()
             })
         };
         let (service, enrolment) = (token("iothubowner"), token("iothubowner"));
-        shared.with(|core, now, _| core.create_derived(now, "d".parse().expect("an id")).expect("created"));
+        let made = shared.change(|core, now, _| core.create_derived(now, "d".parse().expect("an id")));
+        made.expect("created");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         Self { runtime, shared, service, enrolment }
     }

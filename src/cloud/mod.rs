@@ -8,8 +8,10 @@
 //! screens; profiles.
 //!
 //! In reading order: [`core`] (what a hub is, pure), [`dialect`] (MQTT's topics and bodies, pure),
-//! [`cert`], `shared` (the one core behind its lock), `door` (sockets), `mqtt` and `rest`.
+//! [`cert`], [`store`] (what is kept), `beginning`, `shared` (the one core behind its lock), `door`
+//! (sockets), `mqtt` and `rest`.
 
+mod beginning;
 pub mod cert;
 pub mod core;
 pub mod dialect;
@@ -19,26 +21,29 @@ pub mod fuzzing;
 mod mqtt;
 mod rest;
 mod shared;
+pub mod store;
 #[cfg(test)]
 mod tests;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::Rng as _;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
+use self::beginning::Beginning;
 use self::cert::{CertificateError, Certificates};
+use self::core::Settings;
 use self::core::auth::HubNames;
 use self::core::fault::Fault;
 use self::core::quota::{Quota, Sku};
 use self::core::trouble::Trouble;
-use self::core::{Core, Settings};
 use self::shared::Shared;
+use self::store::{DataFolder, StoreError};
 use crate::device::identity::NameError;
 use crate::device::{DeviceId, HubHost, IdScope};
 use crate::wire::SharedKey;
@@ -88,6 +93,8 @@ pub struct CloudOptions {
     pub trouble: Trouble,
     /// Certificate authorities of devices: name, and certificate as PEM.
     pub authorities: Vec<(String, Vec<u8>)>,
+    /// The folder that keeps everything between runs. Without one nothing is kept.
+    pub data_dir: Option<PathBuf>,
 }
 
 impl Default for CloudOptions {
@@ -103,6 +110,7 @@ impl Default for CloudOptions {
             quota: None,
             trouble: Trouble::default(),
             authorities: Vec::new(),
+            data_dir: None,
         }
     }
 }
@@ -161,6 +169,16 @@ pub enum CloudError {
     /// What shall go wrong cannot be had.
     #[error("the local cloud cannot make the trouble that was asked for: {0}")]
     Trouble(Fault),
+    /// The data folder cannot be used.
+    #[error("{0}")]
+    Store(#[source] Box<StoreError>),
+}
+
+impl CloudError {
+    /// Whether it is a mistake in how the program was called.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_usage())
+    }
 }
 
 /// A local cloud that runs. Dropping it ends it at once; [`LocalCloud::stop`] ends it cleanly.
@@ -170,6 +188,8 @@ pub struct LocalCloud {
     mqtt_port: u16,
     https_port: u16,
     ca_pem: String,
+    ca_file: Option<PathBuf>,
+    data_dir: Option<PathBuf>,
     shared: Arc<Shared>,
     tasks: TaskTracker,
 }
@@ -180,14 +200,17 @@ impl LocalCloud {
         Self::start_within(options, door::Limits::default()).await
     }
 
-    // Nothing waits yet; it is `async` because it needs a runtime, and may wait for a disk one day.
-    #[allow(clippy::unused_async)]
     async fn start_within(options: CloudOptions, limits: door::Limits) -> Result<Self, CloudError> {
-        // First of all the ports: from here on clients queue instead of being refused.
+        // The folder comes before the ports: a second cloud on the same folder, and therefore
+        // likely on the same ports, is best told about the folder.
+        let folder = options.data_dir.as_deref().map(DataFolder::take).transpose()?;
+        // Then the ports at once: from here on clients queue instead of being refused.
         let mqtt = bind(options.bind, options.mqtt_port, "MQTT", "--mqtt-port")?;
         let https = bind(options.bind, options.https_port, "HTTPS", "--https-port")?;
         let (mqtt_port, https_port) = (mqtt.local_addr()?.port(), https.local_addr()?.port());
-        let certificates = Certificates::make(options.bind, options.hostname.as_deref())?;
+        let beginning = Beginning::of(folder).await?;
+        let certificates =
+            Certificates::make(&beginning.authority, options.bind, options.hostname.as_deref())?;
 
         let hub = hub_name(&options)?;
         let assigned_hub = if mqtt_port == MQTT_PORT { hub.clone() } else { format!("{hub}:{mqtt_port}") };
@@ -195,22 +218,25 @@ impl LocalCloud {
         if options.bind.is_loopback() || options.bind.is_unspecified() {
             aliases.extend(["localhost".to_owned(), "127.0.0.1".to_owned()]);
         }
-        let (group_key, id_scope, seed) = secrets();
         let settings = Settings {
             names: HubNames { own: hub.clone(), aliases },
             assigned_hub,
-            id_scope,
-            group_key,
+            id_scope: beginning.id_scope.clone(),
+            group_key: beginning.group_key.clone(),
             retry_after: options.retry_after,
             waits: 0,
             assigning_for: u64::try_from(options.assigning_for.as_millis()).unwrap_or(u64::MAX),
         };
-        let shared = Arc::new(Shared::new(Core::new(settings, seed)));
-        shared.with(|core, now, _| {
+        let (ca_file, data_dir) = (beginning.ca_file.clone(), beginning.data_dir.clone());
+        let shared = Arc::new(beginning.shared(settings).await?);
+        shared.change(|core, now, _| {
             for name in &options.devices {
                 let device: DeviceId =
                     name.parse().map_err(|source| CloudError::DeviceName { name: name.clone(), source })?;
-                core.create_derived(now, device)?;
+                // One that was kept stays as it is: the same command line starts the cloud again.
+                if data_dir.is_none() || core.device(&device).is_err() {
+                    core.create_derived(now, device)?;
+                }
             }
             for (name, pem) in &options.authorities {
                 core.put_authority(name, pem)
@@ -225,7 +251,8 @@ impl LocalCloud {
         let timekeeper = Arc::clone(&shared);
         tasks.spawn(async move { timekeeper.keep_time().await });
         door::open(mqtt, https, &certificates.server, &shared, &tasks, limits);
-        Ok(Self { hub, mqtt_port, https_port, ca_pem: certificates.ca_pem, shared, tasks })
+        let ca_pem = certificates.ca_pem;
+        Ok(Self { hub, mqtt_port, https_port, ca_pem, ca_file, data_dir, shared, tasks })
     }
 
     /// The hub's host name, without a port.
@@ -250,12 +277,12 @@ impl LocalCloud {
 
     /// The provisioning service's ID scope.
     pub fn id_scope(&self) -> IdScope {
-        self.shared.with(|core, _, _| core.settings().id_scope.clone())
+        self.shared.look(|core, _| core.settings().id_scope.clone())
     }
 
     /// The enrolment group's key, from which devices' keys are derived.
     pub fn group_key(&self) -> SharedKey {
-        self.shared.with(|core, _, _| core.group_key())
+        self.shared.look(|core, _| core.group_key())
     }
 
     /// The certificate that clients have to trust.
@@ -263,9 +290,19 @@ impl LocalCloud {
         &self.ca_pem
     }
 
+    /// The same as a file, where there is a data folder: in there, and the same after every start.
+    pub fn ca_file(&self) -> Option<&Path> {
+        self.ca_file.as_deref()
+    }
+
+    /// The folder in which everything is kept.
+    pub fn data_dir(&self) -> Option<&Path> {
+        self.data_dir.as_deref()
+    }
+
     /// A connection string of the policy `iothubowner`, key and all, as service SDKs take it.
     pub fn service_connection_string(&self) -> String {
-        let key = self.shared.with(|core, _, _| core.policy_key("iothubowner").cloned());
+        let key = self.shared.look(|core, _| core.policy_key("iothubowner").cloned());
         let hub = self.https_host();
         key.map(|key| {
             let who = Who::Service("iothubowner".to_owned());
@@ -282,7 +319,7 @@ impl LocalCloud {
     /// A connection string of the provisioning service's owner policy, key and all, as service SDKs
     /// take it.
     pub fn provisioning_service_connection_string(&self) -> String {
-        let key = self.shared.with(|core, _, _| core.policy_key(OWNER_POLICY).cloned());
+        let key = self.shared.look(|core, _| core.policy_key(OWNER_POLICY).cloned());
         let hub = self.https_host();
         key.map(|key| {
             let who = Who::Service(OWNER_POLICY.to_owned());
@@ -298,6 +335,7 @@ impl LocalCloud {
         if timeout(STOP, self.tasks.wait()).await.is_err() {
             tracing::warn!("the local cloud's connections did not all end within {STOP:?}");
         }
+        self.shared.close();
     }
 }
 
@@ -346,17 +384,4 @@ fn hub_name(options: &CloudOptions) -> Result<String, CloudError> {
         }
         None => Ok(options.bind.to_string()),
     }
-}
-
-/// A group key, an ID scope and a seed for everything else, from the system's randomness.
-fn secrets() -> (SharedKey, IdScope, [u8; 32]) {
-    let mut random = rand::rng();
-    let mut key = vec![0; 32];
-    random.fill_bytes(&mut key);
-    let key = SharedKey::from_bytes(key).expect("32 bytes are a key");
-    let scope = format!("0ne{:08X}", random.next_u32());
-    let scope = scope.parse().expect("letters and digits are an ID scope");
-    let mut seed = [0; 32];
-    random.fill_bytes(&mut seed);
-    (key, scope, seed)
 }

@@ -15,11 +15,14 @@ use super::core::methods::{CallId, Outcome};
 use super::core::registry::Address;
 use super::core::trouble::Trouble;
 use super::core::{Core, Delivery, Output};
+use super::store::{Keeper, Store, StoreError};
 use crate::device::{Millis, Now};
 use crate::wire::service::MethodCall;
 
 /// Deliveries waiting for one connection. A client that leaves this many unread is not reading.
 const QUEUE: usize = 256;
+/// How long time's own work waits after it could not be stored.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The cloud behind its lock. No method waits while it holds it.
 #[derive(Debug)]
@@ -39,6 +42,7 @@ pub(super) struct Shared {
 #[derive(Debug)]
 struct State {
     core: Core,
+    keeper: Keeper,
     peers: HashMap<ConnectionId, Peer>,
     callers: HashMap<CallId, oneshot::Sender<Outcome>>,
 }
@@ -59,8 +63,9 @@ pub(super) struct Line {
 }
 
 impl Shared {
+    /// A cloud that is not kept.
     pub(super) fn new(core: Core) -> Self {
-        let state = State { core, peers: HashMap::new(), callers: HashMap::new() };
+        let state = State { core, keeper: Keeper::default(), peers: HashMap::new(), callers: HashMap::new() };
         Self {
             state: Mutex::new(state),
             began: Instant::now(),
@@ -69,6 +74,18 @@ impl Shared {
             latency: AtomicU64::new(0),
             stop: CancellationToken::new(),
         }
+    }
+
+    /// Takes up all that is kept in `store`, and keeps everything there from now on.
+    pub(super) fn attach(&self, store: Store) -> Result<(), StoreError> {
+        let now = self.now();
+        let mut state = self.lock();
+        let state = &mut *state;
+        store.load(&mut state.core, now)?;
+        state.keeper = Keeper::new(store, &mut state.core);
+        // What was loaded may have an end in time.
+        self.dispatch(state, Vec::new());
+        Ok(())
     }
 
     pub(super) fn now(&self) -> Now {
@@ -84,14 +101,63 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does something with the core and sends what comes out of it on its way, in order.
-    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Core, Now, &mut Vec<Output>) -> T) -> T {
+    /// Reads the core.
+    pub(super) fn look<T>(&self, act: impl FnOnce(&Core, Now) -> T) -> T {
+        let now = self.now();
+        act(&self.lock().core, now)
+    }
+
+    /// Does something with the core. What it has changed is stored before its outputs go their way,
+    /// in order, and before it is answered; what cannot be stored has not happened.
+    ///
+    /// There is no other way to a core that can be changed.
+    pub(super) fn change<T, E: From<Fault>>(
+        &self,
+        act: impl FnOnce(&mut Core, Now, &mut Vec<Output>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.transact(|state, now, out| act(&mut state.core, now, out))
+    }
+
+    fn transact<T, E: From<Fault>>(
+        &self,
+        act: impl FnOnce(&mut State, Now, &mut Vec<Output>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut out = Vec::new();
         let now = self.now();
         let mut state = self.lock();
-        let done = act(&mut state.core, now, &mut out);
-        self.dispatch(&mut state, out);
-        done
+        let state = &mut *state;
+        state.keeper.agree(&mut state.core, now)?;
+        let before = state.core.last_event();
+        let done = act(state, now, &mut out);
+        match state.keeper.keep(&mut state.core, now) {
+            Ok(()) => {
+                self.dispatch(state, out);
+                done
+            }
+            Err(fault) => {
+                state.core.take_back_events(before);
+                let out = unstored(&state.core, out, &fault);
+                self.dispatch(state, out);
+                Err(fault.into())
+            }
+        }
+    }
+
+    /// The store, to make a disk full in tests.
+    #[cfg(test)]
+    pub(super) fn store<T>(&self, act: impl FnOnce(&Store) -> T) -> Option<T> {
+        self.lock().keeper.store().map(act)
+    }
+
+    /// Closes the data folder.
+    pub(super) fn close(&self) {
+        self.lock().keeper.close();
+    }
+
+    /// A name for an error, by which its log line is found, and the time.
+    pub(super) fn tracking(&self) -> (String, Now) {
+        let now = self.now();
+        (self.lock().core.random_name(), now)
     }
 
     fn dispatch(&self, state: &mut State, out: Vec<Output>) {
@@ -142,7 +208,18 @@ impl Shared {
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 changed = due.changed() => if changed.is_err() { return },
-                () = rest => self.with(Core::tick),
+                () = rest => {
+                    let done = self.change(|core, now, out| {
+                        core.tick(now, out);
+                        Ok::<_, Fault>(())
+                    });
+                    if done.is_err() {
+                        tokio::select! {
+                            () = tokio::time::sleep(PAUSE) => {}
+                            () = self.stop.cancelled() => return,
+                        }
+                    }
+                }
             }
         }
     }
@@ -150,7 +227,7 @@ impl Shared {
     /// Changes what goes wrong.
     pub(super) fn set_trouble(&self, trouble: Trouble) -> Result<(), Fault> {
         let latency = trouble.latency;
-        self.with(|core, now, out| core.set_trouble(now, trouble, out))?;
+        self.change(|core, now, out| core.set_trouble(now, trouble, out))?;
         self.latency.store(latency, Ordering::Relaxed);
         Ok(())
     }
@@ -172,37 +249,52 @@ impl Shared {
     }
 
     /// Brings a checked client in.
-    pub(super) fn enter(&self, address: &Address, clean: bool, model_id: Option<String>) -> Line {
+    pub(super) fn enter(
+        &self,
+        address: &Address,
+        clean: bool,
+        model_id: Option<String>,
+    ) -> Result<Line, Fault> {
         let (sender, queue) = mpsc::channel(QUEUE);
         let end = self.stop.child_token();
-        let mut out = Vec::new();
-        let now = self.now();
-        let mut state = self.lock();
-        let Welcome { connection, session_present, .. } =
-            state.core.connect(now, address, clean, model_id, &mut out);
-        state.peers.insert(connection, Peer { queue: sender, end: end.clone() });
-        self.dispatch(&mut state, out);
-        Line { connection, session_present, queue, end }
+        let mut entered = None;
+        let welcome = self.transact(|state, now, out| {
+            let welcome = state.core.connect(now, address, clean, model_id, out);
+            state.peers.insert(welcome.connection, Peer { queue: sender, end: end.clone() });
+            entered = Some(welcome.connection);
+            Ok::<_, Fault>(welcome)
+        });
+        match (welcome, entered) {
+            (Ok(Welcome { connection, session_present, .. }), _) => {
+                Ok(Line { connection, session_present, queue, end })
+            }
+            (Err(fault), entered) => {
+                if let Some(connection) = entered {
+                    self.leave(connection);
+                }
+                Err(fault)
+            }
+        }
     }
 
     /// Takes a client out.
     pub(super) fn leave(&self, connection: ConnectionId) {
         self.lock().peers.remove(&connection);
-        self.with(|core, now, _| core.disconnected(now, connection));
+        // Whether it can be stored or not: it is gone, and nobody waits for an answer.
+        let _ = self.change(|core, now, _| {
+            core.disconnected(now, connection);
+            Ok::<_, Fault>(())
+        });
     }
 
     /// Invokes a command and waits for its outcome. Giving up the wait gives up the call.
     pub(super) async fn invoke(&self, address: &Address, request: &MethodCall) -> Outcome {
         let (sender, receiver) = oneshot::channel();
-        let call = {
-            let mut out = Vec::new();
-            let now = self.now();
-            let mut state = self.lock();
-            let call = state.core.invoke(now, address, request, &mut out)?;
+        let call = self.transact(|state, now, out| {
+            let call = state.core.invoke(now, address, request, out)?;
             state.callers.insert(call, sender);
-            self.dispatch(&mut state, out);
-            call
-        };
+            Ok::<_, Fault>(call)
+        })?;
         let _guard = Waiting { shared: self, call };
         let stopped = || Err(Fault::stopping());
         tokio::select! {
@@ -210,6 +302,19 @@ impl Shared {
             () = self.stop.cancelled() => stopped(),
         }
     }
+}
+
+/// What is left to be said when an act could not be stored. What it would have told devices has
+/// not happened. Connections that the core has let go of have to end all the same, and callers
+/// whose calls it has ended must not wait for ever.
+fn unstored(core: &Core, out: Vec<Output>, fault: &Fault) -> Vec<Output> {
+    let left = |output| match output {
+        Output::Deliver(connection, Delivery::Close(_)) if !core.is_online(connection) => Some(output),
+        Output::Deliver(..) => None,
+        Output::Answer(call, Err(_)) => Some(Output::Answer(call, Err(fault.clone()))),
+        Output::Answer(_, Ok(_)) => Some(output),
+    };
+    out.into_iter().filter_map(left).collect()
 }
 
 /// Forgets a call when its caller stops waiting, for whatever reason.
@@ -222,6 +327,7 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.callers.remove(&self.call);
+        // No record: calls are not kept.
         state.core.cancel_call(self.call);
     }
 }

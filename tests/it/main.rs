@@ -8,11 +8,11 @@
 
 mod architecture;
 mod bad_input;
+mod data_folder;
 mod difficult;
 mod headless;
 mod hub;
 mod picture;
-mod python_sdk;
 mod screen;
 mod stories;
 mod support;

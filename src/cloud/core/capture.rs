@@ -90,6 +90,14 @@ impl Capture {
         }
     }
 
+    /// Takes back what was added after number `last`: it has not happened.
+    pub fn take_back(&mut self, last: u64) {
+        while self.ring.back().is_some_and(|event| event.sequence > last) {
+            self.bytes -= self.ring.pop_back().map_or(0, |event| event.size);
+        }
+        self.last = self.last.min(last);
+    }
+
     /// At most `most` events after number `after`, of one device or of all.
     pub fn after(&self, after: u64, device: Option<&str>, most: usize) -> Batch {
         let first = self.ring.front().map_or(self.last + 1, |event| event.sequence);

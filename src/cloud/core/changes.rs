@@ -15,6 +15,8 @@ use crate::device::DeviceId;
 pub enum Record {
     /// An identity with its twin, or that it is gone.
     Identity(Address),
+    /// An identity's twin alone, which changes far more often than the identity.
+    Twin(Address),
     /// What a client has subscribed to, for when it comes back.
     Session(Address),
     /// An individual enrolment by its lower-case name, or that it is gone.
@@ -92,6 +94,14 @@ impl Changes {
     /// Whether any identity has to be matched.
     pub(super) fn is_touched(&self) -> bool {
         !self.touched.is_empty()
+    }
+
+    /// Notes that an identity's twin has changed, and nothing else of it.
+    pub fn twin(&mut self, address: &Address) {
+        if self.wanted {
+            self.records.insert(Record::Twin(address.clone()));
+        }
+        self.touch(address);
     }
 
     /// Notes that a client's subscriptions have changed or are gone.

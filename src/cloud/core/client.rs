@@ -57,7 +57,12 @@ impl Core {
         model_id: Option<String>,
         out: &mut Vec<Output>,
     ) -> Welcome {
+        let before = self.clients.session(address).copied();
         let welcome = self.clients.connect(address, clean);
+        // Most clients come back to what they had: then there is nothing to be stored.
+        if self.clients.session(address) != before.as_ref() {
+            self.changes.session(address);
+        }
         if let Some(old) = welcome.replaced {
             self.release_messages(now, address, old);
             out.push(Output::Deliver(old, Delivery::Close(Closing::Replaced)));
@@ -71,7 +76,6 @@ impl Core {
                 self.changes.identity(address);
             }
         }
-        self.changes.session(address);
         self.changes.touch(address);
         if welcome.replaced.is_none() {
             self.capture.push(now.wall, address, Content::Connection { connected: true });
@@ -106,19 +110,25 @@ impl Core {
         quality: u8,
         out: &mut Vec<Output>,
     ) -> (Granted, bool) {
+        let Some(address) = self.clients.get(connection).map(|client| client.address.clone()) else {
+            return self.clients.subscribe(connection, filter, quality);
+        };
+        let before = self.clients.session(&address).copied();
         let granted = self.clients.subscribe(connection, filter, quality);
-        if let Some(address) = self.clients.get(connection).map(|client| client.address.clone()) {
+        if self.clients.session(&address) != before.as_ref() {
             self.changes.session(&address);
-            self.send_waiting(now, &address, out);
         }
+        self.send_waiting(now, &address, out);
         granted
     }
 
     /// Takes a subscription back.
     pub fn unsubscribe(&mut self, connection: ConnectionId, filter: &str) {
+        let Some(address) = self.clients.get(connection).map(|client| client.address.clone()) else { return };
+        let before = self.clients.session(&address).copied();
         self.clients.unsubscribe(connection, filter);
-        if let Some(client) = self.clients.get(connection) {
-            self.changes.session(&client.address);
+        if self.clients.session(&address) != before.as_ref() {
+            self.changes.session(&address);
         }
     }
 
@@ -160,7 +170,7 @@ impl Core {
         let identity = self.registry.need_mut(address)?;
         identity.last_activity = Some(now.wall);
         let version = identity.twin.report(&patch, base, now.wall)?;
-        self.changes.identity(address);
+        self.changes.twin(address);
         let mut reported = patch;
         if let Value::Object(members) = &mut reported {
             members.insert("$version".to_owned(), json!(version));

@@ -129,6 +129,26 @@ impl Clients {
         connection
     }
 
+    /// What is kept for `address` when its connection ends: nothing after a clean session.
+    pub fn session(&self, address: &Address) -> Option<&Subscriptions> {
+        match self.online(address) {
+            Some((_, client)) => (!client.clean).then_some(&client.subscriptions),
+            None => self.sessions.get(address),
+        }
+    }
+
+    /// Puts the session of `address` back as it was, also under a connection that stands.
+    pub fn restore(&mut self, address: &Address, session: Option<Subscriptions>) {
+        let connected = self.current.get(address).and_then(|connection| self.connected.get_mut(connection));
+        if let Some(client) = connected {
+            client.subscriptions = session.unwrap_or_default();
+        }
+        match session {
+            Some(session) => self.sessions.insert(address.clone(), session),
+            None => self.sessions.remove(address),
+        };
+    }
+
     /// A connection that stands.
     pub fn get(&self, connection: ConnectionId) -> Option<&Client> {
         self.connected.get(&connection)

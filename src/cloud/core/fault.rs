@@ -239,6 +239,11 @@ impl Fault {
         Self::new(403, 403_002, "IotHubQuotaExceeded", message)
     }
 
+    /// Not now, though there is nothing wrong with the request.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(503, 503_001, "ServiceUnavailable", message)
+    }
+
     /// Something Azure has and this cloud has not.
     pub fn unsupported(message: impl Into<String>) -> Self {
         Self::new(501, 501_000, "NotSupported", message)

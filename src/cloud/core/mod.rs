@@ -11,8 +11,8 @@
 //! In reading order: [`fault`], [`registry`], [`twins`], [`query`], [`rows`], [`auth`], [`x509`],
 //! [`authorities`], [`clients`], [`methods`], [`provisioning`], [`capture`], [`message`], [`mailbox`],
 //! [`feedback`], [`changes`], [`quota`], [`trouble`], then this file and [`identities`], [`bulk`],
-//! [`service`], [`client`] and [`c2d`], which put them together, and what goes on by itself over
-//! time: [`jobs`] and [`configurations`].
+//! [`service`], [`client`], [`c2d`] and [`kept`], which put them together, and what goes on by
+//! itself over time: [`jobs`] and [`configurations`].
 
 pub mod auth;
 pub mod authorities;
@@ -30,6 +30,7 @@ pub mod fault;
 pub mod feedback;
 pub mod identities;
 pub mod jobs;
+pub mod kept;
 pub mod mailbox;
 pub mod message;
 pub mod methods;

@@ -56,7 +56,7 @@ impl Core {
             }
         }
         self.capture.push(now.wall, address, Content::Twin(Value::Object(changed)));
-        self.changes.identity(address);
+        self.changes.twin(address);
         self.registry.need(address)
     }
 

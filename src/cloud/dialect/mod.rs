@@ -80,7 +80,7 @@ pub enum ConnectError {
     /// Return code 5: the credentials are refused.
     #[error("{0}")]
     Refused(Refusal),
-    /// Return code 3: the hub takes no more connections now.
+    /// Return code 3: the hub takes no connection now, because it is busy or cannot store anything.
     #[error("{0}")]
     Throttled(Fault),
     /// The return code that somebody asked for.
@@ -166,6 +166,12 @@ fn admit(core: &mut Core, now: Now, address: &Address, expiry: i64) -> Result<i6
     })
 }
 
+impl From<Fault> for ConnectError {
+    fn from(fault: Fault) -> Self {
+        Self::Throttled(fault)
+    }
+}
+
 /// Why a publish ends the connection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unacceptable {
@@ -181,4 +187,10 @@ pub enum Unacceptable {
     /// The core does not take it.
     #[error("published what cannot be taken: {0}")]
     Fault(Fault),
+}
+
+impl From<Fault> for Unacceptable {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
 }

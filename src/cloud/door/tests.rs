@@ -273,7 +273,9 @@ async fn a_client_certificate_is_seen_at_both_doors_and_after_resumption() {
 
 #[tokio::test]
 async fn a_resumed_session_keeps_its_client_certificate_and_one_without_has_none() {
-    let server = crate::cloud::cert::Certificates::make(Ipv4Addr::LOCALHOST.into(), None).expect("made");
+    let authority = crate::cloud::cert::Authority::make().expect("made");
+    let server =
+        crate::cloud::cert::Certificates::make(&authority, Ipv4Addr::LOCALHOST.into(), None).expect("made");
     let acceptor = tokio_rustls::TlsAcceptor::from(server.server);
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(server.ca_pem.as_bytes()).expect("PEM")).expect("a root");

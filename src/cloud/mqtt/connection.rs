@@ -20,6 +20,7 @@ use super::codec::{PacketError, Strict};
 use super::settlement::Unsettled;
 use crate::cloud::core::Delivery;
 use crate::cloud::core::clients::ConnectionId;
+use crate::cloud::core::fault::Fault;
 use crate::cloud::core::message::{LockToken, Settle};
 use crate::cloud::core::provisioning::Attested;
 use crate::cloud::core::registry::Address;
@@ -95,7 +96,7 @@ where
     shared.be_late().await;
     let (user, password) =
         connect.login.as_ref().map_or(("", ""), |login| (login.username.as_str(), login.password.as_str()));
-    let role = shared.with(|core, now, _| {
+    let role = shared.change(|core, now, _| {
         dialect::connect(core, now, &connect.client_id, user, password, peer.as_deref())
     });
     let role = match role {
@@ -142,18 +143,23 @@ where
         Ok(will) => will,
         Err(why) => return Ended::Unacceptable { who: address.to_string(), why },
     };
-    let mut seat = shared.enter(&address, connect.clean_session, model_id);
+    let mut seat = match shared.enter(&address, connect.clean_session, model_id) {
+        Ok(seat) => seat,
+        Err(fault) => {
+            tracing::warn!(device = %address, "CONNECT cannot be taken: {fault}");
+            refuse(link, ConnectReturnCode::ServiceUnavailable).await;
+            return Ended::Unacceptable { who: address.to_string(), why: fault.into() };
+        }
+    };
     tracing::info!(device = %address, session_present = seat.session_present, "device connected");
     let guard = Presence { shared, connection: seat.connection };
     let who = Who::Hub { address: address.clone(), connection: seat.connection };
     let mut session = Session::new(shared, who, connect, expiry);
     let ended = session.serve(link, seat.session_present, &mut seat.queue, &seat.end).await;
-    if let (Some((bag, body)), false) = (will, matches!(ended, Ended::Polite)) {
-        shared.with(|core, now, _| {
-            if let Err(fault) = core.message(now, &address, &bag, body) {
-                tracing::warn!(device = %address, "its will cannot be taken: {fault}");
-            }
-        });
+    if let (Some((bag, body)), false) = (will, matches!(ended, Ended::Polite))
+        && let Err(fault) = shared.change(|core, now, _| core.message(now, &address, &bag, body))
+    {
+        tracing::warn!(device = %address, "its will cannot be taken: {fault}");
     }
     drop(guard);
     ended
@@ -398,20 +404,24 @@ impl<'a> Session<'a> {
                     .filters
                     .iter()
                     .map(|filter| {
-                        let granted = self.subscribe(&filter.path, filter.qos as u8);
+                        let granted = self.subscribe(&filter.path, filter.qos as u8)?;
                         let quality = if granted == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
-                        SubscribeReasonCode::Success(quality)
+                        Ok(SubscribeReasonCode::Success(quality))
                     })
-                    .collect();
+                    .collect::<Result<_, Ended>>()?;
                 link.feed(Packet::SubAck(SubAck::new(subscribe.pkid, codes))).await?;
             }
             Packet::Unsubscribe(unsubscribe) => {
                 match &self.who {
-                    Who::Hub { connection, .. } => self.shared.with(|core, _, _| {
-                        for filter in &unsubscribe.topics {
-                            core.unsubscribe(*connection, filter);
-                        }
-                    }),
+                    Who::Hub { connection, .. } => self
+                        .shared
+                        .change(|core, _, _| {
+                            for filter in &unsubscribe.topics {
+                                core.unsubscribe(*connection, filter);
+                            }
+                            Ok::<_, Fault>(())
+                        })
+                        .map_err(|fault| self.unacceptable(fault))?,
                     Who::Dps { .. } => {
                         if unsubscribe.topics.iter().any(|topic| topic == topic_filter::DPS) {
                             self.answers = None;
@@ -439,7 +449,7 @@ impl<'a> Session<'a> {
             let device = &address.device;
             let settled = self
                 .shared
-                .with(|core, now, out| core.settle_message(now, device, lock, Settle::Complete, out));
+                .change(|core, now, out| core.settle_message(now, device, lock, Settle::Complete, out));
             if let Err(fault) = settled {
                 tracing::debug!(device = %address, "an acknowledgement came too late: {fault}");
             }
@@ -448,12 +458,12 @@ impl<'a> Session<'a> {
 
     fn published(&self, publish: &Publish) -> Result<Option<Message>, Unacceptable> {
         match &self.who {
-            Who::Hub { address, connection } => self.shared.with(|core, now, out| {
+            Who::Hub { address, connection } => self.shared.change(|core, now, out| {
                 let who = (*connection, address);
                 dialect::hub_publish(core, now, who, &publish.topic, &publish.payload, publish.retain, out)
             }),
             Who::Dps { device } => {
-                let answer = self.shared.with(|core, now, out| {
+                let answer = self.shared.change(|core, now, out| {
                     dialect::dps_publish(core, now, device, &publish.topic, &publish.payload, out)
                 })?;
                 let Some(quality) = self.answers else {
@@ -465,21 +475,30 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn subscribe(&mut self, filter: &str, quality: u8) -> u8 {
+    /// An acknowledgement is a promise; where nothing can be kept, the connection ends without one.
+    fn unacceptable(&self, fault: Fault) -> Ended {
+        Ended::Unacceptable { who: self.who.to_string(), why: fault.into() }
+    }
+
+    fn subscribe(&mut self, filter: &str, quality: u8) -> Result<u8, Ended> {
         match &self.who {
             Who::Hub { address, connection } => {
-                let (granted, meant) =
-                    self.shared.with(|core, now, out| core.subscribe(now, *connection, filter, quality, out));
+                let (granted, meant) = self
+                    .shared
+                    .change(|core, now, out| {
+                        Ok::<_, Fault>(core.subscribe(now, *connection, filter, quality, out))
+                    })
+                    .map_err(|fault| self.unacceptable(fault))?;
                 if !meant {
                     tracing::warn!(device = %address, filter, "the subscription is granted but nothing is ever sent there");
                 }
-                granted
+                Ok(granted)
             }
             Who::Dps { .. } => {
                 if filter == topic_filter::DPS {
                     self.answers = Some(quality.min(1));
                 }
-                quality.min(1)
+                Ok(quality.min(1))
             }
         }
     }

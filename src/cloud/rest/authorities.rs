@@ -18,25 +18,25 @@ use crate::cloud::core::fault::Fault;
 pub(super) fn list(call: &Call) -> Result<Response<Body>, Fault> {
     call.authorize(Right::RegistryRead)?;
     let names: Vec<String> =
-        call.shared.with(|core, _, _| core.authorities().names().map(str::to_owned).collect());
+        call.shared.look(|core, _| core.authorities().names().map(str::to_owned).collect());
     Ok(respond(200, &json!(names)))
 }
 
 pub(super) fn show(call: &Call, name: &str) -> Result<Response<Body>, Fault> {
     call.authorize(Right::RegistryRead)?;
-    let der = call.shared.with(|core, _, _| core.authorities().get(name).map(|der| STANDARD.encode(der)));
+    let der = call.shared.look(|core, _| core.authorities().get(name).map(|der| STANDARD.encode(der)));
     let der = der.ok_or_else(|| Fault::unknown_authority(name))?;
     Ok(respond(200, &json!({"name": name, "certificate": der})))
 }
 
 pub(super) fn put(call: &Call, name: &str) -> Result<Response<Body>, Fault> {
     call.authorize(Right::RegistryWrite)?;
-    call.shared.with(|core, _, _| core.put_authority(name, &call.body))?;
+    call.shared.change(|core, _, _| core.put_authority(name, &call.body))?;
     show(call, name)
 }
 
 pub(super) fn delete(call: &Call, name: &str) -> Result<Response<Body>, Fault> {
     call.authorize(Right::RegistryWrite)?;
-    call.shared.with(|core, _, _| core.remove_authority(name))?;
+    call.shared.change(|core, _, _| core.remove_authority(name))?;
     Ok(no_content())
 }

@@ -28,8 +28,8 @@ pub(super) fn change(call: &Call) -> Result<Response<Body>, Fault> {
         .into_iter()
         .filter_map(|item| {
             let named = json!({"deviceId": item.get("id"), "moduleId": item.get("moduleId")});
-            let done =
-                step(item).and_then(|step| call.shared.with(|core, now, out| core.take_step(now, step, out)));
+            let done = step(item)
+                .and_then(|step| call.shared.change(|core, now, out| core.take_step(now, step, out)));
             done.err().map(|fault| error(named, &fault))
         })
         .collect();
@@ -79,7 +79,7 @@ fn step(item: Map<String, Value>) -> Result<Step, Fault> {
 pub(super) fn device_statistics(call: &Call) -> Result<Response<Body>, Fault> {
     call.authorize(Right::RegistryRead)?;
     call.need_version()?;
-    let (all, enabled) = call.shared.with(|core, _, _| core.count_devices());
+    let (all, enabled) = call.shared.look(|core, _| core.count_devices());
     let body = json!({
         "totalDeviceCount": all,
         "enabledDeviceCount": enabled,
@@ -91,6 +91,6 @@ pub(super) fn device_statistics(call: &Call) -> Result<Response<Body>, Fault> {
 pub(super) fn service_statistics(call: &Call) -> Result<Response<Body>, Fault> {
     call.authorize(Right::RegistryRead)?;
     call.need_version()?;
-    let connected = call.shared.with(|core, _, _| core.count_connected());
+    let connected = call.shared.look(|core, _| core.count_connected());
     Ok(respond(200, &json!({"connectedDeviceCount": connected})))
 }

@@ -29,14 +29,13 @@ pub(super) fn list(call: &Call) -> Result<Response<Body>, Fault> {
             Fault::bad_request(format!("`top` is `{text}`, it has to be a whole number from 1"))
         })?,
     };
-    let all =
-        call.shared.with(|core, _, _| core.configurations().take(most).map(Configuration::told).collect());
+    let all = call.shared.look(|core, _| core.configurations().take(most).map(Configuration::told).collect());
     Ok(respond(200, &Value::Array(all)))
 }
 
 pub(super) fn show(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
     check(call, Right::RegistryRead)?;
-    call.shared.with(|core, _, _| core.configuration(id).map(respond_with))
+    call.shared.look(|core, _| core.configuration(id).map(respond_with))
 }
 
 pub(super) fn put(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
@@ -44,13 +43,13 @@ pub(super) fn put(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
     let body = call.object()?;
     let condition = call.precondition()?;
     call.shared
-        .with(|core, now, _| core.put_configuration(now, id, &body, condition.as_ref()).map(respond_with))
+        .change(|core, now, _| core.put_configuration(now, id, &body, condition.as_ref()).map(respond_with))
 }
 
 pub(super) fn delete(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
     check(call, Right::RegistryWrite)?;
     let condition = call.precondition()?.unwrap_or(Precondition::Any);
-    call.shared.with(|core, _, _| core.delete_configuration(id, &condition))?;
+    call.shared.change(|core, _, _| core.delete_configuration(id, &condition))?;
     Ok(no_content())
 }
 
@@ -64,6 +63,6 @@ pub(super) fn apply(call: &Call, device: &str) -> Result<Response<Body>, Fault> 
     check(call, Right::RegistryWrite)?;
     let device = device_id(device)?;
     let body = call.object()?;
-    call.shared.with(|core, now, out| core.apply_content(now, &device, &body, out))?;
+    call.shared.change(|core, now, out| core.apply_content(now, &device, &body, out))?;
     Ok(no_content())
 }

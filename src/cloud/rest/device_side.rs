@@ -21,7 +21,7 @@ const BATCH: &str = "application/vnd.microsoft.iothub.json";
 fn authorize(call: &Call, address: &Address) -> Result<(), Fault> {
     let host = call.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     call.shared
-        .with(|core, now, _| match &call.peer {
+        .look(|core, now| match &call.peer {
             Some(peer) if call.token().is_empty() => core.authorize_certificate(now, host, address, peer),
             _ => core.authorize_client(now, host, address, call.token()).map(|_| ()),
         })
@@ -50,14 +50,14 @@ pub(super) fn send(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault> 
     let system = system.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Some(value?))));
     let own = names::own(&call.headers)?.into_iter().map(|(name, value)| (name, Some(value)));
     let bag = Bag(system.chain(own).collect()).encode();
-    call.shared.with(|core, now, _| core.message(now, &address, &bag, call.body.clone()))?;
+    call.shared.change(|core, now, _| core.message(now, &address, &bag, call.body.clone()))?;
     Ok(no_content())
 }
 
 /// The oldest message that waits, for 60 s.
 pub(super) fn receive(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
     let device = authorized(call, id)?;
-    let taken = call.shared.with(|core, now, _| core.receive_message(now, &device))?;
+    let taken = call.shared.change(|core, now, _| core.receive_message(now, &device))?;
     Ok(taken.map_or_else(no_content, |taken| told(&device, &taken)))
 }
 
@@ -65,7 +65,7 @@ pub(super) fn receive(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
 pub(super) fn settle(call: &Call, id: &str, lock: &str, settle: Settle) -> Result<Response<Body>, Fault> {
     let device = authorized(call, id)?;
     let lock = lock_token(lock)?;
-    call.shared.with(|core, now, out| core.settle_message(now, &device, lock, settle, out))?;
+    call.shared.change(|core, now, out| core.settle_message(now, &device, lock, settle, out))?;
     Ok(no_content())
 }
 

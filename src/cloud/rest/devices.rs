@@ -60,14 +60,14 @@ pub(super) fn show(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault> 
     call.authorize(Right::RegistryRead)?;
     call.need_version()?;
     let address = address(id)?;
-    call.shared.with(|core, _, _| core.identity(&address).map(respond_with))
+    call.shared.look(|core, _| core.identity(&address).map(respond_with))
 }
 
 pub(super) fn modules(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
     call.authorize(Right::RegistryRead)?;
     call.need_version()?;
     let device = device_id(id)?;
-    call.shared.with(|core, _, _| {
+    call.shared.look(|core, _| {
         let modules = core.modules(&device)?.into_iter().map(told).collect();
         Ok(respond(200, &Value::Array(modules)))
     })
@@ -83,7 +83,7 @@ pub(super) fn list(call: &Call) -> Result<Response<Body>, Fault> {
             _ => return Err(Fault::bad_request(format!("`top` is `{text}`, it has to be 1 to 1000"))),
         },
     };
-    let devices: Vec<_> = call.shared.with(|core, _, _| core.devices(most).into_iter().map(told).collect());
+    let devices: Vec<_> = call.shared.look(|core, _| core.devices(most).into_iter().map(told).collect());
     Ok(respond(200, &Value::Array(devices)))
 }
 
@@ -92,9 +92,9 @@ pub(super) fn put(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault> {
     call.need_version()?;
     let spec = spec(address(id)?, &call.object()?)?;
     match call.precondition()? {
-        None => call.shared.with(|core, now, _| core.create(now, spec).map(respond_with)),
+        None => call.shared.change(|core, now, _| core.create(now, spec).map(respond_with)),
         Some(condition) => {
-            call.shared.with(|core, now, out| core.change(now, spec, &condition, out).map(respond_with))
+            call.shared.change(|core, now, out| core.change(now, spec, &condition, out).map(respond_with))
         }
     }
 }
@@ -104,7 +104,7 @@ pub(super) fn delete(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault
     call.need_version()?;
     let address = address(id)?;
     let condition = call.precondition()?.unwrap_or(Precondition::Any);
-    call.shared.with(|core, _, out| core.delete(&address, &condition, out))?;
+    call.shared.change(|core, _, out| core.delete(&address, &condition, out))?;
     Ok(no_content())
 }
 

@@ -75,14 +75,14 @@ fn answered(call: &Call, segments: &[&str]) -> Result<Response<Body>, Fault> {
         ("POST", About::Registrations, [group, "query"]) => {
             query_registrations(call, &EnrolmentName::group(group))
         }
-        ("GET", About::Registrations, [id]) => call.shared.with(|core, _, _| {
+        ("GET", About::Registrations, [id]) => call.shared.look(|core, _| {
             let registration = core.registration(id)?;
             let body = registration_body(registration, core.settings());
             Ok(with_etag(json(200, &body), &registration.etag()))
         }),
         ("DELETE", About::Registrations, [id]) => {
             let condition = call.precondition()?.unwrap_or(Precondition::Any);
-            call.shared.with(|core, _, _| core.delete_registration(id, &condition))?;
+            call.shared.change(|core, _, _| core.delete_registration(id, &condition))?;
             Ok(no_content())
         }
         _ => Err(unknown(call)),
@@ -112,7 +112,7 @@ fn body(core: &Core, enrolment: &Enrolment, show: Show) -> Value {
 }
 
 fn show(call: &Call, name: &EnrolmentName) -> Result<Response<Body>, Fault> {
-    call.shared.with(|core, _, _| {
+    call.shared.look(|core, _| {
         let enrolment = core.enrolment(name)?;
         Ok(with_etag(json(200, &body(core, enrolment, Show::Public)), &enrolment.etag))
     })
@@ -121,7 +121,7 @@ fn show(call: &Call, name: &EnrolmentName) -> Result<Response<Body>, Fault> {
 fn put(call: &Call, kind: Kind, id: &str) -> Result<Response<Body>, Fault> {
     let written: EnrolmentBody = read(call, "an enrolment")?;
     let expecting = call.precondition()?.map_or(Expecting::Nothing, Expecting::Something);
-    call.shared.with(|core, now, _| {
+    call.shared.change(|core, now, _| {
         let name = core.write_enrolment(now, kind, id, written, &expecting)?.name();
         let enrolment = core.enrolment(&name)?;
         // Who has just made the keys, or had them made, gets to see them.
@@ -131,14 +131,14 @@ fn put(call: &Call, kind: Kind, id: &str) -> Result<Response<Body>, Fault> {
 
 fn delete(call: &Call, name: &EnrolmentName) -> Result<Response<Body>, Fault> {
     let condition = call.precondition()?.unwrap_or(Precondition::Any);
-    call.shared.with(|core, _, _| core.delete_enrolment(name, &condition))?;
+    call.shared.change(|core, _, _| core.delete_enrolment(name, &condition))?;
     Ok(no_content())
 }
 
 /// The way to the keys, which a plain GET leaves out: `az iot dps enrollment show --show-keys`
 /// comes here.
 fn attestation(call: &Call, name: &EnrolmentName) -> Result<Response<Body>, Fault> {
-    let body = call.shared.with(|core, _, _| {
+    let body = call.shared.look(|core, _| {
         let enrolment = core.enrolment(name)?;
         Ok::<_, Fault>(enrolment.attestation.body(name.kind, Show::Everything))
     })?;
@@ -188,9 +188,9 @@ fn one_of_many(call: &Call, kind: Kind, mode: &str, id: &str, item: EnrolmentBod
     let etag = item.etag.as_deref().map(|etag| Precondition::Etag(etag.trim_matches('"').to_owned()));
     let expecting = match mode {
         "delete" => {
-            return call
-                .shared
-                .with(|core, _, _| core.delete_enrolment(&EnrolmentName::of(kind, id), &Precondition::Any));
+            return call.shared.change(|core, _, _| {
+                core.delete_enrolment(&EnrolmentName::of(kind, id), &Precondition::Any)
+            });
         }
         "update" => Expecting::Something(Precondition::Any),
         "updateIfMatchETag" => Expecting::Something(
@@ -198,7 +198,7 @@ fn one_of_many(call: &Call, kind: Kind, mode: &str, id: &str, item: EnrolmentBod
         ),
         _ => Expecting::Nothing,
     };
-    call.shared.with(|core, now, _| core.write_enrolment(now, kind, id, item, &expecting).map(|_| ()))
+    call.shared.change(|core, now, _| core.write_enrolment(now, kind, id, item, &expecting).map(|_| ()))
 }
 
 fn query_enrolments(call: &Call, kind: Kind) -> Result<Response<Body>, Fault> {
@@ -207,7 +207,7 @@ fn query_enrolments(call: &Call, kind: Kind) -> Result<Response<Body>, Fault> {
         Kind::Group => ("enrollmentGroups", "enrollmentGroup"),
     };
     let page = Page::read(call, from)?;
-    let (items, last) = call.shared.with(|core, _, _| {
+    let (items, last) = call.shared.look(|core, _| {
         let found = core.enrolments(kind, &page.after, page.most + 1);
         let last = (found.len() > page.most).then(|| found[page.most - 1].name().key);
         let items: Vec<_> =
@@ -219,7 +219,7 @@ fn query_enrolments(call: &Call, kind: Kind) -> Result<Response<Body>, Fault> {
 
 fn query_registrations(call: &Call, group: &EnrolmentName) -> Result<Response<Body>, Fault> {
     let page = Page::read(call, "registrations")?;
-    let (items, last) = call.shared.with(|core, _, _| {
+    let (items, last) = call.shared.look(|core, _| {
         let found = core.registrations_of(group, &page.after, page.most + 1)?;
         let last = (found.len() > page.most).then(|| Registration::key(found[page.most - 1]));
         let settings = core.settings();

@@ -32,7 +32,7 @@ pub(super) fn stream(call: &Call) -> Result<Response<Body>, Fault> {
     call.authorize(Right::ServiceConnect)?;
     let device = call.query("device").filter(|device| !device.is_empty());
     let after = match call.query("after") {
-        None => call.shared.with(|core, _, _| core.last_event()),
+        None => call.shared.look(|core, _| core.last_event()),
         Some(text) => text
             .parse()
             .map_err(|_| Fault::bad_request(format!("`after` is `{text}`, it has to be a number")))?,
@@ -54,8 +54,7 @@ async fn next(mut reader: Reader) -> Option<(Result<Bytes, Infallible>, Reader)>
     }
     loop {
         reader.wake.borrow_and_update();
-        let batch =
-            reader.shared.with(|core, _, _| core.events(reader.after, reader.device.as_deref(), BATCH));
+        let batch = reader.shared.look(|core, _| core.events(reader.after, reader.device.as_deref(), BATCH));
         let moved = batch.last != reader.after;
         reader.after = batch.last;
         let mut text = String::new();

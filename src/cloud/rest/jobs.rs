@@ -25,17 +25,17 @@ fn check(call: &Call) -> Result<(), Fault> {
 pub(super) fn create(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
     check(call)?;
     let body = call.object()?;
-    call.shared.with(|core, now, _| core.create_job(now, id, &body).map(respond_with))
+    call.shared.change(|core, now, _| core.create_job(now, id, &body).map(respond_with))
 }
 
 pub(super) fn show(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
     check(call)?;
-    call.shared.with(|core, _, _| core.job(id).map(respond_with))
+    call.shared.look(|core, _| core.job(id).map(respond_with))
 }
 
 pub(super) fn cancel(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
     check(call)?;
-    call.shared.with(|core, now, _| core.cancel_job(now, id).map(respond_with))
+    call.shared.change(|core, now, _| core.cancel_job(now, id).map(respond_with))
 }
 
 /// Lists jobs by name, as an array, like Azure: Node's SDK reads that; Python's, which expects an
@@ -52,7 +52,7 @@ pub(super) fn query(call: &Call) -> Result<Response<Body>, Fault> {
             && kind.as_ref().is_none_or(|kind| job.work.name() == kind)
             && status.as_ref().is_none_or(|status| job.status.name() == status)
     };
-    let (jobs, next): (Vec<Value>, _) = call.shared.with(|core, _, _| {
+    let (jobs, next): (Vec<Value>, _) = call.shared.look(|core, _| {
         let mut jobs = core.all_jobs().filter(matches);
         let page: Vec<&Job> = jobs.by_ref().take(most).collect();
         let last = page.last().map(|job| job.id.clone()).filter(|_| jobs.next().is_some());

@@ -27,7 +27,7 @@ pub(super) fn purge(call: &Call, id: &str) -> Result<Response<Body>, Fault> {
     call.authorize(Right::ServiceConnect)?;
     call.need_version()?;
     let device = device_id(id)?;
-    let count = call.shared.with(|core, now, _| core.purge_messages(now, &device))?;
+    let count = call.shared.change(|core, now, _| core.purge_messages(now, &device))?;
     Ok(respond(200, &json!({"totalMessagesPurged": count, "deviceId": device.as_str(), "moduleId": null})))
 }
 
@@ -56,7 +56,7 @@ pub(super) fn send(call: &Call) -> Result<Response<Body>, Fault> {
     if let Some(text) = text(names::ACK)? {
         sent.ack = ack(&text)?;
     }
-    let message = call.shared.with(|core, now, out| core.send_message(now, &device, sent, out))?;
+    let message = call.shared.change(|core, now, out| core.send_message(now, &device, sent, out))?;
     let mut response = no_content();
     names::set(&mut response, names::MESSAGE_ID, &message.id);
     Ok(response)
@@ -69,7 +69,7 @@ pub(super) fn send_json(call: &Call, id: &str) -> Result<Response<Body>, Fault> 
     // By way of an object, because a list of values would be read as one too.
     let request: CloudMessage = serde_json::from_value(Value::Object(call.object()?))
         .map_err(|error| Fault::bad_request(format!("the message cannot be read: {error}")))?;
-    let message = call.shared.with(|core, now, out| {
+    let message = call.shared.change(|core, now, out| {
         let sent = outgoing(request, now.wall)?;
         core.send_message(now, &device, sent, out)
     })?;
@@ -158,8 +158,9 @@ fn destination(to: &str) -> Result<DeviceId, Fault> {
 pub(super) fn feedback(call: &Call) -> Result<Response<Body>, Fault> {
     call.authorize(Right::ServiceConnect)?;
     call.need_version()?;
-    let (held, hub) =
-        call.shared.with(|core, now, _| (core.receive_feedback(now), core.settings().names.own.clone()));
+    let (held, hub) = call.shared.change(|core, now, _| {
+        Ok::<_, Fault>((core.receive_feedback(now), core.settings().names.own.clone()))
+    })?;
     let Some(held) = held else { return Ok(no_content()) };
     let records = serde_json::to_value(&*held.records).unwrap_or_default();
     let mut response = with_etag(respond(200, &records), &held.lock.to_string());
@@ -180,6 +181,6 @@ pub(super) fn settle_feedback(call: &Call, lock: &str, settle: Settle) -> Result
     call.authorize(Right::ServiceConnect)?;
     call.need_version()?;
     let lock = lock_token(lock)?;
-    call.shared.with(|core, now, _| core.settle_feedback(now, lock, settle))?;
+    call.shared.change(|core, now, _| core.settle_feedback(now, lock, settle))?;
     Ok(no_content())
 }

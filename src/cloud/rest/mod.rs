@@ -99,7 +99,7 @@ async fn route(call: Call) -> Response<Body> {
     };
     let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
     if let Some(operation) = trouble::operation(call.method.as_str(), &segments, call.body.len())
-        && let Err(fault) = call.shared.with(|core, now, _| core.allow(now, operation))
+        && let Err(fault) = call.shared.change(|core, now, _| core.allow(now, operation))
     {
         return hub_error(&call.shared, &fault);
     }
@@ -214,7 +214,7 @@ impl Call {
         let token = self.token();
         let path = self.uri.path();
         self.shared
-            .with(|core, now, _| core.authorize_service(now, token, path, right))
+            .look(|core, now| core.authorize_service(now, token, path, right))
             .map_err(|refusal| Fault::unauthorized(refusal.to_string()))
     }
 

@@ -26,23 +26,24 @@ fn answered(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Result<Respons
     let id: RegistrationId = id.parse().map_err(|error| Fault::bad_request(format!("{error}")))?;
     let presenting = Presenting { scope, id: &id, token: call.token(), peer: call.peer.as_deref() };
     let device =
-        call.shared.with(|core, now, _| core.authorize_registration(now, presenting)).map_err(|refusal| {
+        call.shared.look(|core, now| core.authorize_registration(now, presenting)).map_err(|refusal| {
             tracing::warn!(device = %id, "registration refused: {refusal}");
             Fault::unauthorized(format!("Unauthorized: {refusal}"))
         })?;
-    call.shared.with(|core, _, _| core.dps_takes_one())?;
+    call.shared.change(|core, _, _| core.dps_takes_one())?;
     match (call.method.as_str(), rest) {
         ("PUT", ["register"]) => {
             let registration =
-                call.shared.with(|core, now, _| core.register(now, &device, &call.body).cloned())?;
+                call.shared.change(|core, now, _| core.register(now, &device, &call.body).cloned())?;
             Ok(standing(call, scope, &registration))
         }
         ("GET", ["operations", operation]) => {
-            let registration = call.shared.with(|core, now, out| core.operation(now, &id, operation, out))?;
+            let registration =
+                call.shared.change(|core, now, out| core.operation(now, &id, operation, out))?;
             Ok(standing(call, scope, &registration))
         }
         ("POST", []) => {
-            let body = call.shared.with(|core, _, _| {
+            let body = call.shared.look(|core, _| {
                 let settings = core.settings_for(id.as_str());
                 core.registration(id.as_str()).map(|registration| registration_body(registration, &settings))
             })?;
@@ -56,7 +57,7 @@ fn answered(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Result<Respons
 }
 
 fn standing(call: &Call, scope: &str, registration: &Registration) -> Response<Body> {
-    let (body, wait) = call.shared.with(|core, _, _| {
+    let (body, wait) = call.shared.look(|core, _| {
         let settings = core.settings_for(registration.id.as_str());
         (operation_body(registration, &settings), settings.retry_after)
     });

@@ -47,7 +47,7 @@ pub(super) fn with_etag(mut response: Response<Body>, etag: &str) -> Response<Bo
 
 /// A refusal by the hub's service side. Node's SDK reads the code from `ErrorCode:Name;…`.
 pub(super) fn hub_error(shared: &Shared, fault: &Fault) -> Response<Body> {
-    let (tracking, now) = shared.with(|core, now, _| (core.random_name(), now));
+    let (tracking, now) = shared.tracking();
     let message = format!("ErrorCode:{};{}", fault.name, fault.message);
     let exception_message = format!("Tracking ID:{tracking}-TimeStamp:{}", now.wall);
     let body = serde_json::to_value(ErrorBody { message, exception_message }).unwrap_or_default();
@@ -65,7 +65,7 @@ pub(super) fn method_error(shared: &Shared, fault: &Fault) -> Response<Body> {
     if !matches!(fault.code, DEVICE_NOT_ONLINE | GATEWAY_TIMEOUT) {
         return hub_error(shared, fault);
     }
-    let (tracking, now) = shared.with(|core, now, _| (core.random_name(), now));
+    let (tracking, now) = shared.tracking();
     let inner = MethodError {
         error_code: fault.code,
         tracking_id: tracking,
@@ -85,7 +85,8 @@ pub(super) fn method_error(shared: &Shared, fault: &Fault) -> Response<Body> {
 
 /// A refusal by the provisioning service.
 pub(super) fn dps_error(shared: &Shared, fault: &Fault) -> Response<Body> {
-    let body = shared.with(|core, now, _| error_body(fault, &core.random_name(), now.wall));
+    let (tracking, now) = shared.tracking();
+    let body = error_body(fault, &tracking, now.wall);
     let mut response = json(fault.status, &body);
     set(&mut response, "x-ms-error-code", &fault.code.to_string());
     if let Some(wait) = fault.retry_after {

@@ -21,7 +21,7 @@ pub(super) fn show(call: &Call) -> Result<Response<Body>, Fault> {
 }
 
 fn told(call: &Call) -> Result<Response<Body>, Fault> {
-    let trouble = call.shared.with(|core, _, _| serde_json::to_value(core.trouble()));
+    let trouble = call.shared.look(|core, _| serde_json::to_value(core.trouble()));
     let trouble = trouble.map_err(|error| Fault::bad_request(error.to_string()))?;
     Ok(respond(200, &trouble))
 }
@@ -44,13 +44,14 @@ pub(super) fn end(call: &Call) -> Result<Response<Body>, Fault> {
 pub(super) fn drop_connections(call: &Call) -> Result<Response<Body>, Fault> {
     call.authorize(Right::ServiceConnect)?;
     let device = call.query("device").map(|device| device_id(&device)).transpose()?;
-    let dropped = call.shared.with(|core, _, out| core.drop_connections(device.as_ref(), out));
+    let dropped =
+        call.shared.change(|core, _, out| Ok::<_, Fault>(core.drop_connections(device.as_ref(), out)))?;
     Ok(respond(200, &json!({"dropped": dropped})))
 }
 
 pub(super) fn quota(call: &Call) -> Result<Response<Body>, Fault> {
     call.authorize(Right::ServiceConnect)?;
-    let quota = call.shared.with(|core, _, _| core.quota().map(|quota| (quota.size(), quota.messages())));
+    let quota = call.shared.look(|core, _| core.quota().map(|quota| (quota.size(), quota.messages())));
     let body = quota.map_or(Value::Null, |((sku, units), (used, most))| {
         json!({"sku": sku.name(), "units": units, "messagesToday": used, "messagesPerDay": most})
     });

@@ -23,7 +23,7 @@ pub(super) fn show(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault> 
     call.authorize(Right::ServiceConnect)?;
     call.need_version()?;
     let address = address(id)?;
-    call.shared.with(|core, _, _| core.identity(&address).map(respond_with))
+    call.shared.look(|core, _| core.identity(&address).map(respond_with))
 }
 
 pub(super) fn patch(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault> {
@@ -40,7 +40,7 @@ fn write(call: &Call, id: Named<'_>, write: Write) -> Result<Response<Body>, Fau
     let address = address(id)?;
     let update = update(call.object()?)?;
     let condition = call.precondition()?.unwrap_or(Precondition::Any);
-    call.shared.with(|core, now, out| {
+    call.shared.change(|core, now, out| {
         core.write_twin(now, &address, &update, write, &condition, out).map(respond_with)
     })
 }

@@ -1,5 +1,6 @@
 //! Difficult on request: the limits of a hub's size, and trouble, as clients and services meet them.
 
+use crate::cloud::core::fault::Fault;
 use bytes::Bytes;
 
 use super::*;
@@ -51,7 +52,7 @@ fn enter(core: &mut Core, now: Now, out: &mut Vec<Output>) -> (ConnectionId, Add
 async fn connections_over_the_rate_are_refused_as_an_outage() {
     let cloud = limited(Sku::S1).await;
     let token = Token::sign(&cloud.group_key().derive("d"), "localhost/devices/d", FAR, None);
-    cloud.shared.with(|core, now, _| {
+    let done = cloud.shared.change(|core, now, _| {
         let mut connect = || {
             let user = "localhost/d/?api-version=2021-04-12";
             dialect::connect(core, now, "d", user, token.reveal(), None)
@@ -60,14 +61,16 @@ async fn connections_over_the_rate_are_refused_as_an_outage() {
         let refused = connect().expect_err("over the rate");
         assert!(matches!(refused, ConnectError::Throttled(_)), "{refused}");
         assert_eq!(refused.return_code(), 3);
+        Ok::<_, Fault>(())
     });
+    done.expect("done");
     cloud.stop().await;
 }
 
 #[tokio::test]
 async fn twin_requests_over_the_rate_are_answered_with_429() {
     let cloud = limited(Sku::S1).await;
-    cloud.shared.with(|core, now, out| {
+    let done = cloud.shared.change(|core, now, out| {
         let (connection, address) = enter(core, now, out);
         let mut ask = |topic: &str, body: &'static str| {
             let body = Bytes::from_static(body.as_bytes());
@@ -82,14 +85,16 @@ async fn twin_requests_over_the_rate_are_answered_with_429() {
         let report = "$iothub/twin/PATCH/properties/reported/?$rid=3";
         assert!((0..50).all(|_| ask(report, "{\"a\":1}").0.starts_with("$iothub/twin/res/204/?$rid=3")));
         assert_eq!(ask(report, "{\"a\":1}").0, "$iothub/twin/res/429/?$rid=3");
+        Ok::<_, Fault>(())
     });
+    done.expect("done");
     cloud.stop().await;
 }
 
 #[tokio::test]
 async fn a_message_over_the_day_s_quota_ends_the_connection() {
     let cloud = limited(Sku::F1).await;
-    cloud.shared.with(|core, now, out| {
+    let done = cloud.shared.change(|core, now, out| {
         let (connection, address) = enter(core, now, out);
         // 512 of the day's 8,000 each.
         let body = Bytes::from(vec![b'x'; 256 * 1024]);
@@ -99,7 +104,9 @@ async fn a_message_over_the_day_s_quota_ends_the_connection() {
         };
         assert!((0..15).all(|_| send() == Ok(None)));
         assert!(matches!(send(), Err(Unacceptable::Fault(fault)) if fault.code == 403_002));
+        Ok::<_, Fault>(())
     });
+    done.expect("done");
     let (status, answer) = request(&cloud, "GET /envsim/quota", &service(&cloud), "", "").await;
     assert_eq!(
         (status, json_of(&answer)),
@@ -121,7 +128,10 @@ async fn services_over_the_rate_are_told_to_come_back_later() {
         assert_ne!(status, 429, "{answer}");
         let used = cloud
             .shared
-            .with(|core, now, _| (1..=200).take_while(|_| core.allow(now, operation).is_ok()).count());
+            .change(|core, now, _| {
+                Ok::<_, Fault>((1..=200).take_while(|_| core.allow(now, operation).is_ok()).count())
+            })
+            .expect("counted");
         assert!((a_minute - 1..=a_minute).contains(&used), "{line}: {used}");
         // The allowance fills up again meanwhile, if slowly: one of a few has to be refused.
         let mut refused = None;
@@ -281,7 +291,7 @@ async fn what_cannot_be_asked_for_is_refused_with_words() {
             assert_eq!(status, 401, "{line}: {answer}");
         }
     }
-    let left = cloud.shared.with(|core, _, _| core.trouble().clone());
+    let left = cloud.shared.look(|core, _| core.trouble().clone());
     assert_eq!(left, Trouble::default(), "nothing of it holds");
     cloud.stop().await;
 }

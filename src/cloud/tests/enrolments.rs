@@ -85,3 +85,38 @@ async fn nobody_reads_enrolments_without_the_provisioning_service_s_key() {
     assert_eq!(status, 401, "and it opens nothing of the hub");
     cloud.stop().await;
 }
+
+#[tokio::test]
+async fn enrolments_and_that_there_is_none_are_kept_between_runs() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let start = async || {
+        let options = CloudOptions {
+            mqtt_port: PortChoice::Exactly(0),
+            https_port: PortChoice::Exactly(0),
+            data_dir: Some(folder.path().to_owned()),
+            ..CloudOptions::default()
+        };
+        LocalCloud::start(options).await.expect("a cloud")
+    };
+    let groups = async |cloud: &LocalCloud| {
+        let query = json!({"query": "SELECT * FROM enrollmentGroups"});
+        json_of(&told(cloud, "POST /enrollmentGroups/query", "", &query).await.1)
+    };
+    let cloud = start().await;
+    let first = groups(&cloud).await;
+    assert_eq!((first.as_array().map(Vec::len), &first[0]["enrollmentGroupId"]), (Some(1), &json!("envsim")));
+    let body = json!({"registrationId": "s", "attestation": {"type": "symmetricKey"}});
+    let made = json_of(&told(&cloud, "PUT /enrollments/s", "", &body).await.1);
+    cloud.stop().await;
+
+    let cloud = start().await;
+    assert_eq!(groups(&cloud).await, first, "the group from the beginning is the same one");
+    let mechanism = told(&cloud, "POST /enrollments/s/attestationmechanism", "", &Value::Null).await.1;
+    assert_eq!(json_of(&mechanism)["symmetricKey"], made["attestation"]["symmetricKey"]);
+    assert_eq!(told(&cloud, "DELETE /enrollmentGroups/envsim", "If-Match: *\r\n", &Value::Null).await.0, 204);
+    cloud.stop().await;
+
+    let cloud = start().await;
+    assert_eq!(groups(&cloud).await, json!([]), "deleted is deleted");
+    cloud.stop().await;
+}

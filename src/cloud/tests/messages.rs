@@ -144,7 +144,7 @@ async fn a_message_sent_over_https_is_told_as_one_over_mqtt() {
     let more = "iothub-messageid: m/1\r\ncontent-type: application/json\r\niothub-app-alert: a b\r\n";
     let (status, answer) = request(&cloud, &line, &token, more, "{\"temp\":7}").await;
     assert_eq!(status, 204, "{answer}");
-    let events = cloud.shared.with(|core, _, _| core.events(0, None, 10)).events;
+    let events = cloud.shared.look(|core, _| core.events(0, None, 10)).events;
     let event = events.last().expect("an event");
     assert_eq!((event.source.as_str(), event.device_id.as_str()), ("Telemetry", "d"));
     assert_eq!(
@@ -170,7 +170,7 @@ async fn a_service_sends_json_purges_and_is_refused_with_azure_s_codes() {
     let told = json_of(&answer);
     assert_eq!((status, &told["sequenceNumber"]), (201, &json!(1)), "{answer}");
     let id = told["messageId"].as_str().expect("an id").to_owned();
-    let kept = cloud.shared.with(|core, _, _| core.mailbox(&"d".parse().expect("an id"))).expect("a queue");
+    let kept = cloud.shared.look(|core, _| core.mailbox(&"d".parse().expect("an id"))).expect("a queue");
     let message = &kept.messages[0].0;
     assert_eq!((message.id.as_str(), message.sent.body.as_ref()), (id.as_str(), b"hello".as_slice()));
     assert_eq!(message.sent.ack.name(), "full");

@@ -2,6 +2,7 @@
 //! exchanges packet by packet.
 
 mod configurations;
+mod data_folder;
 mod difficult;
 mod enrolments;
 mod jobs;
@@ -47,6 +48,10 @@ struct Wire(TlsStream<TcpStream>);
 
 impl Wire {
     async fn open(cloud: &LocalCloud, port: u16) -> Self {
+        Self::open_as(cloud, port, "localhost").await
+    }
+
+    async fn open_as(cloud: &LocalCloud, port: u16, name: &'static str) -> Self {
         let mut roots = rustls::RootCertStore::empty();
         roots
             .add(CertificateDer::from_pem_slice(cloud.ca_pem().as_bytes()).expect("PEM"))
@@ -58,7 +63,7 @@ impl Wire {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("a socket");
-        let name = ServerName::try_from("localhost").expect("a name");
+        let name = ServerName::try_from(name).expect("a name");
         Self(TlsConnector::from(Arc::new(config)).connect(name, socket).await.expect("TLS"))
     }
 

@@ -1,7 +1,5 @@
 //! A local cloud in a process of its own.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-
 use envsim::wire::SharedKey;
 use serde_json::Value;
 
@@ -16,40 +14,22 @@ pub struct CloudProcess {
     process: Program,
 }
 
-/// How many addresses this test process has used up.
-static ADDRESSES: AtomicU8 = AtomicU8::new(1);
-
 impl CloudProcess {
     /// One on free ports.
     pub fn start() -> Self {
         Self::with(&["--mqtt-port", "0", "--https-port", "0"])
     }
 
-    /// One on port 8883, for SDKs that know no other, at an address of its own: this process's
-    /// number is in it, so that other runs on the same machine are not met.
-    pub fn on_own_address() -> (Self, String) {
-        let [.., high, low] = std::process::id().to_be_bytes();
-        let last = ADDRESSES.fetch_add(1, Ordering::Relaxed);
-        // 127.0.x.y is where people's own services listen, so the numbers go further up.
-        let address = format!("127.{}.{}.{}", (high % 200) + 20, low, last);
-        let cloud = Self::with(&[
-            "--bind",
-            &address,
-            "--hostname",
-            &address,
-            "--mqtt-port",
-            "8883",
-            "--https-port",
-            "0",
-        ]);
-        (cloud, address)
-    }
-
     /// One with these options.
     pub fn with(options: &[&str]) -> Self {
         let sandbox = Sandbox::new();
         let args: Vec<_> = ["cloud", "--format", "json"].iter().chain(options).copied().collect();
-        let mut process = sandbox.start(&args);
+        let process = sandbox.start(&args);
+        Self::of(sandbox, process)
+    }
+
+    /// One that has been started in its own way.
+    pub fn of(sandbox: Sandbox, mut process: Program) -> Self {
         let ready = process.line("ready line", |line| serde_json::from_str(line).ok());
         Self { sandbox, ready, process }
     }
@@ -96,6 +76,16 @@ impl CloudProcess {
     pub fn hub_start(&self, args: &[&str]) -> Program {
         let args: Vec<_> = ["hub"].iter().chain(args).copied().collect();
         self.sandbox.start(&args)
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Kills it in the middle of whatever it does.
+    pub fn kill(&self) {
+        self.process.signal("KILL");
     }
 
     /// Ends it with a signal.

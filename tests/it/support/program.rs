@@ -72,6 +72,7 @@ impl Program {
     }
 
     /// Closes its standard input.
+    #[allow(dead_code, reason = "only the programs on SDKs are ended so")]
     pub fn close_input(&mut self) {
         drop(self.child.stdin.take());
     }

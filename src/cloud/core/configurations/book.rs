@@ -110,6 +110,14 @@ impl Core {
         Ok(())
     }
 
+    /// Forgets a configuration that is not stored.
+    pub fn forget_configuration(&mut self, id: &str) {
+        if let Some(gone) = self.configurations.all.remove(id) {
+            self.configurations.retired.entry(id.to_owned()).or_default().push(gone.content);
+            self.match_all();
+        }
+    }
+
     fn configurations_changed(&mut self, id: &str) {
         self.changes.note(Record::Configuration(id.to_owned()));
         self.match_all();

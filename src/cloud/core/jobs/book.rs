@@ -57,6 +57,7 @@ impl Jobs {
 
     /// Puts a job that a store has given back.
     pub(super) fn restore(&mut self, job: Job) {
+        self.forget(&job.id);
         self.last = self.last.max(job.number);
         self.put(job);
     }
@@ -160,12 +161,22 @@ impl Jobs {
             .map(|(_, job)| job.id.clone())
             .collect();
         for id in &gone {
-            if let Some(job) = self.all.remove(id) {
-                self.records -= job.devices.len().min(self.records);
-                self.bytes -= job.devices.values().map(size).sum::<usize>().min(self.bytes);
-            }
+            self.forget(id);
         }
         gone
+    }
+
+    /// Forgets a job.
+    pub(super) fn forget(&mut self, id: &str) {
+        self.active.remove(id);
+        if let Some(job) = self.all.remove(id) {
+            for call in &job.calls {
+                self.calls.remove(call);
+            }
+            self.records -= job.devices.len().min(self.records);
+            self.bytes -= job.devices.values().map(size).sum::<usize>().min(self.bytes);
+        }
+        self.reckon();
     }
 
     /// Ends what is left of a job that has got its last status.

@@ -111,6 +111,16 @@ impl Core {
         Ok(())
     }
 
+    /// Forgets a job that is not stored, and its commands.
+    pub fn forget_job(&mut self, id: &str) {
+        if let Some(job) = self.jobs.all.get(id) {
+            for call in job.calls.clone() {
+                self.methods.cancel(call);
+            }
+        }
+        self.jobs.forget(id);
+    }
+
     /// Gives the outcome of a command to whoever has invoked it: a job, or a waiting caller.
     pub(in crate::cloud::core) fn answer(&mut self, call: CallId, outcome: Outcome, out: &mut Vec<Output>) {
         if let Some(outcome) = self.jobs.take_outcome(call, outcome) {

@@ -80,11 +80,11 @@ impl Core {
     /// Deletes an enrolment and its registrations. Devices stay in the hub, as in Azure.
     pub fn delete_enrolment(&mut self, name: &EnrolmentName, condition: &Precondition) -> Result<(), Fault> {
         condition.check(&self.provisioning.need(name)?.etag)?;
-        self.forget_enrolment(name);
+        self.drop_enrolment(name);
         Ok(())
     }
 
-    fn forget_enrolment(&mut self, name: &EnrolmentName) {
+    fn drop_enrolment(&mut self, name: &EnrolmentName) {
         let ended = self.provisioning.remove(name);
         self.changes.note(record(name));
         for key in ended {
@@ -134,9 +134,24 @@ impl Core {
         self.provisioning.remove(&EnrolmentName::group(DEFAULT_GROUP));
     }
 
+    /// The record of the group that exists from the start, for whoever begins to store.
+    pub fn default_group_record() -> Record {
+        record(&EnrolmentName::group(DEFAULT_GROUP))
+    }
+
     /// Puts an enrolment back that was stored as its [`Enrolment::record`].
     pub fn restore_enrolment(&mut self, enrolment: Enrolment) -> Result<(), Fault> {
         self.provisioning.put(enrolment)
+    }
+
+    /// Takes an enrolment out that is not stored.
+    pub fn forget_enrolment(&mut self, name: &EnrolmentName) {
+        self.provisioning.remove(name);
+    }
+
+    /// Takes a registration out that is not stored.
+    pub fn forget_registration(&mut self, id: &str) {
+        self.provisioning.remove_registration(id);
     }
 
     /// Puts a registration back that was stored as its [`Registration::record`].

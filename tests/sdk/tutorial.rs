@@ -1,70 +1,38 @@
-//! Microsoft's own Python device SDK against `envsim cloud`: it cannot tell it from Azure.
-//!
-//! The SDK knows no port but 8883, so each cloud has an address of its own.
+//! The cases that are led from here: the whole of an unchanged tutorial's program on the Python
+//! device SDK, with `envsim hub` on the other side.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use super::clouds::on_own_address;
+use super::environment::{Language, scripts};
 use super::support::{CloudProcess, Program};
-
-/// The version that the promise is made for.
-const SDK: &str = "azure-iot-device==2.14.0";
 
 const DEVICE: &str = "sensor-py";
 
-/// The Python of an environment with the SDK in it, made by the first who asks and kept between
-/// runs; or why there is none.
-fn python() -> Result<&'static Path, &'static str> {
-    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    PYTHON.get_or_init(make_environment).as_ref().map(PathBuf::as_path).map_err(String::as_str)
-}
+/// A case, given the Python to run on.
+type Story = fn(&Path);
 
-fn make_environment() -> Result<PathBuf, String> {
-    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-sdk");
-    let (folder, python) = (parent.join(SDK), Path::new("bin/python"));
-    if !folder.exists() {
-        // Made under another name, so that what has the right one is whole, also after an interrupt
-        // or when two runs make it at once.
-        let draft = parent.join(format!("draft-{}", std::process::id()));
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", SDK];
-        std::fs::create_dir_all(&parent).map_err(|error| error.to_string())?;
-        let made = run(Command::new("python3").args(["-m", "venv"]).arg(&draft))
-            .and_then(|()| run(Command::new(draft.join(python)).args(pip)))
-            .map(|()| std::fs::rename(&draft, &folder));
-        // It is still there when another run was faster, or when something failed.
-        let _ = std::fs::remove_dir_all(&draft);
-        made?.or_else(|error| if folder.exists() { Ok(()) } else { Err(error.to_string()) })?;
-    }
-    Ok(folder.join(python))
-}
+/// Each by its name.
+pub const STORIES: &[(&str, Story)] = &[
+    ("tutorial_004_s_program_works_unchanged", tutorial_004_s_program_works_unchanged),
+    (
+        "a_wrong_key_is_a_credential_error_at_dps_and_at_the_hub",
+        a_wrong_key_is_a_credential_error_at_dps_and_at_the_hub,
+    ),
+    (
+        "a_device_that_does_not_answer_reads_differently_from_one_that_is_offline",
+        a_device_that_does_not_answer_reads_differently_from_one_that_is_offline,
+    ),
+    ("the_program_renews_its_token", the_program_renews_its_token),
+];
 
-fn run(command: &mut Command) -> Result<(), String> {
-    let done = command.stdin(Stdio::null()).output();
-    let name = command.get_program().to_string_lossy();
-    let done = done.map_err(|error| format!("{name} cannot be started: {error}"))?;
-    if done.status.success() {
-        return Ok(());
-    }
-    Err(format!("{name} failed: {}", String::from_utf8_lossy(&done.stderr).trim()))
-}
-
-/// A program on the SDK, started against a cloud; `None` where there is no Python for it.
-fn start(cloud: &CloudProcess, key: &str, variables: &[(&str, &str)]) -> Option<Program> {
-    let python = match python() {
-        Ok(python) => python,
-        Err(why) => {
-            assert!(
-                std::env::var("CI").as_deref() != Ok("true"),
-                "CI must run the Python device SDK, and cannot: {why}"
-            );
-            return None;
-        }
-    };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/python/environmental_sensor.py");
-    let mut command = cloud.sandbox.other(python, &[script]);
+/// A program on the SDK, started against a cloud.
+fn start(cloud: &CloudProcess, python: &Path, key: &str, variables: &[(&str, &str)]) -> Program {
+    let script = scripts(Language::Python).join("environmental_sensor.py");
+    let mut command = cloud.sandbox.other(python, &[&script.to_string_lossy()]);
     command.stdin(Stdio::piped());
     command.env("SSL_CERT_FILE", cloud.text("caFile"));
     command.env("IOTHUB_DEVICE_DPS_ENDPOINT", cloud.text("hub"));
@@ -72,23 +40,12 @@ fn start(cloud: &CloudProcess, key: &str, variables: &[(&str, &str)]) -> Option<
     command.env("IOTHUB_DEVICE_DPS_DEVICE_ID", DEVICE);
     command.env("IOTHUB_DEVICE_DPS_DEVICE_KEY", key);
     command.envs(variables.iter().copied());
-    Some(Program::start(command))
+    Program::start(command)
 }
 
-/// Says in the test's output that nothing was shown.
-fn not_run() {
-    let why = python().err().unwrap_or_default();
-    // Past the capture of passing tests: somebody has to see it.
-    let _ = std::io::Write::write_all(
-        &mut std::io::stderr(),
-        format!("NOT RUN: the Python device SDK: {why}\n").as_bytes(),
-    );
-}
-
-#[test]
-fn tutorial_004_s_program_works_unchanged() {
-    let (cloud, address) = CloudProcess::on_own_address();
-    let Some(mut device) = start(&cloud, &cloud.key(DEVICE), &[]) else { return not_run() };
+fn tutorial_004_s_program_works_unchanged(python: &Path) {
+    let (cloud, address) = on_own_address();
+    let mut device = start(&cloud, python, &cloud.key(DEVICE), &[]);
 
     let registered = device.event("registered");
     assert_eq!(registered["status"], "assigned");
@@ -158,15 +115,14 @@ fn tutorial_004_s_program_works_unchanged() {
     assert!(offline.err.contains("not connected"), "{}", offline.all());
 }
 
-#[test]
-fn a_wrong_key_is_a_credential_error_at_dps_and_at_the_hub() {
-    let (cloud, _) = CloudProcess::on_own_address();
+fn a_wrong_key_is_a_credential_error_at_dps_and_at_the_hub(python: &Path) {
+    let (cloud, _) = on_own_address();
     let wrong = cloud.key("somebody-else");
-    let Some(device) = start(&cloud, &wrong, &[]) else { return not_run() };
+    let device = start(&cloud, python, &wrong, &[]);
     let refused = device.end().expect(3);
     assert_refused(&refused.events(), "dps");
 
-    let Some(device) = start(&cloud, &cloud.key(DEVICE), &[("HUB_KEY", &wrong)]) else { return not_run() };
+    let device = start(&cloud, python, &cloud.key(DEVICE), &[("HUB_KEY", &wrong)]);
     let refused = device.end().expect(4);
     assert_refused(&refused.events(), "hub");
 }
@@ -180,21 +136,19 @@ fn assert_refused(events: &[Value], by: &str) {
     }
 }
 
-#[test]
-fn a_device_that_does_not_answer_reads_differently_from_one_that_is_offline() {
-    let (cloud, _) = CloudProcess::on_own_address();
-    let Some(mut device) = start(&cloud, &cloud.key(DEVICE), &[]) else { return not_run() };
+fn a_device_that_does_not_answer_reads_differently_from_one_that_is_offline(python: &Path) {
+    let (cloud, _) = on_own_address();
+    let mut device = start(&cloud, python, &cloud.key(DEVICE), &[]);
     device.event_where("sent", |event| event["count"] == 1);
     // The shortest time that a hub takes.
     let silent = cloud.hub(&["invoke", DEVICE, "silence", "--response-timeout", "5s"]).expect(1);
     assert!(silent.err.contains("did not answer in time"), "{}", silent.all());
 }
 
-#[test]
-fn the_sdk_renews_its_token() {
-    let (cloud, _) = CloudProcess::on_own_address();
+fn the_program_renews_its_token(python: &Path) {
+    let (cloud, _) = on_own_address();
     // The SDK renews two minutes before the end, here one second after it has connected.
-    let Some(mut device) = start(&cloud, &cloud.key(DEVICE), &[("SAS_TTL", "121")]) else { return not_run() };
+    let mut device = start(&cloud, python, &cloud.key(DEVICE), &[("SAS_TTL", "121")]);
     device.event_where("connection", |event| event["connected"] == true);
     device.event_where("connection", |event| event["connected"] == false);
     device.event_where("connection", |event| event["connected"] == true);
