@@ -79,6 +79,7 @@ impl Core {
                 self.changes.identity(address);
             }
         }
+        self.changes.touch(address);
         if welcome.replaced.is_none() {
             self.capture.push(now.wall, address, Content::Connection { connected: true });
         }
@@ -94,6 +95,7 @@ impl Core {
             identity.connected = false;
             identity.connection_updated = Some(now.wall);
         }
+        self.changes.touch(&address);
         self.capture.push(now.wall, &address, Content::Connection { connected: false });
     }
 
@@ -194,7 +196,7 @@ impl Core {
     ) -> bool {
         match self.methods.answer(address, rid, status, body) {
             Some((call, outcome)) => {
-                out.push(Output::Answer(call, outcome));
+                self.answer(call, outcome, out);
                 true
             }
             None => false,
