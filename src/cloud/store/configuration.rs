@@ -14,11 +14,9 @@ fn read(core: &Core, key: &Key) -> Option<String> {
 }
 
 fn restore(core: &mut Core, _: Now, key: &Key, body: Option<&str>) -> Result<(), String> {
-    match body.map(forms::read::<Value>).transpose()? {
-        Some(document) => core.restore_configuration(&document).map_err(|fault| fault.message),
-        None => {
-            core.forget_configuration(&key.name);
-            Ok(())
-        }
-    }
+    let Some(document) = body.map(forms::read::<Value>).transpose()? else {
+        core.forget_configuration(&key.name);
+        return Ok(());
+    };
+    core.restore_configuration(&document).map_err(|fault| fault.message)
 }
