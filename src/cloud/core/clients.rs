@@ -10,7 +10,7 @@ use super::registry::Address;
 use crate::wire::topic::filter;
 
 /// Names one connection of a client. Never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
 /// Quality of service of a granted subscription: 0 or 1.
