@@ -116,9 +116,13 @@ pub struct CloudArgs {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Output")]
     pub format: OutputFormat,
 
-    /// Append diagnostics to this file; they hold no secrets
-    /// [env: RUST_LOG filters them]
-    #[arg(verbatim_doc_comment, long, value_name = "FILE", help_heading = "Output")]
+    /// The file that diagnostics are appended to.
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Append diagnostics to this file; they hold no secrets\n[env: RUST_LOG filters them]",
+        help_heading = "Output"
+    )]
     pub log_file: Option<PathBuf>,
 
     /// More diagnostics (-vv: all), with the reason of each refusal; without --log-file on standard

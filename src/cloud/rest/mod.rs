@@ -201,6 +201,7 @@ fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
         | ["jobs", "v2", ..] => "this method on this path",
         ["jobs", ..] => "jobs that import or export identities through blob containers",
         ["statistics", ..] => "statistics",
+        ["devices" | "twins", _, "streams", ..] => "device streams",
         ["digitaltwins", ..] => "digital twins over REST",
         ["api", ..] => "the IoT Central REST API",
         _ => "this path",
