@@ -11,6 +11,7 @@ const README: &str = include_str!("../../README.md");
 const SHOWN: &[&str] = &[
     "python_device.py",
     "python_service.py",
+    "python_gateway.py",
     "node_device.js",
     "node_service.js",
     "node_enrolments.js",

@@ -43,6 +43,12 @@ pub const SNIPPETS: &[Snippet] = &[
         prints: &["'$version': 1"],
     },
     Snippet {
+        case: "a_python_device_connects_to_a_hub_with_a_name_from_azure",
+        file: "python_gateway.py",
+        runs_on: Python(PYTHON_DEVICE),
+        prints: &["connected True"],
+    },
+    Snippet {
         case: "a_python_back_end_makes_a_device_and_changes_its_twin",
         file: "python_service.py",
         runs_on: Python(PYTHON_SERVICE),
@@ -103,7 +109,9 @@ impl Snippet {
 
     /// Runs it against a cloud of its own.
     pub fn run(&self) -> Result<(), Failed> {
-        let (sandbox, _cloud) = cloud()?;
+        let address = own_address();
+        let hub = if self.file == "python_gateway.py" { "my-hub.azure-devices.net" } else { &address };
+        let (sandbox, _cloud) = cloud(&address, hub)?;
         certificates::write(sandbox.folder()).map_err(|error| error.to_string())?;
         let file = folder().join(self.file);
         let file = file.display();
@@ -120,7 +128,7 @@ impl Snippet {
         };
         let mut command = sandbox.other(Path::new("sh"), &["-c", &format!(". ./cloud.env; {line}")]);
         command.env("NODE_PATH", node_modules().unwrap_or(Path::new("")));
-        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        command.env("PYTHONDONTWRITEBYTECODE", "1").env("GATEWAY", &address);
         let outcome = Program::start(command).end();
         self.check(&outcome)
     }
@@ -142,12 +150,11 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/snippets")
 }
 
-/// A cloud that has written its variables to `cloud.env`, and the folder where that is.
-fn cloud() -> Result<(Sandbox, Program), Failed> {
-    let address = own_address();
+/// A cloud with this address and name that has written its variables to `cloud.env`, and the folder where that is.
+fn cloud(address: &str, hub: &str) -> Result<(Sandbox, Program), Failed> {
     let https = if port_443().is_ok() { "443" } else { "8443" };
     let sandbox = Sandbox::new();
-    let at = ["--bind", &address, "--hostname", &address, "--https-port", https];
+    let at = ["--bind", address, "--hostname", hub, "--https-port", https];
     let mut cloud = sandbox.start(&[&["cloud", "--device", "sensor-01", "--env"], &at[..]].concat());
     let mut lines = Vec::new();
     cloud.line("last variable", |line| {
