@@ -30,9 +30,9 @@ const EXAMPLES: &str = "Examples:
 Official SDKs, unchanged, once `. ./cloud.env` has told them which authority to trust:
   Python device    IoTHubDeviceClient.create_from_connection_string(
                        'HostName=localhost;DeviceId=sensor-01;SharedAccessKey=…')
-  Python service   IoTHubRegistryManager.from_connection_string(os.environ['IOTHUB_CONNECTION_STRING'])
+  Python service   IoTHubRegistryManager.from_connection_string(IOTHUB_CONNECTION_STRING)
   Node device      Client.fromConnectionString('HostName=localhost;DeviceId=…', Mqtt)
-  Node service     Registry.fromConnectionString(process.env.IOTHUB_CONNECTION_STRING)   port 443
+  Node service     Registry.fromConnectionString(IOTHUB_CONNECTION_STRING)   (with --https-port 443)
   C#, C, Java, az  and whole programs: README, The local cloud for your own programs
 
 HTTPS serves DPS, the hub's REST side, MQTT over WebSocket, and GET /health. Without --data-dir

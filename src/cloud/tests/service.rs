@@ -161,3 +161,21 @@ async fn events_stream_as_they_happen() {
     hear_until("\"properties\":{\"a\":\"1\"},\"body\":{\"temp\":7}}").await;
     cloud.stop().await;
 }
+
+#[test]
+fn a_port_that_cannot_be_had_says_what_to_do() {
+    let said = |kind: std::io::ErrorKind| {
+        let address = "127.0.0.1:443".parse().expect("an address");
+        CloudError::Bind { address, purpose: "HTTPS", option: "--https-port", source: kind.into() }
+            .to_string()
+    };
+    assert_eq!(
+        said(std::io::ErrorKind::PermissionDenied),
+        "the local cloud cannot listen on 127.0.0.1:443 for HTTPS: permission denied; allow it with `sudo sysctl -w \
+         net.ipv4.ip_unprivileged_port_start=443`, or choose another with --https-port"
+    );
+    assert!(said(std::io::ErrorKind::AddrInUse).contains("; stop what uses the port, or"));
+    assert!(
+        said(std::io::ErrorKind::AddrNotAvailable).contains("; give --bind an address of this computer, or")
+    );
+}
