@@ -85,6 +85,7 @@ async fn what_this_cloud_has_not_is_refused_by_name() {
         ("POST /jobs/create?api-version=2021-04-12", "import or export identities"),
         ("GET /jobs?api-version=2021-04-12", "import or export identities"),
         ("GET /api/devices?api-version=2022-07-31", "the IoT Central REST API"),
+        ("GET /messages/events/ConsumerGroups/x", "GET /envsim/events has them"),
         ("POST /devices/d/modules/m/messages/deviceBound", "messages for modules"),
         ("GET /nowhere", "GET /nowhere"),
     ] {
