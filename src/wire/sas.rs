@@ -252,7 +252,8 @@ mod tests {
     fn what_is_no_token_says_why() {
         for (text, error) in [
             ("", TokenError::Scheme),
-            ("Bearer abc", TokenError::Scheme),
+            ("Basic abc", TokenError::Scheme),
+            ("Bearer abc", TokenError::Bearer),
             ("SharedAccessSignature a b", TokenError::Scheme),
             ("SharedAccessSignature sr=h&se=1", TokenError::Missing("sig")),
             ("SharedAccessSignature sig=h&se=1", TokenError::Missing("sr")),
