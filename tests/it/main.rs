@@ -8,11 +8,13 @@
 
 mod architecture;
 mod bad_input;
+mod cloud_command;
 mod data_folder;
 mod difficult;
 mod headless;
 mod hub;
 mod picture;
+mod readme;
 mod screen;
 mod stories;
 mod support;

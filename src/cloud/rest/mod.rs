@@ -190,6 +190,9 @@ fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
             "cloud-to-device messages for modules, which Azure has not either"
         }
         ["messages", "serviceBound" | "servicebound", "filenotifications", ..] => "file upload notifications",
+        ["messages", "events", ..] => {
+            "events over HTTPS, which Azure has not either; GET /envsim/events has them"
+        }
         ["devices", _, "files", ..] => "file upload",
         ["devices", _, "commands"] | ["devices", _, "messages", ..] | ["messages", ..] => {
             "this method on this path of cloud-to-device messages"
@@ -201,6 +204,7 @@ fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
         | ["jobs", "v2", ..] => "this method on this path",
         ["jobs", ..] => "jobs that import or export identities through blob containers",
         ["statistics", ..] => "statistics",
+        ["devices" | "twins", _, "streams", ..] => "device streams",
         ["digitaltwins", ..] => "digital twins over REST",
         ["api", ..] => "the IoT Central REST API",
         _ => "this path",
