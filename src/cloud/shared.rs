@@ -49,7 +49,8 @@ struct State {
 
 #[derive(Debug)]
 struct Peer {
-    queue: mpsc::Sender<Delivery>,
+    /// In boxes: a channel sets room for 32 of what it carries aside, for every connection.
+    queue: mpsc::Sender<Box<Delivery>>,
     end: CancellationToken,
 }
 
@@ -58,7 +59,7 @@ struct Peer {
 pub(super) struct Line {
     pub(super) connection: ConnectionId,
     pub(super) session_present: bool,
-    pub(super) queue: mpsc::Receiver<Delivery>,
+    pub(super) queue: mpsc::Receiver<Box<Delivery>>,
     pub(super) end: CancellationToken,
 }
 
@@ -171,7 +172,7 @@ impl Shared {
                 }
                 Output::Deliver(connection, delivery) => {
                     let Some(peer) = state.peers.get(&connection) else { continue };
-                    if peer.queue.try_send(delivery).is_err() {
+                    if peer.queue.try_send(Box::new(delivery)).is_err() {
                         tracing::warn!(?connection, "the connection is ended: its client does not read");
                         peer.end.cancel();
                     }

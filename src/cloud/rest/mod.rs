@@ -4,15 +4,17 @@
 //! by name; nothing is answered as if it had been done.
 //!
 //! In reading order: [`reply`], [`provisioning`], [`enrolments`], [`devices`], [`bulk`], [`twins`],
-//! [`query`], [`events`], [`authorities`], [`message_headers`], [`messages`], [`device_side`],
+//! [`query`], [`events`], [`jobs`], [`configurations`], [`authorities`], [`message_headers`], [`messages`], [`device_side`],
 //! [`trouble`], then the table of routes below.
 
 mod authorities;
 mod bulk;
+mod configurations;
 mod device_side;
 mod devices;
 mod enrolments;
 mod events;
+mod jobs;
 mod message_headers;
 mod messages;
 mod provisioning;
@@ -136,6 +138,16 @@ async fn route(call: Call) -> Response<Body> {
         ("POST", ["twins", rest @ .., "methods"]) if let Some(id) = whose(rest) => {
             twins::invoke(&call, id).await
         }
+        ("GET", ["jobs", "v2", "query"]) => jobs::query(&call),
+        ("GET", ["jobs", "v2", id]) => jobs::show(&call, id),
+        ("PUT", ["jobs", "v2", id]) => jobs::create(&call, id),
+        ("POST", ["jobs", "v2", id, "cancel"]) => jobs::cancel(&call, id),
+        ("GET", ["configurations"]) => configurations::list(&call),
+        ("POST", ["configurations", "testQueries"]) => configurations::test(&call),
+        ("GET", ["configurations", id]) => configurations::show(&call, id),
+        ("PUT", ["configurations", id]) => configurations::put(&call, id),
+        ("DELETE", ["configurations", id]) => configurations::delete(&call, id),
+        ("POST", ["devices", id, "applyConfigurationContent"]) => configurations::apply(&call, id),
         ("DELETE", ["devices", id, "commands"]) => messages::purge(&call, id),
         ("POST", ["messages", "deviceBound" | "devicebound"]) => messages::send(&call),
         ("POST", ["envsim", "devices", id, "messages"]) => messages::send_json(&call, id),
@@ -186,9 +198,12 @@ fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
         ["devices", _, "commands"] | ["devices", _, "messages", ..] | ["messages", ..] => {
             "this method on this path of cloud-to-device messages"
         }
-        ["devices", _, "applyConfigurationContent"] | ["configurations", ..] => "configurations",
-        ["devices" | "twins", _] | ["twins", _, "methods"] => "this method on this path",
-        ["jobs", ..] => "jobs",
+        ["devices" | "twins" | "configurations", _]
+        | ["twins", _, "methods"]
+        | ["devices", _, "applyConfigurationContent"]
+        | ["configurations"]
+        | ["jobs", "v2", ..] => "this method on this path",
+        ["jobs", ..] => "jobs that import or export identities through blob containers",
         ["statistics", ..] => "statistics",
         ["digitaltwins", ..] => "digital twins over REST",
         ["api", ..] => "the IoT Central REST API",
