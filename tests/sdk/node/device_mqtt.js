@@ -14,6 +14,8 @@ cases.thirty_messages_at_once_arrive = () => shared.manyMessages(Mqtt);
 cases.the_twin_is_read_reported_and_followed = () => shared.twin(Mqtt);
 cases.methods_are_answered = () => shared.method(Mqtt);
 cases.a_message_from_the_cloud_is_completed = () => shared.message(Mqtt);
+cases.a_dropped_connection_is_made_again_and_hears_what_it_heard = () => shared.drop(Mqtt);
+cases.a_token_is_renewed_before_it_ends = () => shared.renewal(Mqtt);
 cases.a_wrong_key_is_unauthorized = () => shared.wrongKey(Mqtt);
 
 cases.an_unknown_device_is_unauthorized = async () => {
