@@ -42,6 +42,8 @@ pub(super) struct Shared {
 #[derive(Debug)]
 struct State {
     core: Core,
+    /// When the core has something to do next, as it was told last.
+    due: Option<Millis>,
     keeper: Keeper,
     peers: HashMap<ConnectionId, Peer>,
     callers: HashMap<CallId, oneshot::Sender<Outcome>>,
@@ -66,7 +68,13 @@ pub(super) struct Line {
 impl Shared {
     /// A cloud that is not kept.
     pub(super) fn new(core: Core) -> Self {
-        let state = State { core, keeper: Keeper::default(), peers: HashMap::new(), callers: HashMap::new() };
+        let state = State {
+            core,
+            due: None,
+            keeper: Keeper::default(),
+            peers: HashMap::new(),
+            callers: HashMap::new(),
+        };
         Self {
             state: Mutex::new(state),
             began: Instant::now(),
@@ -185,10 +193,17 @@ impl Shared {
                 }
             }
         }
-        let last = state.core.last_event();
-        self.events.send_if_modified(|seen| std::mem::replace(seen, last) != last);
+        // Both are asked first, because telling costs and nearly every message would tell nobody
+        // anything. Whoever begins to watch afterwards reads the core first.
+        if self.events.receiver_count() > 0 {
+            let last = state.core.last_event();
+            self.events.send_if_modified(|seen| std::mem::replace(seen, last) != last);
+        }
         let due = state.core.next_due();
-        self.due.send_if_modified(|seen| std::mem::replace(seen, due) != due);
+        if state.due != due {
+            state.due = due;
+            self.due.send_replace(due);
+        }
     }
 
     /// Calls on the core whenever time alone has brought something about, until the cloud stops.

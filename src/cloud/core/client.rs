@@ -143,7 +143,9 @@ impl Core {
                 "the message has {size} bytes, the most is {MESSAGE_LIMIT}"
             )));
         }
-        let identity = self.registry.need_mut(address)?;
+        let Some(identity) = self.registry.get_mut(address) else {
+            return Err(self.registry.unknown(address));
+        };
         identity.last_activity = Some(now.wall);
         // A slice would keep all that arrived together with it for as long as the event is kept.
         let body = if body.len() < SMALL { Bytes::copy_from_slice(&body) } else { body };
