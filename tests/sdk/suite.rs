@@ -62,6 +62,7 @@ const FILES: &[File] = &[
     file(Python, "query.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "jobs.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "configurations.py", PYTHON_SERVICE, Ports::Any),
+    file(Python, "unsupported.py", PYTHON_SERVICE, Ports::Https),
     file(Node, "device_mqtt.js", "azure-iot-device-mqtt", Ports::Any),
     file(Node, "device_websocket.js", "azure-iot-device-mqtt", Ports::Https),
     file(Node, "provisioning_mqtt.js", "azure-iot-provisioning-device-mqtt", Ports::Any),
