@@ -30,7 +30,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut args = libtest_mimic::Arguments::from_args();
     // Most of a case is waiting, so more of them run than there are processors.
-    args.test_threads.get_or_insert(4);
+    args.test_threads.get_or_insert(8);
     let suite = suite::Suite::new();
     let trials = suite.trials();
     let conclusion = if args.list {

@@ -125,7 +125,11 @@ async fn route(call: Call) -> Response<Body> {
     let Some(decoded) = decoded else {
         return hub_error(&call.shared, &Fault::bad_request(format!("the path `{raw}` is not UTF-8")));
     };
-    let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
+    let mut segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
+    // Node's `azure-iothub` asks for `/devices/` to list them. No id is empty, so none is meant.
+    if segments.len() > 1 {
+        segments.pop_if(|last| last.is_empty());
+    }
     if let Some(operation) = trouble::operation(call.method.as_str(), &segments, call.body.len())
         && let Err(fault) = call.shared.change(|core, now, _| core.allow(now, operation))
     {
