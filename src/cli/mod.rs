@@ -25,7 +25,7 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 
 use crate::cloud::CloudError;
-use crate::config::{ConfigError, Logging, RunConfig};
+use crate::config::{ConfigError, RunConfig};
 use crate::profiles;
 use crate::runtime::Clock;
 
