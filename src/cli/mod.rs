@@ -25,7 +25,7 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 
 use crate::cloud::CloudError;
-use crate::config::{ConfigError, Logging, RunConfig};
+use crate::config::{ConfigError, RunConfig};
 use crate::profiles;
 use crate::runtime::Clock;
 
@@ -77,17 +77,22 @@ fn carry_out(command: Command, clock: Clock) -> anyhow::Result<Exit> {
             let names: Vec<_> = profiles::CATALOG.iter().map(|entry| entry.model.name).collect();
             let config = RunConfig::load(args.into_layer(), &names)?;
             logging::start(&config.logging, run::is_on_screen(&config))?;
-            runtime()?.block_on(run::run(config, clock))
+            runtime(threads())?.block_on(run::run(config, clock))
         }
         Command::Cloud(args) => {
-            let filter = std::env::var("RUST_LOG").ok();
-            logging::start(&Logging { filter, ..Logging::default() }, false)?;
-            runtime()?.block_on(cloud::run(args))
+            logging::start(&args.logging(logging::filter_given()), false)?;
+            runtime(threads().div_ceil(2))?.block_on(cloud::run(args))
         }
-        Command::Hub(args) => runtime()?.block_on(hub::verbs::run(args)),
+        Command::Hub(args) => runtime(threads())?.block_on(hub::verbs::run(args)),
     }
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+/// How much of this machine there is. A cloud takes half of it: its clients run here as well, and
+/// threads that take turns at one socket's work cost more than they bring.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?)
 }

@@ -42,6 +42,8 @@ pub(super) struct Shared {
 #[derive(Debug)]
 struct State {
     core: Core,
+    /// When the core has something to do next, as it was told last.
+    due: Option<Millis>,
     keeper: Keeper,
     peers: HashMap<ConnectionId, Peer>,
     callers: HashMap<CallId, oneshot::Sender<Outcome>>,
@@ -49,7 +51,8 @@ struct State {
 
 #[derive(Debug)]
 struct Peer {
-    queue: mpsc::Sender<Delivery>,
+    /// In boxes: a channel sets room for 32 of what it carries aside, for every connection.
+    queue: mpsc::Sender<Box<Delivery>>,
     end: CancellationToken,
 }
 
@@ -58,14 +61,20 @@ struct Peer {
 pub(super) struct Line {
     pub(super) connection: ConnectionId,
     pub(super) session_present: bool,
-    pub(super) queue: mpsc::Receiver<Delivery>,
+    pub(super) queue: mpsc::Receiver<Box<Delivery>>,
     pub(super) end: CancellationToken,
 }
 
 impl Shared {
     /// A cloud that is not kept.
     pub(super) fn new(core: Core) -> Self {
-        let state = State { core, keeper: Keeper::default(), peers: HashMap::new(), callers: HashMap::new() };
+        let state = State {
+            core,
+            due: None,
+            keeper: Keeper::default(),
+            peers: HashMap::new(),
+            callers: HashMap::new(),
+        };
         Self {
             state: Mutex::new(state),
             began: Instant::now(),
@@ -171,7 +180,7 @@ impl Shared {
                 }
                 Output::Deliver(connection, delivery) => {
                     let Some(peer) = state.peers.get(&connection) else { continue };
-                    if peer.queue.try_send(delivery).is_err() {
+                    if peer.queue.try_send(Box::new(delivery)).is_err() {
                         tracing::warn!(?connection, "the connection is ended: its client does not read");
                         peer.end.cancel();
                     }
@@ -184,10 +193,17 @@ impl Shared {
                 }
             }
         }
-        let last = state.core.last_event();
-        self.events.send_if_modified(|seen| std::mem::replace(seen, last) != last);
+        // Both are asked first, because telling costs and nearly every message would tell nobody
+        // anything. Whoever begins to watch afterwards reads the core first.
+        if self.events.receiver_count() > 0 {
+            let last = state.core.last_event();
+            self.events.send_if_modified(|seen| std::mem::replace(seen, last) != last);
+        }
         let due = state.core.next_due();
-        self.due.send_if_modified(|seen| std::mem::replace(seen, due) != due);
+        if state.due != due {
+            state.due = due;
+            self.due.send_replace(due);
+        }
     }
 
     /// Calls on the core whenever time alone has brought something about, until the cloud stops.
@@ -236,10 +252,9 @@ impl Shared {
     pub(super) async fn be_late(&self) {
         let latency = self.latency.load(Ordering::Relaxed);
         if latency > 0 {
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(latency)) => {}
-                () = self.stop.cancelled() => {}
-            }
+            // In a box, because every connection would have room for it and hardly any needs it.
+            let wait = Box::pin(tokio::time::timeout(Duration::from_millis(latency), self.stop.cancelled()));
+            let _ = wait.await;
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod architecture;
 mod bad_input;
+mod cloud_command;
 mod data_folder;
 mod difficult;
 mod headless;
@@ -15,6 +16,7 @@ mod hub;
 mod picture;
 mod raw;
 mod raw_bytes;
+mod readme;
 mod screen;
 mod security;
 mod stories;

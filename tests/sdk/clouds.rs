@@ -52,6 +52,11 @@ pub fn own_address() -> String {
     format!("127.{}.{low}.{last}", (u16::from(high) + 64 * (number / 250)) % 200 + 20)
 }
 
+/// A cloud with these options for one case, on the ports that SDKs know.
+pub fn own(options: &[&str]) -> CloudProcess {
+    CloudProcess::with(&[&at(&own_address(), "443"), options].concat())
+}
+
 /// A cloud on an address of its own, on the port that SDKs know, and that address.
 pub fn on_own_address() -> (CloudProcess, String) {
     let address = own_address();

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use libtest_mimic::Failed;
 use serde_json::Value;
 
+use super::clouds::own_address;
 use super::environment::{Language, node_modules, python, scripts};
 use super::support::{BINARY, Sandbox, Stream};
 
@@ -15,8 +16,8 @@ const PATIENCE: usize = 3;
 
 /// Runs `case` of `file`, against the cloud of this ready line.
 ///
-/// A script that starts clouds of its own does so on `address`.
-pub fn run(language: Language, file: &str, case: &str, ready: &Value, address: &str) -> Result<(), Failed> {
+/// A script that starts clouds of its own does so on addresses that are given to it.
+pub fn run(language: Language, file: &str, case: &str, ready: &Value) -> Result<(), Failed> {
     let sandbox = Sandbox::new();
     let path = scripts(language).join(file);
     let path = path.to_string_lossy();
@@ -35,7 +36,11 @@ pub fn run(language: Language, file: &str, case: &str, ready: &Value, address: &
     }
     let name = super::certificates::write(sandbox.folder()).map_err(|error| error.to_string())?;
     command.env("CERTIFICATES", sandbox.folder()).env("CERTIFICATE_NAME", name);
-    command.env("CLOUD_READY", ready.to_string()).env("CLOUD_ADDRESS", address).env("CLOUD_PROGRAM", BINARY);
+    let addresses = format!("{},{}", own_address(), own_address());
+    command
+        .env("CLOUD_READY", ready.to_string())
+        .env("CLOUD_ADDRESSES", addresses)
+        .env("CLOUD_PROGRAM", BINARY);
     watch(command)
 }
 

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Completion, Failed, Trial};
 
-use super::clouds::{Clouds, own_address, port_443};
+use super::clouds::{self, Clouds, port_443};
 use super::environment::{
     Language, PYTHON_DEVICE, PYTHON_SERVICE, node_modules, node_version, python, scripts,
 };
+use super::snippets::SNIPPETS;
 use super::{script, tutorial};
 
 use Language::{Node, Python};
@@ -32,10 +33,12 @@ struct File {
     /// elsewhere.
     sdk: &'static str,
     ports: Ports,
+    /// The options of the cloud that each of its cases has for itself; none for the shared one.
+    options: &'static [&'static str],
 }
 
 const fn file(language: Language, path: &'static str, sdk: &'static str, ports: Ports) -> File {
-    File { path, language, sdk, ports }
+    File { path, language, sdk, ports, options: &[] }
 }
 
 /// In the order of the table at the end.
@@ -60,11 +63,13 @@ const FILES: &[File] = &[
     file(Python, "query.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "jobs.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "configurations.py", PYTHON_SERVICE, Ports::Any),
+    file(Python, "unsupported.py", PYTHON_SERVICE, Ports::Https),
     file(Node, "device_mqtt.js", "azure-iot-device-mqtt", Ports::Any),
     file(Node, "device_websocket.js", "azure-iot-device-mqtt", Ports::Https),
     file(Node, "provisioning_mqtt.js", "azure-iot-provisioning-device-mqtt", Ports::Any),
     file(Node, "provisioning_http.js", "azure-iot-provisioning-device-http", Ports::Https),
     file(Node, "provisioning_websocket.js", "azure-iot-provisioning-device-mqtt", Ports::Https),
+    File { options: &["--sku", "F1"], ..file(Node, "small_hub.js", "azure-iothub", Ports::Https) },
     file(Node, "registry.js", "azure-iothub", Ports::Https),
     file(Node, "twins.js", "azure-iothub", Ports::Https),
     file(Node, "methods.js", "azure-iothub", Ports::Https),
@@ -99,6 +104,14 @@ impl File {
                 .collect(),
             Node => lines.iter().filter_map(|line| name(line.strip_prefix("cases.")?)).collect(),
         }
+    }
+
+    fn run(&self, case: &str, clouds: &Clouds) -> Result<(), Failed> {
+        if self.options.is_empty() {
+            return script::run(self.language, self.path, case, &clouds.shared());
+        }
+        let cloud = clouds::own(self.options);
+        script::run(self.language, self.path, case, &cloud.ready)
     }
 
     /// Why its cases cannot run here.
@@ -156,7 +169,7 @@ impl Suite {
                     name,
                     file.sdk(),
                     || file.missing(),
-                    move || script::run(file.language, file.path, &case, &clouds.shared(), &own_address()),
+                    move || file.run(&case, &clouds),
                 ));
             }
         }
@@ -168,6 +181,10 @@ impl Suite {
                 story(python);
                 Ok(())
             }));
+        }
+        for snippet in SNIPPETS {
+            let name = format!("snippets::{}", snippet.case);
+            trials.push(self.trial(name, snippet.sdk(), || snippet.missing(), || snippet.run()));
         }
         trials
     }

@@ -1,4 +1,5 @@
-//! Which records have changed since they were last stored.
+//! Which records have changed since they were last stored, and which identities configurations
+//! have to be matched with again.
 //!
 //! The core does not know how or whether it is kept. It notes the names of what has changed, and
 //! whoever keeps it asks for them, reads the records, and stores them before anybody is told that
@@ -26,6 +27,10 @@ pub enum Record {
     Registration(String),
     /// A certificate authority, or that it is gone.
     Authority(String),
+    /// A scheduled job, or that it is gone.
+    Job(String),
+    /// A configuration, or that it is gone.
+    Configuration(String),
     /// The cloud-to-device messages of a device, or that they are gone with it.
     Mailbox(DeviceId),
 }
@@ -35,6 +40,9 @@ pub enum Record {
 pub struct Changes {
     wanted: bool,
     records: BTreeSet<Record>,
+    /// Whether there are configurations that identities are matched with.
+    matched: bool,
+    touched: BTreeSet<Address>,
 }
 
 impl Changes {
@@ -55,6 +63,37 @@ impl Changes {
         if self.wanted {
             self.records.insert(Record::Identity(address.clone()));
         }
+        self.touch(address);
+    }
+
+    /// Notes that conditions may answer something else for an identity than before.
+    pub fn touch(&mut self, address: &Address) {
+        if self.matched {
+            self.touched.insert(address.clone());
+        }
+    }
+
+    /// Begins or ceases to note identities for configurations.
+    pub(super) fn match_configurations(&mut self, matched: bool) {
+        self.matched = matched;
+        if !matched {
+            self.touched.clear();
+        }
+    }
+
+    /// The next identity that configurations have to be matched with.
+    pub(super) fn next_touched(&mut self) -> Option<Address> {
+        self.touched.pop_first()
+    }
+
+    /// Forgets that an identity was touched: who touched it has seen to it.
+    pub(super) fn untouch(&mut self, address: &Address) {
+        self.touched.remove(address);
+    }
+
+    /// Whether any identity has to be matched.
+    pub(super) fn is_touched(&self) -> bool {
+        !self.touched.is_empty()
     }
 
     /// Notes that an identity's twin has changed, and nothing else of it.
@@ -62,6 +101,7 @@ impl Changes {
         if self.wanted {
             self.records.insert(Record::Twin(address.clone()));
         }
+        self.touch(address);
     }
 
     /// Notes that a client's subscriptions have changed or are gone.

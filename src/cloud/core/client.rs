@@ -15,6 +15,9 @@ use crate::device::Now;
 /// The most a device-to-cloud message may hold: body and properties.
 pub const MESSAGE_LIMIT: usize = 256 * 1024;
 
+/// Bodies shorter than this are copied, to be kept without what is around them.
+const SMALL: usize = 16 * 1024;
+
 impl Core {
     /// Checks the user name and password of a device or module. Answers when the token runs out, in seconds
     /// since 1970.
@@ -76,6 +79,7 @@ impl Core {
                 self.changes.identity(address);
             }
         }
+        self.changes.touch(address);
         if welcome.replaced.is_none() {
             self.capture.push(now.wall, address, Content::Connection { connected: true });
         }
@@ -91,6 +95,7 @@ impl Core {
             identity.connected = false;
             identity.connection_updated = Some(now.wall);
         }
+        self.changes.touch(&address);
         self.capture.push(now.wall, &address, Content::Connection { connected: false });
     }
 
@@ -138,8 +143,12 @@ impl Core {
                 "the message has {size} bytes, the most is {MESSAGE_LIMIT}"
             )));
         }
-        let identity = self.registry.need_mut(address)?;
+        let Some(identity) = self.registry.get_mut(address) else {
+            return Err(self.registry.unknown(address));
+        };
         identity.last_activity = Some(now.wall);
+        // A slice would keep all that arrived together with it for as long as the event is kept.
+        let body = if body.len() < SMALL { Bytes::copy_from_slice(&body) } else { body };
         let content = Content::Message { bag: bag.to_owned(), body, model_id: identity.model_id.clone() };
         self.capture.push(now.wall, address, content);
         Ok(())
@@ -189,7 +198,7 @@ impl Core {
     ) -> bool {
         match self.methods.answer(address, rid, status, body) {
             Some((call, outcome)) => {
-                out.push(Output::Answer(call, outcome));
+                self.answer(call, outcome, out);
                 true
             }
             None => false,

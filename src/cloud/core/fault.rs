@@ -146,6 +146,51 @@ impl Fault {
         )
     }
 
+    /// There is no such scheduled job.
+    pub fn unknown_job(job: &str) -> Self {
+        Self::new(404, 404_002, "JobNotFound", format!("there is no scheduled job `{job}` in this hub"))
+    }
+
+    /// The job is there already.
+    pub fn job_exists(job: &str) -> Self {
+        Self::new(
+            409,
+            409_104,
+            "JobAlreadyExists",
+            format!("there is a job `{job}` already, running or finished; choose another id"),
+        )
+    }
+
+    /// As many jobs wait or run as a hub takes.
+    pub fn too_many_jobs(most: usize) -> Self {
+        Self::new(
+            429,
+            429_004,
+            "ThrottlingMaxActiveJobCountExceeded",
+            format!("{most} jobs wait or run already; wait until one has finished, or cancel one"),
+        )
+    }
+
+    /// There is no such configuration.
+    pub fn unknown_configuration(id: &str) -> Self {
+        Self::new(
+            404,
+            404_301,
+            "ConfigurationNotFound",
+            format!("there is no configuration `{id}` in this hub"),
+        )
+    }
+
+    /// The configuration is there already.
+    pub fn configuration_exists(id: &str) -> Self {
+        Self::new(
+            409,
+            409_401,
+            "ConfigurationAlreadyExists",
+            format!("there is a configuration `{id}` already; to change it, send If-Match"),
+        )
+    }
+
     /// As many cloud-to-device messages wait as may.
     pub fn queue_full(device: &str, most: usize) -> Self {
         Self::new(

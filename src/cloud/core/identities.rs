@@ -252,7 +252,9 @@ impl Core {
             out.push(Output::Deliver(connection, Delivery::Close(Closing::Deleted)));
         }
         let ended = self.methods.forget(address);
-        out.extend(ended.into_iter().map(|(call, fault)| Output::Answer(call, Err(fault))));
+        for (call, fault) in ended {
+            self.answer(call, Err(fault), out);
+        }
     }
 
     /// Ends the connection of `address`, when it has one.

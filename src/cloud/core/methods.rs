@@ -65,14 +65,9 @@ pub struct Methods {
 }
 
 impl Methods {
-    /// Takes a call. `online` says whether the device can be sent it at once.
-    pub fn begin(
-        &mut self,
-        address: Address,
-        request: &MethodCall,
-        online: bool,
-        now: Millis,
-    ) -> Result<CallId, Fault> {
+    /// Checks what can be said about a request without a device. Answers its payload as text and
+    /// how long to wait for the device and for its answer.
+    pub fn check(request: &MethodCall) -> Result<(String, u64, u64), Fault> {
         let name = &request.method_name;
         if name.is_empty() || name.chars().count() > NAME_LIMIT {
             return Err(Fault::bad_request(format!("`methodName` has not 1 to {NAME_LIMIT} characters")));
@@ -96,6 +91,18 @@ impl Methods {
                 payload.len()
             )));
         }
+        Ok((payload, connect_timeout, response_timeout))
+    }
+
+    /// Takes a call. `online` says whether the device can be sent it at once.
+    pub fn begin(
+        &mut self,
+        address: Address,
+        request: &MethodCall,
+        online: bool,
+        now: Millis,
+    ) -> Result<CallId, Fault> {
+        let (payload, connect_timeout, response_timeout) = Self::check(request)?;
         if self.calls.len() >= CAPACITY {
             return Err(Fault::throttled(format!("{CAPACITY} commands are under way already")));
         }
@@ -110,7 +117,7 @@ impl Methods {
             call,
             Call {
                 address,
-                name: name.clone(),
+                name: request.method_name.clone(),
                 payload,
                 sent: false,
                 due,

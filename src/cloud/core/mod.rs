@@ -11,7 +11,8 @@
 //! In reading order: [`fault`], [`registry`], [`twins`], [`query`], [`rows`], [`auth`], [`x509`],
 //! [`authorities`], [`clients`], [`methods`], [`provisioning`], [`capture`], [`message`], [`mailbox`],
 //! [`feedback`], [`changes`], [`quota`], [`trouble`], then this file and [`identities`], [`bulk`],
-//! [`service`], [`client`], [`c2d`] and [`kept`], which put them together.
+//! [`service`], [`client`], [`c2d`] and [`kept`], which put them together, and what goes on by
+//! itself over time: [`jobs`] and [`configurations`].
 
 pub mod auth;
 pub mod authorities;
@@ -23,10 +24,12 @@ pub mod capture;
 pub mod changes;
 pub mod client;
 pub mod clients;
+pub mod configurations;
 mod difficult;
 pub mod fault;
 pub mod feedback;
 pub mod identities;
+pub mod jobs;
 pub mod kept;
 pub mod mailbox;
 pub mod message;
@@ -55,8 +58,10 @@ use self::authorities::Authorities;
 use self::capture::{Batch, Capture};
 use self::changes::Changes;
 use self::clients::{Clients, ConnectionId};
+use self::configurations::Configurations;
 use self::difficult::Difficult;
 use self::feedback::Feedback;
+use self::jobs::Jobs;
 use self::mailbox::Mailboxes;
 use self::message::{LockToken, Message};
 use self::methods::{CallId, Methods, Outcome};
@@ -161,6 +166,8 @@ pub struct Core {
     methods: Methods,
     provisioning: Provisioning,
     capture: Capture,
+    jobs: Jobs,
+    configurations: Configurations,
     mailboxes: Mailboxes,
     feedback: Feedback,
     difficult: Difficult,
@@ -186,6 +193,8 @@ impl Core {
             methods: Methods::default(),
             provisioning: Provisioning::default(),
             capture: Capture::default(),
+            jobs: Jobs::default(),
+            configurations: Configurations::default(),
             mailboxes: Mailboxes::default(),
             feedback: Feedback::default(),
             difficult: Difficult::default(),
@@ -246,17 +255,23 @@ impl Core {
             self.mailboxes.next_due(),
             self.feedback.next_due(),
             self.difficult.next_due(),
+            self.jobs.next_due(),
+            self.configurations_due(),
         ];
         due.into_iter().flatten().min()
     }
 
     /// Does what time alone brings: ends calls that nobody has answered, messages' locks and lives,
-    /// and what goes wrong by the clock.
+    /// what goes wrong by the clock, and the next part of jobs and configurations: what takes long
+    /// is done in parts, and [`Core::next_due`] says at once that there is more.
     pub fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
-        let over = self.methods.expire(now.at);
-        out.extend(over.into_iter().map(|(call, fault)| Output::Answer(call, Err(fault))));
+        for (call, fault) in self.methods.expire(now.at) {
+            self.answer(call, Err(fault), out);
+        }
         self.tick_messages(now, out);
         self.drop_when_due(now, out);
+        self.work_on_jobs(now, out);
+        self.work_on_configurations(now, out);
     }
 
     /// Sends what waits for `address`, now that it is online or listens.

@@ -249,7 +249,8 @@ impl Registry {
         self.identities.get_mut(address).ok_or_else(|| Fault::unknown_device(address.device.as_str()))
     }
 
-    fn unknown(&self, address: &Address) -> Fault {
+    /// The fault that says that there is no such identity.
+    pub fn unknown(&self, address: &Address) -> Fault {
         match &address.module {
             Some(module) if self.identities.contains_key(&address.of_device()) => {
                 Fault::unknown_module(address.device.as_str(), module.as_str())

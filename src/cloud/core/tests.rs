@@ -18,7 +18,7 @@ use crate::wire::topic::filter;
 
 const START: i64 = 1_893_456_000;
 
-fn now(millis: u64) -> Now {
+pub(super) fn now(millis: u64) -> Now {
     let wall = START * 1000 + i64::try_from(millis).expect("a moment");
     Now { at: Millis(millis), wall: Timestamp::from_millisecond(wall).expect("a moment") }
 }
@@ -27,7 +27,7 @@ fn group() -> SharedKey {
     SharedKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").expect("a key")
 }
 
-fn core() -> Core {
+pub(super) fn core() -> Core {
     let names = HubNames { own: "localhost".to_owned(), aliases: vec![] };
     let settings = Settings {
         names,

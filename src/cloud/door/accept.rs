@@ -28,7 +28,8 @@ const SPEAK_HTTPS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plai
 
 /// A connection that has been secured.
 pub(super) struct Guest {
-    pub(super) stream: GuestStream,
+    /// In a box: TLS is large, and each future that is handed it would have room for it.
+    pub(super) stream: Box<GuestStream>,
     pub(super) address: SocketAddr,
     /// What it has proved to hold, if anything.
     pub(super) certificate: Option<Arc<PeerCertificate>>,
@@ -168,7 +169,7 @@ impl Door {
             }
         };
         let place = self.places.take().await?;
-        let stream = GuestStream::new(stream, newcomer);
+        let stream = Box::new(GuestStream::new(stream, newcomer));
         Some((Guest { stream, address, certificate }, place))
     }
 }

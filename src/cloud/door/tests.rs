@@ -398,3 +398,12 @@ async fn plain_text_on_a_port_of_tls_is_answered_or_closed() {
     }
     cloud.stop().await;
 }
+
+#[tokio::test]
+async fn what_a_client_sends_together_with_connect_is_answered() {
+    let cloud = cloud(Limits::default()).await;
+    let mut wire = open(&client(&cloud, BOTH, None), cloud.mqtt_port()).await;
+    say(&mut wire, &[connect(&cloud), b"\xc0\x00".to_vec()].concat()).await;
+    assert_eq!(hear(&mut wire, 6).await, [0x20, 2, 0, 0, 0xd0, 0]);
+    cloud.stop().await;
+}

@@ -2,11 +2,16 @@
 //!
 //! Never here: what a topic means (`dialect`) or what follows from it (`core`).
 //!
-//! In reading order: [`codec`], [`settlement`], [`connection`]. Sockets are `door`'s.
+//! In reading order: [`codec`], [`link`] (packets on a stream), [`connection`] (who is let
+//! in), [`settlement`], [`session`] (what follows). Sockets are `door`'s.
 
 mod codec;
 mod connection;
+mod link;
+mod session;
 mod settlement;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;

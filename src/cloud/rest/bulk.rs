@@ -56,20 +56,21 @@ fn step(item: Map<String, Value>) -> Result<Step, Fault> {
     };
     let spec = |item: &Map<String, Value>| spec(address.clone(), item);
     let mode = text("importMode").unwrap_or("create").to_owned();
-    Ok(match mode.as_str() {
+    // Node's SDK begins most of them with a capital, Python's none.
+    Ok(match mode.to_ascii_lowercase().as_str() {
         "create" => Step::Create(spec(&item)?, update(item)?),
         "update" => Step::Change(spec(&item)?, Precondition::Any),
-        "updateIfMatchETag" => Step::Change(spec(&item)?, etag("eTag")?),
+        "updateifmatchetag" => Step::Change(spec(&item)?, etag("eTag")?),
         "delete" => Step::Delete(address, Precondition::Any),
-        "deleteIfMatchETag" => Step::Delete(address, etag("eTag")?),
-        "updateTwin" => Step::Twin(address, update(item)?, Precondition::Any),
-        "updateTwinIfMatchETag" => {
+        "deleteifmatchetag" => Step::Delete(address, etag("eTag")?),
+        "updatetwin" => Step::Twin(address, update(item)?, Precondition::Any),
+        "updatetwinifmatchetag" => {
             let condition = etag("twinETag")?;
             Step::Twin(address, update(item)?, condition)
         }
-        other => {
+        _ => {
             return Err(Fault::bad_request(format!(
-                "`importMode` is `{other}`, it has to be one of create, update, updateIfMatchETag, delete, \
+                "`importMode` is `{mode}`, it has to be one of create, update, updateIfMatchETag, delete, \
                  deleteIfMatchETag, updateTwin, updateTwinIfMatchETag"
             )));
         }

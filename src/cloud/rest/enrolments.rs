@@ -243,7 +243,8 @@ impl Page {
         let words: Vec<_> = text.split_whitespace().map(str::to_ascii_lowercase).collect();
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         let is_right = match words.as_slice() {
-            ["select", "*"] => true,
+            // The first as Node's samples ask.
+            ["*"] | ["select", "*"] => true,
             ["select", "*", "from", source] => *source == from.to_ascii_lowercase(),
             _ => false,
         };

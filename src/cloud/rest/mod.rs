@@ -4,15 +4,17 @@
 //! by name; nothing is answered as if it had been done.
 //!
 //! In reading order: [`reply`], [`provisioning`], [`enrolments`], [`devices`], [`bulk`], [`twins`],
-//! [`query`], [`events`], [`authorities`], [`message_headers`], [`messages`], [`device_side`],
+//! [`query`], [`events`], [`jobs`], [`configurations`], [`authorities`], [`message_headers`], [`messages`], [`device_side`],
 //! [`trouble`], then the table of routes below.
 
 mod authorities;
 mod bulk;
+mod configurations;
 mod device_side;
 mod devices;
 mod enrolments;
 mod events;
+mod jobs;
 mod message_headers;
 mod messages;
 mod provisioning;
@@ -123,7 +125,11 @@ async fn route(call: Call) -> Response<Body> {
     let Some(decoded) = decoded else {
         return hub_error(&call.shared, &Fault::bad_request(format!("the path `{raw}` is not UTF-8")));
     };
-    let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
+    let mut segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
+    // Node's `azure-iothub` asks for `/devices/` to list them. No id is empty, so none is meant.
+    if segments.len() > 1 {
+        segments.pop_if(|last| last.is_empty());
+    }
     if let Some(operation) = trouble::operation(call.method.as_str(), &segments, call.body.len())
         && let Err(fault) = call.shared.change(|core, now, _| core.allow(now, operation))
     {
@@ -160,6 +166,16 @@ async fn route(call: Call) -> Response<Body> {
         ("POST", ["twins", rest @ .., "methods"]) if let Some(id) = whose(rest) => {
             twins::invoke(&call, id).await
         }
+        ("GET", ["jobs", "v2", "query"]) => jobs::query(&call),
+        ("GET", ["jobs", "v2", id]) => jobs::show(&call, id),
+        ("PUT", ["jobs", "v2", id]) => jobs::create(&call, id),
+        ("POST", ["jobs", "v2", id, "cancel"]) => jobs::cancel(&call, id),
+        ("GET", ["configurations"]) => configurations::list(&call),
+        ("POST", ["configurations", "testQueries"]) => configurations::test(&call),
+        ("GET", ["configurations", id]) => configurations::show(&call, id),
+        ("PUT", ["configurations", id]) => configurations::put(&call, id),
+        ("DELETE", ["configurations", id]) => configurations::delete(&call, id),
+        ("POST", ["devices", id, "applyConfigurationContent"]) => configurations::apply(&call, id),
         ("DELETE", ["devices", id, "commands"]) => messages::purge(&call, id),
         ("POST", ["messages", "deviceBound" | "devicebound"]) => messages::send(&call),
         ("POST", ["envsim", "devices", id, "messages"]) => messages::send_json(&call, id),
@@ -206,14 +222,21 @@ fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
             "cloud-to-device messages for modules, which Azure has not either"
         }
         ["messages", "serviceBound" | "servicebound", "filenotifications", ..] => "file upload notifications",
+        ["messages", "events", ..] => {
+            "events over HTTPS, which Azure has not either; GET /envsim/events has them"
+        }
         ["devices", _, "files", ..] => "file upload",
         ["devices", _, "commands"] | ["devices", _, "messages", ..] | ["messages", ..] => {
             "this method on this path of cloud-to-device messages"
         }
-        ["devices", _, "applyConfigurationContent"] | ["configurations", ..] => "configurations",
-        ["devices" | "twins", _] | ["twins", _, "methods"] => "this method on this path",
-        ["jobs", ..] => "jobs",
+        ["devices" | "twins" | "configurations", _]
+        | ["twins", _, "methods"]
+        | ["devices", _, "applyConfigurationContent"]
+        | ["configurations"]
+        | ["jobs", "v2", ..] => "this method on this path",
+        ["jobs", ..] => "jobs that import or export identities through blob containers",
         ["statistics", ..] => "statistics",
+        ["devices" | "twins", _, "streams", ..] => "device streams",
         ["digitaltwins", ..] => "digital twins over REST",
         ["api", ..] => "the IoT Central REST API",
         _ => "this path",

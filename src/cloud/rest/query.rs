@@ -71,7 +71,7 @@ pub(super) fn run(call: &Call) -> Result<Response<Body>, Fault> {
     let query = Query::parse(text)
         .map_err(|error| Fault::bad_request(format!("the query cannot be run: {error}")))?;
     let (skip, most) = (skipped(call, text)?, page_size(call)?);
-    let page = call.shared.look(|core, _| core.find(&query, skip, most))?;
+    let page = call.shared.look(|core, _| core.find(&query, skip, most));
     let response = respond(200, &Value::Array(page.items));
     Ok(paged(response, page.item_type.as_str(), page.next, text))
 }

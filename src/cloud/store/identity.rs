@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::forms;
 use super::table::{Key, Table};
 use crate::cloud::core::Core;
-use crate::cloud::core::registry::{Authentication, Identity, Keys, Thumbprints};
+use crate::cloud::core::registry::{Authentication, Identity, Keys, Placed, Thumbprints};
 use crate::cloud::core::twins::Twin;
 use crate::device::Now;
 use crate::wire::SharedKey;
@@ -52,6 +52,9 @@ struct Document {
     #[serde(with = "forms::time")]
     last_activity: Option<Timestamp>,
     model_id: Option<String>,
+    /// Configurations that select it, and whether something of each stands in its twin.
+    #[serde(default)]
+    configurations: BTreeMap<String, bool>,
 }
 
 fn read(core: &Core, key: &Key) -> Option<String> {
@@ -77,6 +80,11 @@ fn read(core: &Core, key: &Key) -> Option<String> {
         connection_updated: identity.connection_updated,
         last_activity: identity.last_activity,
         model_id: identity.model_id,
+        configurations: identity
+            .configurations
+            .into_iter()
+            .map(|(id, placed)| (id, placed == Placed::Applied))
+            .collect(),
     };
     serde_json::to_string(&document).ok()
 }
@@ -112,7 +120,11 @@ fn restore(core: &mut Core, _: Now, key: &Key, body: Option<&str>) -> Result<(),
         last_activity: document.last_activity,
         model_id: document.model_id,
         messages: 0,
-        configurations: BTreeMap::new(),
+        configurations: document
+            .configurations
+            .into_iter()
+            .map(|(id, applied)| (id, if applied { Placed::Applied } else { Placed::Targeted }))
+            .collect(),
         // Its own stands in the next table.
         twin: Twin::new(Timestamp::UNIX_EPOCH),
     };

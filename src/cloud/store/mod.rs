@@ -24,12 +24,14 @@
 //! [`schema`] that makes its table.
 
 mod authority;
+mod configuration;
 mod enrolment;
 mod error;
 mod folder;
 mod forms;
 mod founding;
 mod identity;
+mod job;
 mod keeper;
 mod mailbox;
 mod registration;

@@ -22,6 +22,8 @@ const STEPS: &[&str] = &["
     CREATE TABLE enrolments (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
     CREATE TABLE enrolment_groups (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
     CREATE TABLE registrations (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
+    CREATE TABLE jobs (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
+    CREATE TABLE configurations (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
     CREATE TABLE sessions (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
 "];
 

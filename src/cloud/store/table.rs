@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{authority, enrolment, identity, mailbox, registration, session, twin};
+use super::{authority, configuration, enrolment, identity, job, mailbox, registration, session, twin};
 use crate::cloud::core::Core;
 use crate::cloud::core::changes::Record;
 use crate::cloud::core::registry::Address;
@@ -63,6 +63,8 @@ pub(super) const TABLES: &[Table] = &[
     enrolment::INDIVIDUAL,
     enrolment::GROUP,
     registration::TABLE,
+    job::TABLE,
+    configuration::TABLE,
 ];
 
 /// Where a record stands. A new or deleted identity means its twin too.
@@ -71,6 +73,8 @@ pub(super) fn tables_of(record: &Record) -> (&'static [Table], Key) {
         Record::Identity(address) => (const { &[identity::TABLE, twin::TABLE] }, Key::address(address)),
         Record::Twin(address) => (const { &[twin::TABLE] }, Key::address(address)),
         Record::Authority(name) => (const { &[authority::TABLE] }, Key::plain(name)),
+        Record::Job(id) => (const { &[job::TABLE] }, Key::plain(id)),
+        Record::Configuration(id) => (const { &[configuration::TABLE] }, Key::plain(id)),
         Record::Mailbox(device) => (const { &[mailbox::TABLE] }, Key::plain(device.as_str())),
         Record::Enrolment(name) => (const { &[enrolment::INDIVIDUAL] }, Key::plain(name)),
         Record::EnrolmentGroup(name) => (const { &[enrolment::GROUP] }, Key::plain(name)),

@@ -1,9 +1,11 @@
 //! The real listeners, spoken to in bytes: what a hostile or a strange client may send, and whole
 //! exchanges packet by packet.
 
+mod configurations;
 mod data_folder;
 mod difficult;
 mod enrolments;
+mod jobs;
 mod lifecycle;
 mod messages;
 mod mqtt;

@@ -88,6 +88,28 @@ async fn one_bad_identity_of_many_is_named_and_the_others_are_made() {
     cloud.stop().await;
 }
 
+/// `azure-iothub` for Node: `Registry.list` asks for `/devices/`, `updateDevices` and `removeDevices`
+/// send the enumeration of its `registry.js`, `addDevices` sends `create`.
+#[tokio::test]
+async fn identities_are_listed_and_changed_in_bulk_as_the_node_sdk_does_it() {
+    let cloud = cloud().await;
+    let (status, list) = told(&cloud, "GET /devices/", "", &Value::Null).await;
+    assert_eq!((status, &list[0]["deviceId"]), (200, &json!("d")));
+    for (mode, etag) in [
+        ("Update", None),
+        ("UpdateIfMatchETag", Some("*")),
+        ("DeleteIfMatchETag", Some("*")),
+        ("create", None),
+        ("Delete", None),
+    ] {
+        let item = json!([{"id": "d", "importMode": mode, "eTag": etag, "status": "disabled"}]);
+        let (status, result) = told(&cloud, "POST /devices", "", &item).await;
+        assert_eq!((status, &result["isSuccessful"]), (200, &json!(true)), "{mode}: {result}");
+    }
+    assert_eq!(told(&cloud, "GET /devices/d", "", &Value::Null).await.0, 404);
+    cloud.stop().await;
+}
+
 #[tokio::test]
 async fn authentication_is_written_as_the_python_sdk_writes_it() {
     let cloud = cloud().await;

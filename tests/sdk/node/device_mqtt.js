@@ -1,7 +1,7 @@
 // The device client over MQTT.
 'use strict';
 
-const { Client, ModuleClient, Message } = require('azure-iot-device');
+const { Client, ModuleClient, Message, SharedAccessSignature } = require('azure-iot-device');
 const { Mqtt } = require('azure-iot-device-mqtt');
 const { Client: ServiceClient } = require('azure-iothub');
 const shared = require('./device_shared');
@@ -14,7 +14,23 @@ cases.thirty_messages_at_once_arrive = () => shared.manyMessages(Mqtt);
 cases.the_twin_is_read_reported_and_followed = () => shared.twin(Mqtt);
 cases.methods_are_answered = () => shared.method(Mqtt);
 cases.a_message_from_the_cloud_is_completed = () => shared.message(Mqtt);
+cases.a_dropped_connection_is_made_again_and_hears_what_it_heard = () => shared.drop(Mqtt);
+cases.a_token_is_renewed_before_it_ends = () => shared.renewal(Mqtt);
 cases.a_wrong_key_is_unauthorized = () => shared.wrongKey(Mqtt);
+
+cases.a_token_made_by_the_user_is_replaced_by_another = async () => {
+  const device = await newDevice();
+  const token = () => SharedAccessSignature.create(hub, device.id, device.key, Math.floor(Date.now() / 1000) + 3600).toString();
+  const client = Client.fromSharedAccessSignature(token(), Mqtt);
+  await client.open();
+  try {
+    await client.updateSharedAccessSignature(token());
+    await client.sendEvent(new Message('with the other token'));
+    equal((await telemetry(device.id))[0].body, 'with the other token');
+  } finally {
+    await client.close();
+  }
+};
 
 cases.an_unknown_device_is_unauthorized = async () => {
   const client = Client.fromConnectionString(`HostName=${hub};DeviceId=nobody;SharedAccessKey=bm9ib2R5IGF0IGFsbA==`, Mqtt);

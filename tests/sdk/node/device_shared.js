@@ -1,10 +1,10 @@
 // The cases that a device client has to pass on each of its transports.
 'use strict';
 
-const { Client, Message } = require('azure-iot-device');
+const { Client, Message, SharedAccessKeyAuthenticationProvider } = require('azure-iot-device');
 const { Client: ServiceClient } = require('azure-iothub');
 const {
-  assert, connected, equal, newDevice, otherKey, refused, registry, sendToDevice, service, telemetry, wait,
+  assert, connected, drop, equal, newDevice, otherKey, refused, registry, sendToDevice, service, telemetry, wait,
 } = require('./harness');
 
 const invoke = (device, methodName, payload) =>
@@ -86,6 +86,42 @@ module.exports = {
       await client.complete(messages[0]);
       await wait('an empty queue', async () => (await twinOf(device)).cloudToDeviceMessageCount === 0);
     }, transport);
+  },
+
+  async drop(transport) {
+    const device = await newDevice();
+    await connected(device, async (client) => {
+      const twin = await client.getTwin();
+      const patches = [];
+      twin.on('properties.desired', (patch) => patches.push(patch));
+      await wait('the first patch', () => patches.length);
+      await drop(device);
+      // Sending waits until the SDK has the link again.
+      await client.sendEvent(new Message('again'));
+      equal((await telemetry(device.id))[0].body, 'again');
+      await registry().updateTwin(device.id, { properties: { desired: { a: 1 } } }, '*');
+      await wait('the patch', () => patches.some((patch) => patch.a === 1));
+    }, transport);
+  },
+
+  async renewal(transport) {
+    const device = await newDevice();
+    // Good for six seconds, and renewed four before the end.
+    const provider = SharedAccessKeyAuthenticationProvider.fromConnectionString(device.connectionString(), 6, 4);
+    let renewals = 0;
+    provider.on('newTokenAvailable', () => (renewals += 1));
+    const client = Client.fromAuthenticationProvider(provider, transport);
+    client.on('error', (error) => console.error('client:', error.message));
+    await client.open();
+    try {
+      // The first token has ended by the fourth.
+      await wait('the fourth renewal', () => renewals >= 4);
+      await client.sendEvent(new Message('with a new token'));
+      equal((await telemetry(device.id))[0].body, 'with a new token');
+    } finally {
+      await client.close();
+      provider.stop();
+    }
   },
 
   async wrongKey(transport) {

@@ -10,6 +10,8 @@ cases.thirty_messages_at_once_arrive_over_websocket = () => shared.manyMessages(
 cases.the_twin_works_over_websocket = () => shared.twin(MqttWs);
 cases.methods_are_answered_over_websocket = () => shared.method(MqttWs);
 cases.a_message_is_completed_over_websocket = () => shared.message(MqttWs);
+cases.a_dropped_connection_is_made_again_over_websocket = () => shared.drop(MqttWs);
+cases.a_token_is_renewed_over_websocket = () => shared.renewal(MqttWs);
 cases.a_wrong_key_is_unauthorized_over_websocket = () => shared.wrongKey(MqttWs);
 
 main();

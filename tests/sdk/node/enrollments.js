@@ -1,7 +1,12 @@
 // Enrolments, by the provisioning service's SDK.
 'use strict';
 
+const crypto = require('node:crypto');
+
+const { ProvisioningDeviceClient } = require('azure-iot-provisioning-device');
+const { Http } = require('azure-iot-provisioning-device-http');
 const { ProvisioningServiceClient } = require('azure-iot-provisioning-service');
+const { SymmetricKeySecurityClient } = require('azure-iot-security-symmetric-key');
 const { assert, cases, certificate, equal, main, otherKey, ready, unique } = require('./harness');
 
 function client() {
@@ -135,6 +140,21 @@ cases.an_unknown_enrolment_is_not_found = async () => {
   await refusedWith(404, client().getIndividualEnrollment(unique('reg')));
   await refusedWith(404, client().getEnrollmentGroup(unique('group')));
   await refusedWith(404, client().getDeviceRegistrationState(unique('reg')));
+};
+
+cases.registrations_of_a_group_are_queried_and_deleted = async () => {
+  const enrollmentGroupId = unique('group');
+  const group = (await client().createOrUpdateEnrollmentGroup({ enrollmentGroupId, attestation: symmetric() })).responseBody;
+  const name = unique();
+  const key = crypto.createHmac('sha256', Buffer.from(group.attestation.symmetricKey.primaryKey, 'base64')).update(name).digest('base64');
+  const security = new SymmetricKeySecurityClient(name, key);
+  equal((await ProvisioningDeviceClient.create(ready.hub, ready.idScope, new Http(), security).register()).status, 'assigned');
+  const query = client().createEnrollmentGroupDeviceRegistrationStateQuery({ query: '*' }, enrollmentGroupId, 10);
+  const [state, ...others] = (await query.next()).responseBody;
+  equal([state.registrationId, state.deviceId, state.status, others], [name, name, 'assigned', []]);
+  equal((await client().getDeviceRegistrationState(name)).responseBody.assignedHub, ready.hub);
+  await client().deleteDeviceRegistrationState(name);
+  await refusedWith(404, client().getDeviceRegistrationState(name));
 };
 
 main();

@@ -16,8 +16,7 @@ const { Registry } = require('azure-iothub');
 // How long anything may take before a case gives up. Generous: the machine may be busy.
 const DEADLINE = 25_000;
 
-// These SDKs take no port in a connection string: they know 443 and no other.
-const ready = JSON.parse(process.env.CLOUD_READY.replaceAll(':443;', ';'));
+const ready = JSON.parse(process.env.CLOUD_READY);
 const hub = ready.hub;
 const service = ready.serviceConnectionString;
 
@@ -134,6 +133,12 @@ async function sendToDevice(device, body, properties = {}) {
   assert.ok([200, 201, 204].includes(status), `sending answers ${status} ${text}`);
 }
 
+/** Drops a device's connections, as a network does. */
+async function drop(device) {
+  const { status, text } = await rest('POST', `/envsim/connections/drop?device=${encodeURIComponent(device.id)}`);
+  equal([status, JSON.parse(text).dropped], [200, 1], 'dropping');
+}
+
 const otherKey = Buffer.from("somebody else's, as long as a key is").toString('base64');
 
 /** A device in the registry, made for one case. */
@@ -165,6 +170,6 @@ function certificate(kind) {
 const certificateName = process.env.CERTIFICATE_NAME;
 
 module.exports = {
-  assert, cases, certificate, certificateName, connected, equal, hub, main, newDevice, otherKey, ready, refused,
+  assert, cases, certificate, certificateName, connected, drop, equal, hub, main, newDevice, otherKey, ready, refused,
   registry, rest, sendToDevice, service, telemetry, token, unique, wait,
 };

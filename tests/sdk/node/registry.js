@@ -108,4 +108,15 @@ cases.a_query_that_is_none_is_an_argument_error = async () => {
   await refused('ArgumentError', registry().createQuery('SELEKT * FROM devices').nextAsTwin());
 };
 
+cases.import_and_export_through_blobs_are_refused_by_name = async () => {
+  let error;
+  try {
+    await registry().listJobs();
+  } catch (thrown) {
+    error = thrown;
+  }
+  equal(error?.response?.statusCode, 501, 'the status');
+  assert.match(String(error.responseBody), /import or export/);
+};
+
 main();

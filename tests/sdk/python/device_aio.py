@@ -8,7 +8,7 @@ from azure.iot.device.aio import IoTHubDeviceClient
 from azure.iot.device.exceptions import CredentialError
 from azure.iot.hub.models import CloudToDeviceMethod, Twin, TwinProperties
 
-from harness import OTHER_KEY, Events, case, equal, main, new_device, registry, send_to_device, wait_async
+from harness import OTHER_KEY, Events, case, drop, equal, main, new_device, registry, send_to_device, wait_async
 
 
 class connected:
@@ -123,6 +123,22 @@ async def a_token_is_renewed_before_it_ends():
         client.on_connection_state_change = lambda: changes.append(client.connected)
         await wait_async("renewal", lambda: changes[-2:] == [False, True])
         await client.send_message("with the new token")
+
+
+@case
+async def a_dropped_connection_is_made_again_and_hears_what_it_heard():
+    device = await elsewhere(new_device)
+    async with connected(device) as client:
+        changes, patches = [], []
+        client.on_connection_state_change = lambda: changes.append(client.connected)
+        client.on_twin_desired_properties_patch_received = patches.append
+        await client.get_twin()
+        equal(await elsewhere(drop, device), 1, "what was dropped")
+        await wait_async("the link again", lambda: changes[-2:] == [False, True])
+        twin = Twin(properties=TwinProperties(desired={"a": 1}))
+        await elsewhere(registry().update_twin, device.device, twin)
+        # The SDK may have asked for the whole twin in between, which is a patch to it as well.
+        await wait_async("patch", lambda: any("a" in patch for patch in patches))
 
 
 @case

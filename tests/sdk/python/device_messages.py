@@ -4,8 +4,9 @@ import json
 import threading
 
 from azure.iot.device import IoTHubDeviceClient
+from azure.iot.hub import IoTHubHttpRuntimeManager
 
-from harness import DEADLINE, case, connected, ended, equal, main, new_device, rest, send_to_device, unique, wait
+from harness import DEADLINE, Cloud, case, connected, ended, equal, main, new_device, rest, send_to_device, unique, wait
 
 
 def waiting(device):
@@ -137,6 +138,32 @@ def a_thousand_bytes_of_every_value_arrive_unchanged():
         send_to_device(device.device, body)
         assert came.wait(DEADLINE), "a message"
         equal(messages[0].data, body)
+
+
+@case
+def the_service_hears_that_a_message_has_arrived():
+    # Every service hears of every message, so that this one is alone on its cloud.
+    with Cloud() as cloud:
+        name, text = cloud.new_device()
+        send_to_device(name, "hello", ready=cloud.ready, ack="full", messageid="mid")
+        with cloud.client(text) as client:
+            messages = []
+            client.on_message_received = messages.append
+            client.connect()
+            wait("message", lambda: messages)
+        runtime = IoTHubHttpRuntimeManager.from_connection_string(cloud.ready["serviceConnectionString"])
+
+        def receive():
+            # The SDK's own method throws away what it is answered.
+            response = runtime.protocol.cloud_to_device_messages.receive_feedback_notification(raw=True).response
+            return response if response.status_code == 200 else None
+
+        heard = wait("feedback", receive)
+        record = heard.json()[0]
+        equal((record["originalMessageId"], record["deviceId"], record["statusCode"]), ("mid", name, "Success"))
+        runtime.abandon_feedback_notification(heard.headers["etag"].strip('"'))
+        runtime.complete_feedback_notification(wait("it again", receive).headers["etag"].strip('"'))
+        equal(receive(), None, "what is left")
 
 
 main()

@@ -1,15 +1,9 @@
 """Trouble on request: what programs see of an outage, a busy service, a cut connection."""
 
-from azure.iot.device import ProvisioningDeviceClient
 from azure.iot.device.exceptions import ConnectionDroppedError, ConnectionFailedError, CredentialError, NoConnectionError
+from azure.iot.hub.models import QuerySpecification
 
-from harness import Cloud, Events, case, connected, derived, equal, main, new_device, refused, rest, unique, wait
-
-
-def drop(device):
-    response = rest("POST", f"/envsim/connections/drop?device={device.device}")
-    equal(response.status_code, 200, f"the status ({response.text})")
-    return response.json()["dropped"]
+from harness import Cloud, Events, case, connected, drop, equal, http_error, main, new_device, refused, unique, wait
 
 
 @case
@@ -81,17 +75,9 @@ def refused_credentials_are_a_credential_error_for_one_device_only():
 def a_busy_provisioning_service_is_asked_again():
     with Cloud() as cloud:
         cloud.rest("PUT", "/envsim/faults", {"dpsBusy": {"times": 2, "retryAfter": 1}})
-        name = unique()
-        with open(cloud.ready["caFile"], encoding="ascii") as file:
-            authority = file.read()
-        result = ProvisioningDeviceClient.create_from_symmetric_key(
-            cloud.ready["hub"],
-            name,
-            cloud.ready["idScope"],
-            derived(cloud.ready["groupKey"], name),
-            server_verification_cert=authority,
-        ).register()
+        result, _ = cloud.register(unique())
         equal(result.status, "assigned")
+        equal(cloud.rest("GET", "/envsim/faults")["dpsBusy"]["times"], 0, "the answers of this kind that are left")
 
 
 @case
@@ -118,6 +104,39 @@ def a_token_that_ends_early_cuts_the_link_which_is_made_again():
             wait("the link again", lambda: len(changes) >= 3 and client.connected)
             cloud.rest("DELETE", "/envsim/faults")
             client.send_message("again")
+
+
+@case
+def a_device_sent_elsewhere_registers_again_and_connects_there():
+    with Cloud() as cloud, Cloud() as other:
+        name = unique()
+        result, key = cloud.register(name)
+        equal(result.registration_state.assigned_hub, cloud.ready["hub"])
+        other.registry().create_device_with_sas(name, key, key, "enabled")
+        text = f"DeviceId={name};SharedAccessKey={key}"
+        with cloud.client(f"HostName={cloud.ready['hub']};{text}", connection_retry=False) as client:
+            client.connect()
+            cloud.rest("PUT", "/envsim/faults", {"elsewhere": {"hub": other.ready["hub"], "device": name}})
+            wait("the end of the link", lambda: not client.connected)
+            refused(CredentialError, client.connect)
+        again, _ = cloud.register(name)
+        equal(again.registration_state.assigned_hub, other.ready["hub"])
+        with other.client(f"HostName={again.registration_state.assigned_hub};{text}") as client:
+            client.send_message("here now")
+            equal(other.registry().get_device(name).connection_state, "Connected")
+
+
+@case
+def a_small_hub_s_service_answers_429_when_it_is_asked_too_often():
+    with Cloud("--sku", "F1") as cloud:
+        # Twenty queries a minute.
+        ask = cloud.registry().query_iot_hub
+        everything = QuerySpecification(query="SELECT * FROM devices")
+        for _ in range(20):
+            ask(everything)
+        http_error(429, ask, everything, code="ThrottlingException")
+        # Each kind of request has an allowance of its own.
+        cloud.new_device()
 
 
 main()

@@ -23,7 +23,7 @@ import urllib.parse
 import uuid
 
 import requests
-from azure.iot.device import IoTHubDeviceClient, IoTHubModuleClient
+from azure.iot.device import IoTHubDeviceClient, IoTHubModuleClient, ProvisioningDeviceClient
 from azure.iot.hub import IoTHubRegistryManager
 from msrest.exceptions import HttpOperationError
 
@@ -141,7 +141,8 @@ def rest(method, path, body=None, headers=None, data=None, connection_string=Non
     headers = {"Authorization": token(connection_string), **(headers or {})}
     separator = "&" if "?" in path else "?"
     url = f"{ready['provisioningEndpoint']}{path}{separator}api-version={version}"
-    return requests.request(method, url, json=body, data=data, headers=headers, timeout=DEADLINE)
+    authority = ready["caFile"]
+    return requests.request(method, url, json=body, data=data, headers=headers, timeout=DEADLINE, verify=authority)
 
 
 def send_to_device(device, body, properties=None, ready=None, **system):
@@ -172,6 +173,13 @@ def enrol_group(group, attestation, **members):
     """An enrolment group."""
     body = {"enrollmentGroupId": group, "attestation": attestation, **members}
     return provisioning_rest("PUT", f"/enrollmentGroups/{group}", body)
+
+
+def drop(device):
+    """Drops the connections of a device and its modules, as a network does."""
+    response = rest("POST", f"/envsim/connections/drop?device={device.device}")
+    equal(response.status_code, 200, f"the status ({response.text})")
+    return response.json()["dropped"]
 
 
 class Events:
@@ -298,14 +306,17 @@ def connected(identity, **options):
 class Cloud:
     """`envsim cloud` on an address of this case's own, on the port that SDKs know."""
 
+    # A case has two of them.
+    addresses = iter(os.environ["CLOUD_ADDRESSES"].split(","))
+
     def __init__(self, *options):
         self.options = options
+        self.address = next(self.addresses)
         self.process = None
         self.start()
 
     def start(self):
-        address = os.environ["CLOUD_ADDRESS"]
-        place = ["--bind", address, "--hostname", address, "--mqtt-port", "8883", "--https-port", "0"]
+        place = ["--bind", self.address, "--hostname", self.address, "--mqtt-port", "8883", "--https-port", "0"]
         self.process = subprocess.Popen(
             [os.environ["CLOUD_PROGRAM"], "cloud", "--format", "json", *place, *self.options],
             stdin=subprocess.DEVNULL,
@@ -329,6 +340,11 @@ class Cloud:
     def send_to_device(self, device, body):
         send_to_device(device, body, ready=self.ready)
 
+    def authority(self):
+        """Its certificate, as device SDKs take it."""
+        with open(self.ready["caFile"], encoding="ascii") as file:
+            return file.read()
+
     def new_device(self):
         """The connection string of a device on it."""
         made = self.registry().create_device_with_sas(unique(), None, None, "enabled")
@@ -337,9 +353,20 @@ class Cloud:
 
     def client(self, connection_string, **options):
         """A synchronous client of a device on it, which is shut down whatever happens."""
-        with open(self.ready["caFile"], encoding="ascii") as file:
-            options["server_verification_cert"] = file.read()
-        return ended(IoTHubDeviceClient.create_from_connection_string(connection_string, **options))
+        authority = self.authority()
+        return ended(
+            IoTHubDeviceClient.create_from_connection_string(
+                connection_string, server_verification_cert=authority, **options
+            )
+        )
+
+    def register(self, name):
+        """What its provisioning service makes of a device of its group, and the device's key."""
+        key = derived(self.ready["groupKey"], name)
+        client = ProvisioningDeviceClient.create_from_symmetric_key(
+            self.ready["hub"], name, self.ready["idScope"], key, server_verification_cert=self.authority()
+        )
+        return client.register(), key
 
     def kill(self):
         self.process.kill()

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta, timezone
 from azure.iot.device import MethodResponse
 from azure.iot.hub import IoTHubJobManager
 from azure.iot.hub.models import CloudToDeviceMethod, JobRequest, QuerySpecification, Twin, TwinProperties
+from msrest.exceptions import DeserializationError
 
-from harness import SERVICE, case, connected, equal, http_error, main, new_device, registry, unique, wait
+from harness import SERVICE, case, connected, equal, http_error, main, new_device, refused, registry, rest, unique, wait
 
 
 def jobs():
@@ -110,12 +111,16 @@ def an_unknown_job_is_not_found():
 
 
 @case
-def jobs_are_found_by_kind_and_status():
+def the_list_of_jobs_is_azure_s_array_which_this_sdk_cannot_read():
     device = new_device().device
     name = schedule(f"deviceId = '{device}'", update_twin=desired({"a": 1}))
     ended(name)
-    found = jobs().query_scheduled_jobs("scheduleUpdateTwin", "completed")
-    ids = [job.additional_properties.get("jobId") or getattr(job, "job_id", None) for job in found.items]
+    # Azure answers with an array, as the SDKs for Node and C# read it. This one expects an object
+    # around it, as it did for `query_iot_hub` until Azure/azure-iot-sdk-python#423 was mended.
+    refused(DeserializationError, jobs().query_scheduled_jobs, "scheduleUpdateTwin", "completed")
+    listed = rest("GET", "/jobs/v2/query?jobType=scheduleUpdateTwin&jobStatus=completed")
+    equal((listed.status_code, listed.headers["x-ms-item-type"]), (200, "JobResponse"))
+    ids = [job["jobId"] for job in listed.json()]
     assert name in ids, ids
 
 

@@ -5,8 +5,8 @@ from azure.iot.device.aio import IoTHubModuleClient as AsyncModuleClient
 from azure.iot.device.exceptions import CredentialError
 from azure.iot.hub.models import CloudToDeviceMethod, Twin, TwinProperties
 
-from harness import OTHER_KEY, Events, Identity, case, connected, ended, equal, main, new_module, refused, registry
-from harness import wait, wait_async
+from harness import OTHER_KEY, Events, Identity, case, connected, drop, ended, equal, main, new_module, refused
+from harness import registry, wait, wait_async
 
 
 def desire(module, desired):
@@ -109,6 +109,33 @@ def a_deleted_module_loses_its_link():
     with connected(module, connection_retry=False) as client:
         registry().delete_module(module.device, module.module)
         wait("the end of the link", lambda: not client.connected)
+
+
+@case
+def a_module_s_token_is_renewed_before_it_ends():
+    module = new_module()
+    # The SDK renews two minutes before the end: here one second after it has connected.
+    client = IoTHubModuleClient.create_from_connection_string(module.connection_string(), sastoken_ttl=121)
+    with ended(client), Events(module.device) as events:
+        changes = []
+        client.on_connection_state_change = lambda: changes.append(client.connected)
+        client.connect()
+        wait("renewal", lambda: len(changes) >= 3 and client.connected)
+        client.send_message("with the new token")
+        equal(events.telemetry()["body"], "with the new token")
+
+
+@case
+def a_module_s_dropped_connection_is_made_again():
+    module = new_module()
+    with connected(module) as client:
+        changes, patches = [], []
+        client.on_connection_state_change = lambda: changes.append(client.connected)
+        client.on_twin_desired_properties_patch_received = patches.append
+        equal(drop(module), 1, "what was dropped")
+        wait("the link again", lambda: len(changes) >= 2 and client.connected)
+        desire(module, {"a": 1})
+        wait("patch", lambda: patches)
 
 
 @case

@@ -1,11 +1,12 @@
 """Devices and modules over WebSocket, on port 443."""
 
 from azure.iot.device import IoTHubDeviceClient, MethodResponse
+from azure.iot.device.aio import IoTHubDeviceClient as AsyncDeviceClient
 from azure.iot.device.exceptions import CredentialError
 from azure.iot.hub.models import CloudToDeviceMethod, Twin, TwinProperties
 
-from harness import OTHER_KEY, Events, case, connected, ended, equal, main, new_device, new_module, refused, registry
-from harness import send_to_device, wait
+from harness import OTHER_KEY, Events, case, connected, drop, ended, equal, main, new_device, new_module, refused, registry
+from harness import send_to_device, wait, wait_async
 
 
 @case
@@ -81,6 +82,40 @@ def a_token_is_renewed_over_websocket():
         wait("renewal", lambda: len(changes) >= 3 and client.connected)
         client.send_message("with the new token")
         equal(events.telemetry()["body"], "with the new token")
+
+
+@case
+def a_dropped_connection_is_made_again_over_websocket():
+    device = new_device()
+    with connected(device, websockets=True) as client, Events(device.device) as events:
+        changes = []
+        client.on_connection_state_change = lambda: changes.append(client.connected)
+        equal(drop(device), 1, "what was dropped")
+        wait("the link again", lambda: len(changes) >= 2 and client.connected)
+        client.send_message("again")
+        equal(events.telemetry()["body"], "again")
+
+
+@case
+async def the_asynchronous_client_works_over_websocket():
+    device = new_device()
+    client = AsyncDeviceClient.create_from_connection_string(device.connection_string(), websockets=True)
+    try:
+        await client.connect()
+        patches, messages = [], []
+        client.on_twin_desired_properties_patch_received = patches.append
+        client.on_message_received = messages.append
+        await client.patch_twin_reported_properties({"a": 1})
+        registry().update_twin(device.device, Twin(properties=TwinProperties(desired={"b": 2})))
+        send_to_device(device.device, "hello")
+        await wait_async("patch", lambda: patches)
+        await wait_async("message", lambda: messages)
+        equal(await client.get_twin(), {"desired": {"b": 2, "$version": 2}, "reported": {"a": 1, "$version": 2}})
+        await client.send_message("over websocket")
+    finally:
+        await client.shutdown()
+    with Events(device.device) as events:
+        equal(events.telemetry()["body"], "over websocket")
 
 
 @case

@@ -3,7 +3,7 @@
 import hashlib
 import ssl
 
-from azure.iot.device import X509, IoTHubDeviceClient
+from azure.iot.device import X509, IoTHubDeviceClient, IoTHubModuleClient
 from azure.iot.device.exceptions import CredentialError
 
 from harness import CERTIFICATE_NAME, HUB, Events, case, certificate, ended, equal, main, refused, registry, trust
@@ -79,6 +79,21 @@ def another_device_s_certificate_is_refused():
     registry().create_device_with_certificate_authority(other, "enabled")
     with client_with("signed", other) as client:
         refused(CredentialError, client.connect)
+
+
+@case
+def a_module_has_thumbprints_of_its_own():
+    with_thumbprint(thumbprint("self"))
+    own = thumbprint("signed")
+    made = registry().create_module_with_x509(CERTIFICATE_NAME, "filter", "", own, own)
+    equal(made.authentication.x509_thumbprint.primary_thumbprint, own)
+    cert, key = certificate("signed")
+    client = IoTHubModuleClient.create_from_x509_certificate(
+        X509(cert_file=cert, key_file=key), HUB, CERTIFICATE_NAME, "filter"
+    )
+    with ended(client), Events(CERTIFICATE_NAME) as events:
+        client.send_message("from a module")
+        equal(events.telemetry()["moduleId"], "filter")
 
 
 main()
