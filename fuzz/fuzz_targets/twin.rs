@@ -4,9 +4,11 @@
 use envsim::cloud::fuzzing::Twins;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|patches: Vec<(bool, &str)>| {
+// A patch a line; those that begin with `d` are the device's.
+fuzz_target!(|text: &str| {
     let mut twins = Twins::new();
-    for (from_device, patch) in patches.into_iter().take(8) {
-        twins.patch(from_device, patch);
+    for patch in text.lines().take(8) {
+        let from_device = patch.strip_prefix('d');
+        twins.patch(from_device.is_some(), from_device.unwrap_or(patch));
     }
 });

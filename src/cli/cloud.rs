@@ -16,6 +16,10 @@ use crate::operator::faults;
 use crate::runtime::signals::Signals;
 use crate::wire::ConnectionString;
 
+/// What whoever has just started it does next.
+const NEXT: &str = "next: `envsim hub monitor` in another terminal shows what devices send; `envsim cloud --env` instead \
+                    of this prints the variables that SDKs read; `envsim cloud --help` has examples";
+
 /// Serves until a signal comes.
 pub async fn run(args: CloudArgs) -> anyhow::Result<Exit> {
     // Heard before anything stands, so that a signal at any moment ends it cleanly.
@@ -95,6 +99,8 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, ca_file: &Path) -> std::io::Re
             let lines = [
                 ("IOTHUB_DEVICE_DPS_ENDPOINT", endpoint),
                 ("IOTHUB_DEVICE_DPS_ID_SCOPE", scope.to_string()),
+                // The bare name: what MQTT clients of DPS and of the hub take.
+                ("ENVSIM_HUB", hub.to_owned()),
                 ("ENVSIM_GROUP_KEY", group_key),
                 ("IOTHUB_CONNECTION_STRING", service),
                 // What Microsoft's samples of the provisioning service's SDKs read.
@@ -123,7 +129,7 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, ca_file: &Path) -> std::io::Re
         }
         (false, OutputFormat::Text) => format!(
             "local cloud ready: hub {hub}, MQTT on {}, HTTPS on {}, ID scope {scope}, group key {group_key}, CA {ca_file}; \
-             {clause}{kept}; Ctrl-C ends it",
+             {clause}{kept}; Ctrl-C ends it\n{NEXT}",
             cloud.mqtt_port(),
             cloud.https_port(),
         ),

@@ -4,26 +4,39 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 
 use super::difficult_args::DifficultArgs;
 use super::exit;
 use crate::config::error::quoted;
 use crate::config::secrets::{self, Reader};
-use crate::config::{ConfigError, Given, IdPattern, Origin, durations};
+use crate::config::{ConfigError, Given, IdPattern, Logging, Origin, durations};
 use crate::device::{DeviceId, HubHost};
 
 const EXAMPLES: &str = "Examples:
   envsim cloud                            on 127.0.0.1, MQTT on 8883 and HTTPS on 8443
   envsim cloud --env > cloud.env          for a shell: . ./cloud.env
+  envsim cloud --https-port 443 --env > cloud.env
+                                          for SDKs that know no other port: Node's and C's service
+                                          side, DPS over HTTPS, MQTT over WebSocket
   envsim cloud --data-dir ~/.envsim       the same devices, twins, keys and CA after every start
+  envsim cloud --bind 127.0.0.2 --hostname 127.0.0.2
+                                          a second cloud beside the first, on the same ports
   envsim cloud --mqtt-port 0 --https-port 0 --format json --devices 1000
                                           free ports, a thousand devices, a line for a script
   envsim cloud --latency 200ms --refuse 3 --drop-every 30s
                                           a bad day in the cloud, to see what a device makes of it
 
-HTTPS serves DPS and the hub's REST side, and GET /health. Without --data-dir nothing is kept after
-the end, and the keys in its output are throw-away keys of this run.";
+Official SDKs, unchanged, once `. ./cloud.env` has told them which authority to trust:
+  Python device    IoTHubDeviceClient.create_from_connection_string(
+                       'HostName=localhost;DeviceId=sensor-01;SharedAccessKey=…')
+  Python service   IoTHubRegistryManager.from_connection_string(IOTHUB_CONNECTION_STRING)
+  Node device      Client.fromConnectionString('HostName=localhost;DeviceId=…', Mqtt)
+  Node service     Registry.fromConnectionString(IOTHUB_CONNECTION_STRING)   (with --https-port 443)
+  C#, C, Java, az  and whole programs: README, The local cloud for your own programs
+
+HTTPS serves DPS, the hub's REST side, MQTT over WebSocket, and GET /health. Without --data-dir
+nothing is kept after the end, and the keys in its output are throw-away keys of this run.";
 
 /// The form of what is printed for people or programs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -85,6 +98,7 @@ pub struct CloudArgs {
     /// Tell devices for so long that they are being assigned to a hub, as 500ms or 5s
     #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Provisioning")]
     pub assigning_for: Option<Duration>,
+
     /// Know these certificate authorities (PEM) from the start, by their files' names: devices with
     /// certificates from them come in, once they are created as devices with a CA
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Devices")]
@@ -101,6 +115,20 @@ pub struct CloudArgs {
     /// When ready, print a line for people, or one JSON object for programs
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Output")]
     pub format: OutputFormat,
+
+    /// The file that diagnostics are appended to.
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Append diagnostics to this file; they hold no secrets\n[env: RUST_LOG filters them]",
+        help_heading = "Output"
+    )]
+    pub log_file: Option<PathBuf>,
+
+    /// More diagnostics (-vv: all), with the reason of each refusal; without --log-file on standard
+    /// error
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
 }
 
 fn span(text: &str) -> Result<Duration, String> {
@@ -108,6 +136,11 @@ fn span(text: &str) -> Result<Duration, String> {
 }
 
 impl CloudArgs {
+    /// Where diagnostics go; `filter` is what `RUST_LOG` says.
+    pub fn logging(&self, filter: Option<String>) -> Logging {
+        Logging { file: self.log_file.clone(), verbose: self.verbose, filter }
+    }
+
     /// The certificate authorities, each with its name, read through `read`.
     pub fn authorities(&self, read: Reader<'_>) -> Result<Vec<(String, Vec<u8>)>, ConfigError> {
         let origin = Origin::Option("device-ca");

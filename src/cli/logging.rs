@@ -46,6 +46,11 @@ pub fn start(logging: &Logging, screen: bool) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// What `RUST_LOG` says, for subcommands whose options are in no configuration file.
+pub fn filter_given() -> Option<String> {
+    std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty())
+}
+
 /// `RUST_LOG` where it is set; else as much as `-v` asks for.
 fn filter(logging: &Logging) -> Result<EnvFilter, ConfigError> {
     let text = match (&logging.filter, logging.verbose) {

@@ -79,7 +79,10 @@ fn carry_out(command: Command, clock: Clock) -> anyhow::Result<Exit> {
             logging::start(&config.logging, run::is_on_screen(&config))?;
             runtime(threads())?.block_on(run::run(config, clock))
         }
-        Command::Cloud(args) => runtime(threads().div_ceil(2))?.block_on(cloud::run(args)),
+        Command::Cloud(args) => {
+            logging::start(&args.logging(logging::filter_given()), false)?;
+            runtime(threads().div_ceil(2))?.block_on(cloud::run(args))
+        }
         Command::Hub(args) => runtime(threads())?.block_on(hub::verbs::run(args)),
     }
 }

@@ -120,8 +120,8 @@ impl Default for CloudOptions {
 pub enum CloudError {
     /// A port cannot be had.
     #[error(
-        "the local cloud cannot listen on {address} for {purpose}: {source}; stop what uses the port, or \
-         choose another with {option}"
+        "the local cloud cannot listen on {address} for {purpose}: {source}; {}, or choose another with {option}",
+        remedy(source, *address)
     )]
     Bind {
         /// Address and port.
@@ -342,6 +342,18 @@ impl LocalCloud {
 impl Drop for LocalCloud {
     fn drop(&mut self) {
         self.shared.stop.cancel();
+    }
+}
+
+/// What to do about a port that cannot be had. On Linux those below 1024 need a right, and the port
+/// that some SDKs insist on is one of them.
+fn remedy(error: &io::Error, address: SocketAddr) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            format!("allow it with `sudo sysctl -w net.ipv4.ip_unprivileged_port_start={}`", address.port())
+        }
+        io::ErrorKind::AddrNotAvailable => "give --bind an address of this computer".to_owned(),
+        _ => "stop what uses the port".to_owned(),
     }
 }
 

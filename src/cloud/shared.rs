@@ -252,10 +252,9 @@ impl Shared {
     pub(super) async fn be_late(&self) {
         let latency = self.latency.load(Ordering::Relaxed);
         if latency > 0 {
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(latency)) => {}
-                () = self.stop.cancelled() => {}
-            }
+            // In a box, because every connection would have room for it and hardly any needs it.
+            let wait = Box::pin(tokio::time::timeout(Duration::from_millis(latency), self.stop.cancelled()));
+            let _ = wait.await;
         }
     }
 

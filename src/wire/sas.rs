@@ -68,6 +68,11 @@ pub enum TokenError {
     /// Another scheme, or none.
     #[error("is not `SharedAccessSignature` and its fields")]
     Scheme,
+    /// A token of Microsoft Entra ID.
+    #[error(
+        "is a bearer token of Microsoft Entra ID, which is not supported: use a connection string with a key"
+    )]
+    Bearer,
     /// `sr`, `sig` or `se` is missing.
     #[error("has no field `{0}`")]
     Missing(&'static str),
@@ -85,7 +90,9 @@ impl Presented {
         let mut words = text.split_whitespace();
         let (Some("SharedAccessSignature"), Some(fields), None) = (words.next(), words.next(), words.next())
         else {
-            return Err(TokenError::Scheme);
+            let is_bearer =
+                text.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("Bearer"));
+            return Err(if is_bearer { TokenError::Bearer } else { TokenError::Scheme });
         };
         let (mut sr, mut sig, mut se, mut skn) = (None, None, None, None);
         for field in fields.split('&') {
@@ -245,7 +252,8 @@ mod tests {
     fn what_is_no_token_says_why() {
         for (text, error) in [
             ("", TokenError::Scheme),
-            ("Bearer abc", TokenError::Scheme),
+            ("Basic abc", TokenError::Scheme),
+            ("Bearer abc", TokenError::Bearer),
             ("SharedAccessSignature a b", TokenError::Scheme),
             ("SharedAccessSignature sr=h&se=1", TokenError::Missing("sig")),
             ("SharedAccessSignature sig=h&se=1", TokenError::Missing("sr")),

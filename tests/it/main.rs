@@ -8,11 +8,16 @@
 
 mod architecture;
 mod bad_input;
+mod cloud_command;
 mod data_folder;
 mod difficult;
 mod headless;
 mod hub;
 mod picture;
+mod raw;
+mod raw_bytes;
+mod readme;
 mod screen;
+mod security;
 mod stories;
 mod support;

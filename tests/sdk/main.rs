@@ -9,7 +9,7 @@
 //!
 //! In reading order: [`suite`] (the files and what they need), [`environment`] (where the SDKs
 //! come from), [`clouds`] (what they talk to), [`certificates`] (for devices that show one), [`script`] (one case, run), [`tutorial`] (the cases
-//! that are led from here), [`table`] (the end of the output).
+//! that are led from here), [`snippets`] (what the README shows), [`table`] (the end of the output).
 
 #![expect(unreachable_pub, reason = "`pub` here means: for every module of the tests")]
 
@@ -17,6 +17,7 @@ mod certificates;
 mod clouds;
 mod environment;
 mod script;
+mod snippets;
 mod suite;
 #[expect(dead_code, unused_imports, reason = "shared with the other tests, which use all of it")]
 #[path = "../it/support/mod.rs"]

@@ -11,6 +11,7 @@ use super::clouds::{self, Clouds, port_443};
 use super::environment::{
     Language, PYTHON_DEVICE, PYTHON_SERVICE, node_modules, node_version, python, scripts,
 };
+use super::snippets::SNIPPETS;
 use super::{script, tutorial};
 
 use Language::{Node, Python};
@@ -180,6 +181,10 @@ impl Suite {
                 story(python);
                 Ok(())
             }));
+        }
+        for snippet in SNIPPETS {
+            let name = format!("snippets::{}", snippet.case);
+            trials.push(self.trial(name, snippet.sdk(), || snippet.missing(), || snippet.run()));
         }
         trials
     }

@@ -459,6 +459,9 @@ mod tests {
                 .to_string()
         };
         assert!(said("").starts_with("no token was sent"));
-        assert_eq!(said("Bearer x"), "the token is not `SharedAccessSignature` and its fields");
+        assert_eq!(said("Basic x"), "the token is not `SharedAccessSignature` and its fields");
+        assert!(
+            said("Bearer x").starts_with("the token is a bearer token of Microsoft Entra ID, which is not")
+        );
     }
 }

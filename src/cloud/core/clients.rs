@@ -10,7 +10,7 @@ use super::registry::Address;
 use crate::wire::topic::filter;
 
 /// Names one connection of a client. Never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
 /// Quality of service of a granted subscription: 0 or 1.
@@ -177,7 +177,12 @@ impl Clients {
         let Some(client) = self.connected.get_mut(&connection) else { return (granted, false) };
         let Some(place) = client.subscriptions.place(&client.address, text) else { return (granted, false) };
         *place = Some(granted);
-        (granted, true)
+        // Kept, because SDKs ask for it, but nothing is routed between modules here.
+        let Address { device, module } = &client.address;
+        let is_inputs = module.as_ref().is_some_and(|module| {
+            filter::inputs(device.as_str(), module.as_str()).iter().any(|inputs| inputs == text)
+        });
+        (granted, !is_inputs)
     }
 
     /// Takes a subscription back.
@@ -245,5 +250,17 @@ mod tests {
         assert_eq!(clients.subscribe(connection, "devices/d/messages/devicebound/#", 1), (1, true));
         clients.unsubscribe(connection, "devices/d/messages/devicebound/#");
         assert_eq!(clients.get(connection).and_then(|client| client.subscriptions.device_bound), None);
+    }
+
+    #[test]
+    fn inputs_of_a_module_are_granted_and_kept_and_nothing_is_promised() {
+        let mut clients = Clients::default();
+        let module = Address { module: Some("m".parse().expect("a name")), ..address() };
+        let connection = clients.connect(&module, false).connection;
+        // As Python and Node ask for them, and as C and C# do.
+        for text in ["devices/d/modules/m/inputs/#", "devices/d/modules/m/#"] {
+            assert_eq!(clients.subscribe(connection, text, 1), (1, false));
+        }
+        assert_eq!(clients.get(connection).and_then(|client| client.subscriptions.inputs), Some(1));
     }
 }

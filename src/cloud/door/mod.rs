@@ -25,6 +25,8 @@ use tokio_util::task::TaskTracker;
 use self::accept::Door;
 pub(super) use self::limits::Limits;
 use self::limits::Places;
+#[cfg(fuzzing)]
+pub(super) use self::websocket::Frames;
 use super::mqtt;
 use super::shared::Shared;
 

@@ -13,7 +13,6 @@ use hyper::header::{
     CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -74,7 +73,7 @@ pub(super) fn answer(
         };
         match upgraded {
             Ok(upgraded) => {
-                let ended = mqtt::run(Frames::new(upgraded).await, &shared, peer).await;
+                let ended = mqtt::run(Frames::new(TokioIo::new(upgraded)).await, &shared, peer).await;
                 tracing::info!("MQTT connection over WebSocket ended: {ended}");
             }
             Err(error) => tracing::info!("a connection did not become a WebSocket: {error}"),
@@ -142,24 +141,21 @@ fn refused(status: StatusCode, why: &str) -> Response<Body> {
     response
 }
 
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
-
 /// A WebSocket's binary frames as the stream of bytes that MQTT is. Packets may be split over
 /// frames and share them. MQTT 3.1.1, [MQTT-6.0.0-1], [MQTT-6.0.0-2].
-struct Frames {
-    socket: Socket,
+pub(in crate::cloud) struct Frames<S> {
+    socket: WebSocketStream<S>,
     rest: Bytes,
 }
 
-impl Frames {
-    async fn new(upgraded: Upgraded) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
+    pub(in crate::cloud) async fn new(upgraded: S) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ)
             .write_buffer_size(0)
             .max_write_buffer_size(2 * FRAME)
             .max_message_size(Some(FRAME))
             .max_frame_size(Some(FRAME));
-        let upgraded = TokioIo::new(upgraded);
         Self {
             socket: WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await,
             rest: Bytes::new(),
@@ -174,7 +170,7 @@ fn broken(error: Error) -> io::Error {
     }
 }
 
-impl AsyncRead for Frames {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Frames<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -202,7 +198,7 @@ impl AsyncRead for Frames {
     }
 }
 
-impl AsyncWrite for Frames {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Frames<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         ready!(Pin::new(&mut self.socket).poll_ready(cx)).map_err(broken)?;
         let part = &bytes[..bytes.len().min(FRAME)];

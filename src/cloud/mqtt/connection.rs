@@ -11,11 +11,12 @@ use tokio::time::timeout;
 use super::codec::PacketError;
 use super::link::Link;
 use super::session::{Session, Who};
+use crate::cloud::core::Delivery;
 use crate::cloud::core::clients::ConnectionId;
 use crate::cloud::core::registry::Address;
 use crate::cloud::core::x509::PeerCertificate;
 use crate::cloud::dialect::{self, ConnectError, Role, Unacceptable};
-use crate::cloud::shared::Shared;
+use crate::cloud::shared::{Line, Shared};
 
 /// How long a client may take to send CONNECT.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -62,22 +63,17 @@ where
         Ok(guest) => guest,
         Err(ended) => return ended,
     };
-    let ended = match guest.role {
-        Role::Hub { address, model_id, expiry } => {
-            let terms = Terms { keep_alive: guest.keep_alive, expiry };
-            hub(&mut link, shared, (address, model_id), guest.clean, guest.will, terms).await
-        }
-        Role::Dps { device } => {
-            let (_keep, mut queue) = mpsc::channel(1);
-            let end = shared.stop.child_token();
-            let terms = Terms { keep_alive: guest.keep_alive, expiry: device.expiry };
-            let mut session = Session::new(shared, Who::Dps { device: Box::new(device) }, terms);
-            // DPS keeps no session, and the .NET SDK gives up when it is told of one.
-            session.serve(&mut link, false, &mut queue, &end).await
+    let ended = match guest.take_seat(shared) {
+        Ok(mut seat) => seat.serve(&mut link).await,
+        Err((why, code)) => {
+            if let Some(code) = code {
+                Box::pin(refuse(&mut link, code)).await;
+            }
+            why
         }
     };
     // The client may be gone or not reading; a polite end of TLS is worth a moment, no more.
-    let _ = timeout(Duration::from_secs(1), link.close()).await;
+    let _ = Box::pin(timeout(Duration::from_secs(1), link.close())).await;
     ended
 }
 
@@ -103,7 +99,7 @@ async fn admit<S>(
     link: &mut Link<S>,
     shared: &Shared,
     peer: Option<Arc<PeerCertificate>>,
-) -> Result<Guest, Ended>
+) -> Result<Box<Guest>, Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -130,12 +126,12 @@ where
         dialect::connect(core, now, &connect.client_id, user, password, peer.as_deref())
     });
     match role {
-        Ok(role) => Ok(Guest {
+        Ok(role) => Ok(Box::new(Guest {
             role,
             clean: connect.clean_session,
             keep_alive: connect.keep_alive,
             will: connect.last_will,
-        }),
+        })),
         Err(why) => {
             let code = return_code(why.return_code());
             let who = connect.client_id.chars().take(128).collect();
@@ -146,42 +142,84 @@ where
     }
 }
 
-async fn hub<S>(
-    link: &mut Link<S>,
-    shared: &Shared,
-    (address, model_id): (Address, Option<String>),
-    clean: bool,
-    will: Option<LastWill>,
-    terms: Terms,
-) -> Ended
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let will = match will.as_ref().map(|will| checked_will(will, &address)).transpose() {
-        Ok(will) => will,
-        Err(why) => return Ended::Unacceptable { who: address.to_string(), why },
-    };
-    let mut seat = match shared.enter(&address, clean, model_id) {
-        Ok(seat) => seat,
-        Err(fault) => {
+impl Guest {
+    /// Brings a client in. Done in one go and not in the connection's future, where everything
+    /// that is only needed at the beginning would stay as long as the connection.
+    fn take_seat(self: Box<Self>, shared: &Shared) -> Result<Seat<'_>, (Ended, Option<ConnectReturnCode>)> {
+        let Self { role, clean, keep_alive, will } = *self;
+        let (address, model_id, expiry) = match role {
+            Role::Hub { address, model_id, expiry } => (address, model_id, expiry),
+            Role::Dps { device } => {
+                let (keep, queue) = mpsc::channel(1);
+                let terms = Terms { keep_alive, expiry: device.expiry };
+                let session = Session::new(shared, Who::Dps { device: Box::new(device) }, terms);
+                // DPS keeps no session, and the .NET SDK gives up when it is told of one.
+                let line = Line {
+                    // The hub numbers its connections from 1; this one is none of them.
+                    connection: ConnectionId::default(),
+                    session_present: false,
+                    queue,
+                    end: shared.stop.child_token(),
+                };
+                return Ok(Seat { session, line, will: None, stay: Stay::Dps { _keep: keep } });
+            }
+        };
+        let unacceptable = |why| Ended::Unacceptable { who: address.to_string(), why };
+        let will = will.as_ref().map(|will| checked_will(will, &address)).transpose();
+        let will = will.map_err(|why| (unacceptable(why), None))?;
+        let line = shared.enter(&address, clean, model_id).map_err(|fault| {
             tracing::warn!(device = %address, "CONNECT cannot be taken: {fault}");
-            refuse(link, ConnectReturnCode::ServiceUnavailable).await;
-            return Ended::Unacceptable { who: address.to_string(), why: fault.into() };
-        }
-    };
-    tracing::info!(device = %address, session_present = seat.session_present, "device connected");
-    let guard = Presence { shared, connection: seat.connection };
-    let who = Who::Hub { address: address.clone(), connection: seat.connection };
-    let mut session = Session::new(shared, who, terms);
-    let ended = session.serve(link, seat.session_present, &mut seat.queue, &seat.end).await;
-    if let (Some((bag, body)), false) = (will, matches!(ended, Ended::Polite))
-        && let Err(fault) = shared.change(|core, now, _| core.message(now, &address, &bag, body))
-    {
-        tracing::warn!(device = %address, "its will cannot be taken: {fault}");
+            (unacceptable(fault.into()), Some(ConnectReturnCode::ServiceUnavailable))
+        })?;
+        tracing::info!(device = %address, session_present = line.session_present, "device connected");
+        let stay = Stay::Hub(Presence { shared, connection: line.connection });
+        let who = Who::Hub { address, connection: line.connection };
+        let session = Session::new(shared, who, Terms { keep_alive, expiry });
+        Ok(Seat { session, line, will: will.map(Box::new), stay })
     }
-    drop(guard);
-    ended
 }
+
+/// A client that is in.
+struct Seat<'a> {
+    session: Session<'a>,
+    line: Line,
+    will: Option<Box<Will>>,
+    stay: Stay<'a>,
+}
+
+/// What lasts as long as a client is in.
+enum Stay<'a> {
+    Hub(Presence<'a>),
+    Dps {
+        /// Nothing is ever sent unasked, but the line must not look as if it had been cut.
+        _keep: mpsc::Sender<Box<Delivery>>,
+    },
+}
+
+impl Seat<'_> {
+    async fn serve<S>(&mut self, link: &mut Link<S>) -> Ended
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Line { session_present, queue, end, .. } = &mut self.line;
+        let ended = self.session.serve(link, *session_present, queue, end).await;
+        // Before the client is taken out: its last word is still its own.
+        if let (Stay::Hub(presence), Some(will), false) =
+            (&self.stay, self.will.take(), matches!(ended, Ended::Polite))
+            && let Who::Hub { address, .. } = self.session.who()
+        {
+            let (bag, body) = *will;
+            if let Err(fault) = presence.shared.change(|core, now, _| core.message(now, address, &bag, body))
+            {
+                tracing::warn!(device = %address, "its will cannot be taken: {fault}");
+            }
+        }
+        ended
+    }
+}
+
+/// A will, ready to be taken as a message: its properties and its body.
+type Will = (String, bytes::Bytes);
 
 /// Takes the client out of the hub however its task ends.
 struct Presence<'a> {
@@ -196,7 +234,7 @@ impl Drop for Presence<'_> {
 }
 
 /// IoT Hub takes a will as a message, marked as one.
-fn checked_will(will: &LastWill, address: &Address) -> Result<(String, bytes::Bytes), Unacceptable> {
+fn checked_will(will: &LastWill, address: &Address) -> Result<Will, Unacceptable> {
     let bag = dialect::event_bag(&will.topic, address)?;
     Ok((dialect::add_property(bag, "iothub-MessageType", "Will"), will.message.clone()))
 }

@@ -82,6 +82,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Who it is.
+    pub(super) fn who(&self) -> &Who {
+        &self.who
+    }
+
     /// Says CONNACK and serves until the connection ends.
     pub(super) async fn serve<S>(
         &mut self,
@@ -178,7 +183,8 @@ impl<'a> Session<'a> {
         if let Some(written) = link.flush().now_or_never() {
             return Ok(written?);
         }
-        match timeout(WRITE, link.flush()).await {
+        // In a box, like all that is rare here: what a future may need it always has room for.
+        match Box::pin(timeout(WRITE, link.flush())).await {
             Ok(written) => Ok(written?),
             Err(_) => Err(Ended::Stuck(self.who.to_string())),
         }

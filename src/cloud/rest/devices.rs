@@ -111,9 +111,10 @@ pub(super) fn delete(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault
 /// Reads an identity as a service writes it.
 pub(super) fn spec(address: Address, body: &Map<String, Value>) -> Result<Spec, Fault> {
     let text = |name: &str| body.get(name).and_then(Value::as_str);
-    let same = |name: &str, own: Option<&str>| match text(name) {
-        Some(named) if Some(named) != own => {
-            Err(Fault::bad_request(format!("the body has `{name}` `{named}`, the path is about `{address}`")))
+    // A name that is not a text is another one too; null is none.
+    let same = |name: &str, own: Option<&str>| match body.get(name) {
+        Some(named) if !named.is_null() && named.as_str() != own => {
+            Err(Fault::bad_request(format!("the body has `{name}` {named}, the path is about `{address}`")))
         }
         _ => Ok(()),
     };

@@ -28,7 +28,8 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, LengthLimitError};
+use bytes::BytesMut;
+use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 use self::reply::{hub_error, json};
@@ -44,6 +45,9 @@ use crate::wire::{percent, service};
 
 /// The largest body taken: a command's 128 KB and a twin's 32 KB with what JSON adds to them.
 const BODY_LIMIT: usize = 256 * 1024;
+
+/// How much more of a body that is too large is read, only to be thrown away.
+const UNREAD_LIMIT: usize = 16 * 1024 * 1024;
 
 /// A request, taken apart.
 struct Call {
@@ -65,15 +69,16 @@ pub(super) async fn answer(
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
     let line = format!("{} {}", head.method, head.uri.path());
-    let limited = http_body_util::Limited::new(body, BODY_LIMIT);
-    let response = match timeout(patience, limited.collect()).await {
-        Ok(Ok(body)) => {
+    let announced =
+        head.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let response = match timeout(patience, whole(body, announced.unwrap_or(0))).await {
+        Ok(Ok(Some(body))) => {
             let (method, uri, headers) = (head.method, head.uri, head.headers);
-            let (shared, body) = (Arc::clone(shared), body.to_bytes());
+            let shared = Arc::clone(shared);
             shared.be_late().await;
             route(Call { shared, peer, method, uri, headers, body }).await
         }
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+        Ok(Ok(None)) => {
             hub_error(shared, &Fault::too_large(format!("the request has more than {BODY_LIMIT} bytes")))
         }
         Ok(Err(error)) => {
@@ -87,6 +92,29 @@ pub(super) async fn answer(
     };
     tracing::info!(status = response.status().as_u16(), "{line}");
     response
+}
+
+/// A body, or `None` when it has more than [`BODY_LIMIT`]. It is read to its end all the same, within
+/// reason: the system takes an answer back when the connection is closed with something unread, and
+/// the client would hear of a reset instead.
+async fn whole(mut body: Body, announced: usize) -> Result<Option<Bytes>, axum::Error> {
+    if announced > BODY_LIMIT + UNREAD_LIMIT {
+        return Ok(None);
+    }
+    let (mut taken, mut unread) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        if unread > 0 || taken.len() + data.len() > BODY_LIMIT {
+            taken = BytesMut::new();
+            unread += data.len();
+        } else {
+            taken.extend_from_slice(&data);
+        }
+        if unread > UNREAD_LIMIT {
+            break;
+        }
+    }
+    Ok((unread == 0).then(|| taken.freeze()))
 }
 
 /// Every path this cloud knows. Segments are percent-decoded after the path is taken apart,
@@ -194,6 +222,9 @@ fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
             "cloud-to-device messages for modules, which Azure has not either"
         }
         ["messages", "serviceBound" | "servicebound", "filenotifications", ..] => "file upload notifications",
+        ["messages", "events", ..] => {
+            "events over HTTPS, which Azure has not either; GET /envsim/events has them"
+        }
         ["devices", _, "files", ..] => "file upload",
         ["devices", _, "commands"] | ["devices", _, "messages", ..] | ["messages", ..] => {
             "this method on this path of cloud-to-device messages"
@@ -205,6 +236,7 @@ fn unknown(method: &str, path: &str, segments: &[&str]) -> Fault {
         | ["jobs", "v2", ..] => "this method on this path",
         ["jobs", ..] => "jobs that import or export identities through blob containers",
         ["statistics", ..] => "statistics",
+        ["devices" | "twins", _, "streams", ..] => "device streams",
         ["digitaltwins", ..] => "digital twins over REST",
         ["api", ..] => "the IoT Central REST API",
         _ => "this path",

@@ -6,6 +6,7 @@ use axum::http::{Response, header};
 use super::Call;
 use super::reply::{dps_error, json, set};
 use crate::cloud::core::fault::Fault;
+use crate::cloud::core::provisioning::registration::RegistrationRequest;
 use crate::cloud::core::provisioning::{Presenting, Registration};
 use crate::cloud::dialect::bodies::{operation_body, registration_body};
 use crate::device::RegistrationId;
@@ -24,6 +25,13 @@ fn answered(call: &Call, scope: &str, id: &str, rest: &[&str]) -> Result<Respons
         return Err(Fault::too_large(format!("the registration has more than {BODY_LIMIT} bytes")));
     }
     let id: RegistrationId = id.parse().map_err(|error| Fault::bad_request(format!("{error}")))?;
+    // A TPM registers without credentials first, to be told what to sign with.
+    if call.token().is_empty()
+        && let Err(fault) = RegistrationRequest::parse(&call.body)
+        && fault.status == 501
+    {
+        return Err(fault);
+    }
     let presenting = Presenting { scope, id: &id, token: call.token(), peer: call.peer.as_deref() };
     let device =
         call.shared.look(|core, now| core.authorize_registration(now, presenting)).map_err(|refusal| {

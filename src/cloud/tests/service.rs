@@ -77,7 +77,16 @@ async fn what_this_cloud_has_not_is_refused_by_name() {
     let cloud = cloud().await;
     for (line, words) in [
         ("POST /devices/d/files?api-version=2021-04-12", "file upload"),
+        ("POST /devices/d/files/notifications?api-version=2021-04-12", "file upload"),
+        ("GET /messages/serviceBound/filenotifications?api-version=2021-04-12", "file upload notifications"),
         ("GET /digitaltwins/d?api-version=2021-04-12", "digital twins"),
+        ("POST /digitaltwins/d/commands/blink?api-version=2021-04-12", "digital twins"),
+        ("POST /twins/d/streams/shell?api-version=2021-04-12", "device streams"),
+        ("POST /jobs/create?api-version=2021-04-12", "import or export identities"),
+        ("GET /jobs?api-version=2021-04-12", "import or export identities"),
+        ("GET /api/devices?api-version=2022-07-31", "the IoT Central REST API"),
+        ("GET /messages/events/ConsumerGroups/x", "GET /envsim/events has them"),
+        ("POST /devices/d/modules/m/messages/deviceBound", "messages for modules"),
         ("GET /nowhere", "GET /nowhere"),
     ] {
         let (status, answer) = request(&cloud, line, "x", "", "{}").await;
@@ -86,8 +95,46 @@ async fn what_this_cloud_has_not_is_refused_by_name() {
     }
     let (status, answer) = request(&cloud, "GET /twins/d?api-version=2021-04-12", "x", "", "").await;
     assert!(status == 401 && answer.contains("ErrorCode:IotHubUnauthorizedAccess;"), "{answer}");
+    let (status, answer) =
+        request(&cloud, "GET /twins/d?api-version=2021-04-12", "Bearer eyJ0.eyJh.c2ln", "", "").await;
+    assert!(status == 401 && answer.contains("Microsoft Entra ID, which is not supported"), "{answer}");
     let (status, _) = request(&cloud, "GET /health", "", "", "").await;
     assert_eq!(status, 200);
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_provisioning_service_has_not_is_refused_by_name() {
+    let cloud = cloud().await;
+    let scope = cloud.id_scope();
+    // As a TPM begins: without credentials.
+    let line = format!("PUT /{scope}/registrations/t/register?api-version=2021-06-01");
+    let body = "{\"registrationId\":\"t\",\"tpm\":{\"endorsementKey\":\"QQ==\",\"storageRootKey\":\"QQ==\"}}";
+    let (status, answer) = request(&cloud, &line, "", "", body).await;
+    assert!(status == 501 && answer.contains("attestation by TPM"), "{answer}");
+
+    let string = crate::wire::ConnectionString::parse(&cloud.provisioning_service_connection_string());
+    let key = string.expect("a string").key;
+    let resource = format!("localhost:{}", cloud.https_port());
+    let token = Token::sign(&key, &resource, FAR, Some(crate::wire::enrolment::OWNER_POLICY));
+    for (line, body, words) in [
+        (
+            "PUT /enrollments/t",
+            "{\"registrationId\":\"t\",\"attestation\":{\"type\":\"tpm\",\"tpm\":{\"endorsementKey\":\"QQ==\"}}}",
+            "attestation by TPM",
+        ),
+        (
+            "PUT /enrollments/t",
+            "{\"registrationId\":\"t\",\"allocationPolicy\":\"custom\",\"attestation\":{\"type\":\"symmetricKey\"}}",
+            "the allocation policy `custom`",
+        ),
+        ("POST /enrollments/query", "{\"query\":\"SELECT * FROM enrollments WHERE a = 1\"}", "without WHERE"),
+        ("GET /enrollments/t/elsewhere", "", "this path of DPS"),
+    ] {
+        let line = format!("{line}?api-version=2021-10-01");
+        let (status, answer) = request(&cloud, &line, token.reveal(), "", body).await;
+        assert!(status == 501 && answer.contains(words), "{line}: {answer}");
+    }
     cloud.stop().await;
 }
 
@@ -114,4 +161,22 @@ async fn events_stream_as_they_happen() {
     device.say(&publish(1, "devices/d/messages/events/a=1", b"{\"temp\":7}")).await;
     hear_until("\"properties\":{\"a\":\"1\"},\"body\":{\"temp\":7}}").await;
     cloud.stop().await;
+}
+
+#[test]
+fn a_port_that_cannot_be_had_says_what_to_do() {
+    let said = |kind: std::io::ErrorKind| {
+        let address = "127.0.0.1:443".parse().expect("an address");
+        CloudError::Bind { address, purpose: "HTTPS", option: "--https-port", source: kind.into() }
+            .to_string()
+    };
+    assert_eq!(
+        said(std::io::ErrorKind::PermissionDenied),
+        "the local cloud cannot listen on 127.0.0.1:443 for HTTPS: permission denied; allow it with `sudo sysctl -w \
+         net.ipv4.ip_unprivileged_port_start=443`, or choose another with --https-port"
+    );
+    assert!(said(std::io::ErrorKind::AddrInUse).contains("; stop what uses the port, or"));
+    assert!(
+        said(std::io::ErrorKind::AddrNotAvailable).contains("; give --bind an address of this computer, or")
+    );
 }

@@ -243,7 +243,9 @@ impl RegistrationRequest {
                 ("registrationId", Value::String(id)) => request.registration_id = Some(id),
                 ("payload", value) => request.payload = Some(value).filter(|value| !value.is_null()),
                 ("tpm", value) if !value.is_null() => {
-                    return Err(Fault::unsupported("this local cloud does not support attestation by TPM"));
+                    return Err(Fault::unsupported(
+                        "this local cloud does not support attestation by TPM: use symmetricKey or x509",
+                    ));
                 }
                 ("registrationId" | "tpm", Value::Null) => {}
                 ("registrationId", _) => {

@@ -1,0 +1,179 @@
+//! Every route of the table, with every wrong credential.
+
+use std::path::Path;
+
+use envsim::wire::SharedKey;
+use envsim::wire::sas::Token;
+use serde_json::Value;
+
+use super::super::raw::{Victim, service_token};
+use super::super::support::CloudProcess;
+use super::routes::{self, Door, Route};
+
+/// Far away.
+const FAR: i64 = 4_000_000_000;
+/// A key that is valid and nobody's.
+const WRONG_KEY: &str = "c29tZWJvZHkgZWxzZSdzIGtleSwgbm90IHlvdXJzIQ==";
+
+/// The status that a request gets.
+fn status(victim: &Victim, route: &Route, token: &str) -> u16 {
+    let Route { method, path, .. } = route;
+    let authorization = if token.is_empty() { String::new() } else { format!("authorization: {token}\r\n") };
+    // What makes sense as a body here and there: a body that makes none must not be looked at first.
+    let body = r#"{"deviceId": "bad", "registrationId": "bad"}"#;
+    let request = format!(
+        "{method} {path}?api-version=2021-04-12 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+         {authorization}content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let said = victim.doors.said(victim.doors.https, request.as_bytes());
+    let said = String::from_utf8_lossy(&said);
+    let status = said.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+    status.unwrap_or_else(|| panic!("{method} {path}: {said}"))
+}
+
+fn device_token(victim: &Victim, device: &str) -> String {
+    let key = SharedKey::from_base64(&victim.cloud.key(device)).expect("a key");
+    Token::sign(&key, &format!("localhost/devices/{device}"), FAR, None).reveal().to_owned()
+}
+
+fn registration_token(victim: &Victim, device: &str) -> String {
+    let key = SharedKey::from_base64(&victim.cloud.key(device)).expect("a key");
+    let resource = format!("{}/registrations/{device}", victim.cloud.text("idScope"));
+    Token::sign(&key, &resource, FAR, None).reveal().to_owned()
+}
+
+/// Every route but `/health`, with the cloud's own ID scope.
+fn closed_routes(victim: &Victim) -> Vec<Route> {
+    let scope = victim.cloud.text("idScope");
+    let mut routes = routes::all();
+    routes.retain(|route| route.door != Door::Open);
+    for route in &mut routes {
+        route.path = route.path.replace("0ne00000000", scope);
+    }
+    routes
+}
+
+#[test]
+fn no_endpoint_works_without_a_credential() {
+    let victim = Victim::new();
+    let wrong = SharedKey::from_base64(WRONG_KEY).expect("a key");
+    let forged = |resource: &str, policy| Token::sign(&wrong, resource, FAR, policy).reveal().to_owned();
+    let group = SharedKey::from_base64(victim.cloud.text("groupKey")).expect("a key");
+    let own = SharedKey::from_base64(&victim.cloud.key("bad")).expect("a key");
+    let scope = victim.cloud.text("idScope");
+    let registration = format!("{scope}/registrations/bad");
+    let tokens = [
+        String::new(),
+        "Bearer abc".to_owned(),
+        "SharedAccessSignature sr=localhost&sig=&se=4000000000&skn=iothubowner".to_owned(),
+        forged("localhost", Some("iothubowner")),
+        forged("localhost", Some("provisioningserviceowner")),
+        forged("localhost", Some("nobody")),
+        forged("localhost", None),
+        forged("localhost/devices/bad", None),
+        forged(&registration, None),
+        // Signed well, but run out, for something else, or with the group's key.
+        Token::sign(&own, "localhost/devices/bad", 1_000_000_000, None).reveal().to_owned(),
+        Token::sign(&own, &registration, 1_000_000_000, None).reveal().to_owned(),
+        Token::sign(&own, "elsewhere/devices/bad", FAR, None).reveal().to_owned(),
+        Token::sign(&own, "localhost/devices/other", FAR, None).reveal().to_owned(),
+        Token::sign(&group, "localhost/devices/bad", FAR, None).reveal().to_owned(),
+        Token::sign(&group, &registration, FAR, None).reveal().to_owned(),
+        Token::sign(&group, "localhost", FAR, Some("iothubowner")).reveal().to_owned(),
+    ];
+    for route in closed_routes(&victim) {
+        for token in &tokens {
+            assert_eq!(status(&victim, &route, token), 401, "{route:?} with `{token}`");
+        }
+    }
+    assert!(victim.doors.get("/health").starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn a_device_s_token_opens_nothing_but_its_own_device_side() {
+    let victim = Victim::new();
+    for route in closed_routes(&victim) {
+        // The paths are those of `bad`.
+        let (other, own) = match route.door {
+            Door::Registration => (registration_token(&victim, "other"), device_token(&victim, "bad")),
+            _ => (device_token(&victim, "other"), registration_token(&victim, "bad")),
+        };
+        for token in [other, own] {
+            assert_eq!(status(&victim, &route, &token), 401, "{route:?}");
+        }
+        let right = match route.door {
+            Door::Registration => registration_token(&victim, "bad"),
+            _ => device_token(&victim, "bad"),
+        };
+        let status = status(&victim, &route, &right);
+        let opened =
+            matches!(route.door, Door::Device | Door::Registration) && !route.path.contains("/modules/");
+        assert_eq!(status != 401, opened, "{route:?}: {status}");
+    }
+}
+
+#[test]
+fn a_service_s_token_opens_its_own_service_only() {
+    let victim = Victim::new();
+    let hub = service_token(&victim.cloud, "serviceConnectionString");
+    let provisioning = service_token(&victim.cloud, "provisioningServiceConnectionString");
+    for route in closed_routes(&victim) {
+        let wrong: &[&String] = match route.door {
+            Door::Hub => &[&provisioning],
+            Door::Provisioning => &[&hub],
+            _ => &[&provisioning],
+        };
+        for token in wrong {
+            assert_eq!(status(&victim, &route, token), 401, "{route:?}");
+        }
+    }
+}
+
+#[test]
+fn a_policy_without_the_right_is_refused() {
+    let data = tempfile::tempdir().expect("a folder");
+    let folder = data.path().join("data");
+    let folder = folder.display().to_string();
+    let options = ["--mqtt-port", "0", "--https-port", "0", "--data-dir", &folder];
+    CloudProcess::with(&options).stop("TERM").expect(0);
+    // The cloud tells one policy's key; those of the others it has only written down.
+    let database = Path::new(&folder).join("cloud.db");
+    let database = rusqlite::Connection::open(database).expect("the database");
+    let founding: String = database
+        .query_row("SELECT body FROM settings WHERE body LIKE '%policies%'", [], |row| row.get(0))
+        .expect("what the cloud was founded with");
+    let founding: Value = serde_json::from_str(&founding).expect("JSON");
+    drop(database);
+    let victim = Victim::with(&["--data-dir", &folder]);
+    let token = |policy: &str| {
+        let key = founding["policies"][policy].as_str().expect("a key");
+        let key = SharedKey::from_base64(key).expect("a key");
+        Token::sign(&key, "localhost", FAR, Some(policy)).reveal().to_owned()
+    };
+    let [device, service, read, write] =
+        ["device", "service", "registryRead", "registryReadWrite"].map(token);
+    for route in closed_routes(&victim) {
+        let reads = route.method == "GET";
+        let registry = ["/devices", "/statistics", "/envsim/certificates"]
+            .iter()
+            .any(|prefix| route.path.starts_with(prefix))
+            && !route.path.ends_with("/commands")
+            && !route.path.ends_with("/query");
+        let (device_side, hub) = (route.door == Door::Device, route.door == Door::Hub);
+        for (policy, token, has) in [
+            ("device", &device, device_side),
+            ("service", &service, hub && !registry),
+            ("registryRead", &read, hub && registry && reads),
+            ("registryReadWrite", &write, hub && registry),
+        ] {
+            // Where the right is there, the module of the path may not be.
+            if !has {
+                assert_eq!(status(&victim, &route, token), 401, "{policy} at {route:?}");
+            }
+        }
+        if hub && !registry && !route.path.contains("modules") && !route.path.contains("events") {
+            assert_ne!(status(&victim, &route, &service), 401, "{route:?}");
+        }
+    }
+}
