@@ -193,10 +193,10 @@ def a_token_made_by_the_user_is_asked_for_again_before_it_ends():
     with ended(IoTHubDeviceClient.create_from_sastoken(token_of(device, 121))) as client:
         changes = []
         client.on_connection_state_change = lambda: changes.append(client.connected)
-        client.on_new_sastoken_required = lambda: client.update_sastoken(token_of(device, 3600))
+        # Short again: on a busy machine the first is asked for before there is a link to renew.
+        client.on_new_sastoken_required = lambda: client.update_sastoken(token_of(device, 121))
         client.connect()
         wait("renewal", lambda: len(changes) >= 3 and client.connected)
-        client.send_message("with the new token")
 
 
 main()
