@@ -12,6 +12,8 @@ use crate::cloud::shared::Shared;
 
 /// Tokens kept for one connection; the oldest go first.
 const MOST: usize = 32;
+/// As Azure offers them. uamqp takes the first, which says that a token will be put.
+const MECHANISMS: [&str; 3] = ["MSSBCBS", "PLAIN", "ANONYMOUS"];
 /// What stands between a policy's name and the hub's in a user name.
 const USER: &str = "@sas.root.";
 
@@ -79,13 +81,13 @@ impl Access {
 
 impl SaslAcceptor for Access {
     fn mechanisms(&self) -> Array<Symbol> {
-        Array::from(vec![Symbol::from("ANONYMOUS"), Symbol::from("PLAIN")])
+        Array::from(MECHANISMS.map(Symbol::from).to_vec())
     }
 
     fn on_init(&mut self, init: SaslInit) -> SaslServerFrame {
         let done = match init.mechanism.as_str() {
             // It may do nothing before it has put a token.
-            "ANONYMOUS" => Ok(()),
+            "MSSBCBS" | "ANONYMOUS" => Ok(()),
             "PLAIN" => self.plain(&init.initial_response.unwrap_or_default()),
             other => Err(format!("there is no mechanism `{other}`")),
         };

@@ -12,8 +12,11 @@ use std::time::Duration;
 
 use fe2o3_amqp::acceptor::{
     ConnectionAcceptor, LinkAcceptor, LinkEndpoint, ListenerSessionHandle, SessionAcceptor,
+    SupportedReceiverSettleModes,
 };
-use fe2o3_amqp::types::definitions::{AmqpError, ConnectionError, Error, Fields, LinkError, Role};
+use fe2o3_amqp::types::definitions::{
+    AmqpError, ConnectionError, Error, Fields, LinkError, ReceiverSettleMode, Role,
+};
 use fe2o3_amqp::types::messaging::TargetArchetype;
 use fe2o3_amqp::types::performatives::Attach;
 use fe2o3_amqp::types::primitives::{Symbol, Value};
@@ -130,7 +133,14 @@ impl Home {
                 let _ = timeout(CLOSING, session.end_with_error(error)).await;
                 return;
             }
-            let acceptor = LinkAcceptor::builder().properties(properties()).max_message_size(MESSAGE).build();
+            let acceptor = LinkAcceptor::builder()
+                .properties(properties())
+                .max_message_size(MESSAGE)
+                // A receiver here settles at once, even for uamqp, which asks for the other mode
+                // and does not follow it.
+                .supported_receiver_settle_modes(SupportedReceiverSettleModes::First)
+                .fallback_receiver_settle_mode(ReceiverSettleMode::First)
+                .build();
             let attached = match acceptor.accept_incoming_attach(attach.clone(), &mut session).await {
                 Ok(attached) => attached,
                 Err(error) => {
