@@ -17,7 +17,7 @@ use fe2o3_amqp::acceptor::{
 use fe2o3_amqp::types::definitions::{
     AmqpError, ConnectionError, Error, Fields, LinkError, ReceiverSettleMode, Role,
 };
-use fe2o3_amqp::types::messaging::TargetArchetype;
+use fe2o3_amqp::types::messaging::{Source, TargetArchetype};
 use fe2o3_amqp::types::performatives::Attach;
 use fe2o3_amqp::types::primitives::{Symbol, Value};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -27,7 +27,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::access::Access;
 use super::address::{EVENT_HUB, Node};
-use super::request::{Asked, Replies};
+use super::request::{Answers, Asked, Replies};
 use super::{cbs, events, feedback, management, request, send};
 use crate::cloud::shared::Shared;
 
@@ -133,6 +133,17 @@ impl Home {
                 let _ = timeout(CLOSING, session.end_with_error(error)).await;
                 return;
             }
+            let node = self.admit(&attach);
+            // Before the client hears of its link: its first question may come right after.
+            let answers = match &node {
+                Ok(Node::Cbs) if attach.role == Role::Receiver => {
+                    Some(self.replies.open(Asked::Cbs, own_address(&attach)))
+                }
+                Ok(Node::Management) if attach.role == Role::Receiver => {
+                    Some(self.replies.open(Asked::Management, own_address(&attach)))
+                }
+                _ => None,
+            };
             let acceptor = LinkAcceptor::builder()
                 .properties(properties())
                 .max_message_size(MESSAGE)
@@ -149,14 +160,20 @@ impl Home {
                 }
             };
             let home = self.clone();
-            links.spawn(async move { home.give(attached, attach).await });
+            links.spawn(async move { home.give(attached, node, answers, attach.source.as_deref()).await });
         }
     }
 
     /// Gives a link to whom it is for. A link that is refused is attached first and detached with
     /// the reason then. AMQP 1.0, part 2, section 2.6.3.
-    async fn give(self, link: LinkEndpoint, attach: Attach) {
-        let node = match self.admit(&attach) {
+    async fn give(
+        self,
+        link: LinkEndpoint,
+        node: Result<Node, Error>,
+        answers: Option<Answers>,
+        source: Option<&Source>,
+    ) {
+        let node = match node {
             Ok(node) => node,
             Err(error) => {
                 let words = error.description.as_deref().unwrap_or_default();
@@ -180,14 +197,13 @@ impl Home {
                 request::questions(link, Asked::Management, &replies, answer).await;
             }
             (LinkEndpoint::Receiver(link), _) => send::serve(link, &access).await,
-            (LinkEndpoint::Sender(link), Node::Cbs) => {
-                request::answers(link, Asked::Cbs, own_address(&attach), &replies).await;
-            }
-            (LinkEndpoint::Sender(link), Node::Management) => {
-                request::answers(link, Asked::Management, own_address(&attach), &replies).await;
+            (LinkEndpoint::Sender(link), Node::Cbs | Node::Management) => {
+                if let Some(answers) = answers {
+                    request::answers(link, answers).await;
+                }
             }
             (LinkEndpoint::Sender(link), Node::Events { partition, group }) => {
-                events::serve(link, &access, partition, &group, attach.source.as_deref()).await;
+                events::serve(link, &access, partition, &group, source).await;
             }
             (LinkEndpoint::Sender(link), Node::BuiltIn(rest)) => {
                 // The client has heard that it is elsewhere; whether it goes there is its own affair.

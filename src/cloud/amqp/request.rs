@@ -105,6 +105,9 @@ impl Answer {
     }
 }
 
+/// Answers for one link.
+pub(super) type Answers = mpsc::Receiver<Message<AmqpValue<Value>>>;
+
 #[derive(Debug)]
 struct Route {
     asked: Asked,
@@ -117,7 +120,8 @@ struct Route {
 pub(super) struct Replies(Arc<Mutex<Vec<Route>>>);
 
 impl Replies {
-    fn open(&self, asked: Asked, address: Option<String>) -> mpsc::Receiver<Message<AmqpValue<Value>>> {
+    /// Opens a way back to a client's address.
+    pub(super) fn open(&self, asked: Asked, address: Option<String>) -> Answers {
         let (queue, answers) = mpsc::channel(QUEUE);
         let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         routes.retain(|route| !route.queue.is_closed());
@@ -158,8 +162,7 @@ pub(super) async fn questions(
 }
 
 /// Gives answers until the link ends.
-pub(super) async fn answers(mut link: Sender, asked: Asked, address: Option<String>, replies: &Replies) {
-    let mut queue = replies.open(asked, address);
+pub(super) async fn answers(mut link: Sender, mut queue: Answers) {
     loop {
         let message = tokio::select! {
             message = queue.recv() => message,
