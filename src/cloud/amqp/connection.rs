@@ -10,17 +10,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use fe2o3_amqp::acceptor::{
-    ConnectionAcceptor, LinkAcceptor, LinkEndpoint, ListenerSessionHandle, SessionAcceptor,
-    SupportedReceiverSettleModes,
+    ConnectionAcceptor, LinkAcceptor, LinkEndpoint, ListenerConnectionHandle, ListenerSessionHandle,
+    SessionAcceptor, SupportedReceiverSettleModes,
 };
+use fe2o3_amqp::connection::OpenError;
 use fe2o3_amqp::types::definitions::{
     AmqpError, ConnectionError, Error, Fields, LinkError, ReceiverSettleMode, Role,
 };
 use fe2o3_amqp::types::messaging::{Source, TargetArchetype};
 use fe2o3_amqp::types::performatives::Attach;
 use fe2o3_amqp::types::primitives::{Symbol, Value};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -31,6 +33,8 @@ use super::request::{Answers, Asked, Replies};
 use super::{cbs, events, feedback, management, request, send};
 use crate::cloud::shared::Shared;
 
+/// AMQP 1.0 without SASL or TLS inside. Part 2, section 2.2.
+const PLAIN_HEADER: [u8; 8] = *b"AMQP\x00\x01\x00\x00";
 /// How long a client may take to open a connection, and to hear of its end.
 const OPENING: Duration = Duration::from_secs(20);
 const CLOSING: Duration = Duration::from_secs(1);
@@ -54,20 +58,13 @@ where
     let end = CancellationToken::new();
     let _guard = end.clone().drop_guard();
     let access = Access::new(shared);
-    let acceptor = ConnectionAcceptor::builder()
-        .container_id("envsim")
-        .max_frame_size(FRAME)
-        .channel_max(SESSIONS - 1)
-        .idle_time_out(IDLE)
-        // Not empty: the library leaves out what is null at a performative's end, and Python's
-        // clients count on the places being there. So too for sessions and links.
-        .properties(properties())
-        .buffer_size(QUEUE)
-        .sasl_acceptor(access.clone())
-        .build();
-    let opening =
-        acceptor.accept(Ending { inner: stream, end: end.clone(), ended: Box::pin(end.cancelled_owned()) });
-    let mut connection = match timeout(OPENING, opening).await {
+    let stream = Ending {
+        inner: stream,
+        heard: Bytes::new(),
+        end: end.clone(),
+        ended: Box::pin(end.cancelled_owned()),
+    };
+    let mut connection = match timeout(OPENING, open(stream, access.clone())).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return format!("it was not opened: {error}"),
         Err(_) => return format!("it was not opened within {OPENING:?}"),
@@ -102,6 +99,31 @@ where
     sessions.shutdown().await;
     let _ = timeout(CLOSING, connection.close()).await;
     why.to_owned()
+}
+
+/// Opens a connection. Most clients begin with SASL; Node's begin without it, and put a token.
+/// AMQP 1.0, part 5, section 5.3.1.
+async fn open<S>(mut stream: Ending<S>, access: Access) -> Result<ListenerConnectionHandle, OpenError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let mut header = [0; 8];
+    stream.read_exact(&mut header).await?;
+    stream.heard = Bytes::copy_from_slice(&header);
+    let acceptor = ConnectionAcceptor::builder()
+        .container_id("envsim")
+        .max_frame_size(FRAME)
+        .channel_max(SESSIONS - 1)
+        .idle_time_out(IDLE)
+        // Not empty: the library leaves out what is null at a performative's end, and Python's
+        // clients count on the places being there. So too for sessions and links.
+        .properties(properties())
+        .buffer_size(QUEUE);
+    if header == PLAIN_HEADER {
+        acceptor.build().accept(stream).await
+    } else {
+        acceptor.sasl_acceptor(access).build().accept(stream).await
+    }
 }
 
 fn properties() -> Fields {
@@ -265,6 +287,8 @@ fn redirect(shared: &Shared, port: u16, rest: &str) -> Error {
 /// A stream that ends when it is told to.
 struct Ending<S> {
     inner: S,
+    /// What was read before its time, to be read again.
+    heard: Bytes,
     end: CancellationToken,
     ended: Pin<Box<WaitForCancellationFutureOwned>>,
 }
@@ -289,6 +313,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Ending<S> {
     ) -> Poll<io::Result<()>> {
         if self.ended.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        if !self.heard.is_empty() {
+            let count = self.heard.len().min(buffer.remaining());
+            buffer.put_slice(&self.heard.split_to(count));
+            return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.inner).poll_read(cx, buffer)
     }
