@@ -135,9 +135,11 @@ impl Replies {
         let mut fitting = routes.iter().rev().filter(|route| route.asked == asked);
         let named =
             fitting.clone().find(|route| question.reply_to.is_some() && route.address == question.reply_to);
-        let sent =
-            named.or_else(|| fitting.next()).map(|route| route.queue.try_send(answer.message(question)));
-        if !matches!(sent, Some(Ok(()))) {
+        let sent = named.or_else(|| fitting.next()).is_some_and(|route| {
+            let message = answer.message(question);
+            route.queue.try_send(message).is_ok()
+        });
+        if !sent {
             tracing::warn!("AMQP: an answer has no link to go by, or its client does not read");
         }
     }

@@ -143,13 +143,14 @@ fn destination(to: &str) -> Result<DeviceId, Fault> {
     }
 }
 
-/// A fault as AMQP says it. The conditions are those that the .NET SDK knows, in its
+/// A fault as AMQP says it. The first two are what Node's SDK makes its own classes of, in
+/// `amqp_common_errors.js` and `amqp_service_errors.js`; the others are names of .NET's
 /// `AmqpErrorMapper`.
 fn rejection(fault: &Fault) -> Error {
     let own = |name: &str| ErrorCondition::Custom(Symbol::from(format!("com.microsoft:{name}")));
     let condition = match fault.code {
-        404_001 => own("device-not-found"),
-        403_004 => own("device-maximum-queue-depth-exceeded"),
+        404_001 => AmqpError::NotFound.into(),
+        403_004 => AmqpError::ResourceLimitExceeded.into(),
         403_002 => own("iot-hub-quota-exceeded"),
         403_009 | 400_004 => own("argument-error"),
         413_001 => own("message-too-large"),
@@ -158,4 +159,49 @@ fn rejection(fault: &Fault) -> Error {
         _ => AmqpError::InternalError.into(),
     };
     Error::new(condition, format!("{}: {}", fault.name, fault.message), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use fe2o3_amqp::types::messaging::{ApplicationProperties, Properties};
+
+    use super::*;
+
+    fn message(to: &str, body: Body<Value>) -> Message<Body<Value>> {
+        let properties = Properties { to: Some(to.to_owned()), ..Properties::default() };
+        Message { properties: Some(properties), ..Message::builder().body(body).build() }
+    }
+
+    #[test]
+    fn a_message_is_read_with_its_properties() {
+        let mut given = message("/devices/d/messages/deviceBound", Body::Value(AmqpValue("hi".into())));
+        let mut properties = ApplicationProperties::default();
+        for (name, value) in [
+            ("a", SimpleValue::Int(7)),
+            ("iothub-ack", SimpleValue::String("full".to_owned())),
+            ("none", SimpleValue::Null),
+        ] {
+            properties.0.insert(name.to_owned(), value);
+        }
+        given.application_properties = Some(properties);
+        let (device, sent) = outgoing(&given).expect("a message");
+        assert_eq!((device.as_str(), sent.body.as_ref()), ("d", b"hi".as_slice()));
+        assert_eq!((sent.ack.name(), sent.properties), ("full", vec![("a".to_owned(), "7".to_owned())]));
+    }
+
+    #[test]
+    fn what_is_no_message_for_a_device_is_rejected_with_a_reason() {
+        for (to, body, status) in [
+            ("/devices/d/messages/events", Body::Empty, 400),
+            ("/devices/d/modules/m/messages/devicebound", Body::Empty, 501),
+            ("/devices/a b/messages/devicebound", Body::Empty, 400),
+            ("/devices/d/messages/devicebound", Body::Value(AmqpValue(Value::Long(1))), 400),
+        ] {
+            let fault = outgoing(&message(to, body)).expect_err(to);
+            assert_eq!(fault.status, status, "{to}: {fault}");
+        }
+        let queue = rejection(&Fault::queue_full("d", 50));
+        assert_eq!(queue.condition, AmqpError::ResourceLimitExceeded.into());
+        assert_eq!(rejection(&Fault::unknown_device("d")).condition, AmqpError::NotFound.into());
+    }
 }

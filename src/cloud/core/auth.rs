@@ -344,12 +344,12 @@ pub fn grant(
     let policy = token.policy.clone().unwrap_or_default();
     match check_policy(&token, &policy, policies, right) {
         Err(Refusal::WrongSignature) => {
-            let mut named = policies.iter().filter(|known| known.name == policy);
-            let signed = |known: &&Policy| {
+            let mut candidates = policies.iter().filter(|known| known.name == policy);
+            let has_signed = |known: &&Policy| {
                 let written = SharedKey::from_bytes(known.key.reveal().into_bytes());
                 written.is_ok_and(|key| token.is_signed_by(&key))
             };
-            check_right(named.find(signed).ok_or(Refusal::WrongSignature)?, right)?;
+            check_right(candidates.find(has_signed).ok_or(Refusal::WrongSignature)?, right)?;
         }
         checked => {
             checked?;
@@ -529,5 +529,33 @@ mod tests {
         };
         assert!(said("").starts_with("no token was sent"));
         assert_eq!(said("Bearer x"), "the token is not `SharedAccessSignature` and its fields");
+    }
+
+    #[test]
+    fn a_grant_is_for_what_its_token_says_whichever_way_it_is_signed() {
+        let names = HubNames { own: "hub".to_owned(), aliases: Vec::new() };
+        let key = SharedKey::from_bytes(vec![7; 32]).expect("a key");
+        let written = SharedKey::from_bytes(key.reveal().into_bytes()).expect("a key");
+        let rights: &[Right] = &[Right::ServiceConnect];
+        let policies = [Policy { name: "service", rights, key: key.clone() }];
+        let wall = Timestamp::from_second(1_893_456_000).expect("a moment");
+        let expiry = wall.as_second() + 60;
+        let sign = |key, resource| Token::sign(key, resource, expiry, Some("service"));
+        let check = |token: Token, right| grant(token.reveal(), right, &names, &policies, wall);
+        for (token, covered, not_covered) in [
+            (sign(&key, "hub:8443"), "/messages/devicebound", None),
+            (sign(&key, "https://HUB"), "/messages/devicebound", None),
+            (sign(&written, "sb://hub/Name"), "/name/ConsumerGroups/$Default", Some("/names")),
+        ] {
+            let grant = check(token, Right::ServiceConnect).expect("a grant");
+            assert!(grant.covers(covered) && !grant.is_expired(wall));
+            assert!(not_covered.is_none_or(|path| !grant.covers(path)));
+            assert!(grant.is_expired(Timestamp::from_second(expiry + CLOCK_SKEW + 1).expect("a moment")));
+        }
+        let refused = |token, right| check(token, right).expect_err("a refusal");
+        let other = SharedKey::from_bytes(vec![8; 32]).expect("a key");
+        assert_eq!(refused(sign(&other, "hub"), Right::ServiceConnect), Refusal::WrongSignature);
+        assert!(matches!(refused(sign(&key, "other"), Right::ServiceConnect), Refusal::WrongHub { .. }));
+        assert!(matches!(refused(sign(&written, "hub"), Right::RegistryRead), Refusal::Right { .. }));
     }
 }
