@@ -144,14 +144,14 @@ fn destination(to: &str) -> Result<DeviceId, Fault> {
 }
 
 /// A fault as AMQP says it. The first two are what Node's SDK makes its own classes of, in
-/// `amqp_common_errors.js` and `amqp_service_errors.js`; the others are names of .NET's
+/// `amqp_common_errors.js` and `amqp_service_errors.js`; the others are names of its, and of .NET's
 /// `AmqpErrorMapper`.
 fn rejection(fault: &Fault) -> Error {
     let own = |name: &str| ErrorCondition::Custom(Symbol::from(format!("com.microsoft:{name}")));
     let condition = match fault.code {
         404_001 => AmqpError::NotFound.into(),
         403_004 => AmqpError::ResourceLimitExceeded.into(),
-        403_002 => own("iot-hub-quota-exceeded"),
+        403_002 => own("quota-exceeded"),
         403_009 | 400_004 => own("argument-error"),
         413_001 => own("message-too-large"),
         _ if fault.status == 429 => own("device-container-throttled"),

@@ -68,7 +68,7 @@ def telemetry_is_read_from_the_beginning():
     equal(first.body_as_json(), {"temperature": 21.5})
     equal((first.message_id, first.content_type), ("m1", "application/json"))
     equal(first.properties, {b"alert": b"yes"})
-    equal((second.body_as_str(), second.properties), ("no properties", None))
+    equal((second.body_as_str(), second.properties), ("no properties", {}))
     assert second.sequence_number > first.sequence_number
     assert b"iothub-enqueuedtime" in first.system_properties, first.system_properties
 
