@@ -11,7 +11,7 @@ use super::difficult_args::DifficultArgs;
 use super::exit::Exit;
 use super::runtime_file::{self, Running, RuntimeFile};
 use crate::app::Ending;
-use crate::cloud::{CloudOptions, LocalCloud, PortChoice};
+use crate::cloud::{AMQP_PORT, CloudOptions, LocalCloud, PortChoice};
 use crate::operator::faults;
 use crate::runtime::signals::Signals;
 use crate::wire::ConnectionString;
@@ -31,6 +31,7 @@ pub async fn run(args: CloudArgs) -> anyhow::Result<Exit> {
         bind: args.bind,
         mqtt_port: PortChoice::Exactly(args.mqtt_port),
         https_port: PortChoice::Exactly(args.https_port),
+        amqp_port: Some(args.amqp_port.map_or(PortChoice::Preferred(AMQP_PORT), PortChoice::Exactly)),
         hostname: args.hostname.clone(),
         devices,
         assigning_for: args.assigning_for.unwrap_or_default(),
@@ -89,14 +90,16 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, ca_file: &Path) -> std::io::Re
     let (hub, endpoint, scope) = (cloud.hub(), cloud.provisioning_endpoint(), cloud.id_scope());
     let (group_key, service) = (cloud.group_key().reveal(), cloud.service_connection_string());
     let provisioning_service = cloud.provisioning_service_connection_string();
+    let event_hub = cloud.event_hub_connection_string();
     let (difficult, clause) = difficult(&args.difficult);
     let kept = match cloud.data_dir() {
         Some(folder) => format!("kept in {}", folder.display()),
         None => "nothing is kept after its end".to_owned(),
     };
+    let amqp = cloud.amqp_port().map(|port| format!("AMQP on {port}, ")).unwrap_or_default();
     let text = match (args.env, args.format) {
         (true, _) => {
-            let lines = [
+            let mut lines = vec![
                 ("IOTHUB_DEVICE_DPS_ENDPOINT", endpoint),
                 ("IOTHUB_DEVICE_DPS_ID_SCOPE", scope.to_string()),
                 // The bare name: what MQTT clients of DPS and of the hub take.
@@ -111,6 +114,8 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, ca_file: &Path) -> std::io::Re
                 ("REQUESTS_CA_BUNDLE", ca_file.clone()),
                 ("NODE_EXTRA_CA_CERTS", ca_file),
             ];
+            // What Microsoft's samples and tests of the Event Hubs SDKs read.
+            lines.extend(event_hub.map(|text| ("EVENTHUB_CONNECTION_STRING", text)));
             let export =
                 |(name, value): &(&str, String)| format!("export {name}='{}'", value.replace('\'', r"'\''"));
             lines.iter().map(export).collect::<Vec<_>>().join("\n")
@@ -118,6 +123,7 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, ca_file: &Path) -> std::io::Re
         (false, OutputFormat::Json) => {
             let mut ready = json!({
             "hub": hub, "mqttPort": cloud.mqtt_port(), "httpsPort": cloud.https_port(),
+            "amqpPort": cloud.amqp_port(), "eventHubConnectionString": event_hub,
             "provisioningEndpoint": endpoint, "idScope": scope.to_string(), "groupKey": group_key,
             "caFile": ca_file, "serviceConnectionString": service,
             "provisioningServiceConnectionString": provisioning_service, "dataDir": cloud.data_dir().map(|folder| folder.display().to_string()),
@@ -128,7 +134,7 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, ca_file: &Path) -> std::io::Re
             ready.to_string()
         }
         (false, OutputFormat::Text) => format!(
-            "local cloud ready: hub {hub}, MQTT on {}, HTTPS on {}, ID scope {scope}, group key {group_key}, CA {ca_file}; \
+            "local cloud ready: hub {hub}, MQTT on {}, HTTPS on {}, {amqp}ID scope {scope}, group key {group_key}, CA {ca_file}; \
              {clause}{kept}; Ctrl-C ends it\n{NEXT}",
             cloud.mqtt_port(),
             cloud.https_port(),

@@ -35,8 +35,9 @@ Official SDKs, unchanged, once `. ./cloud.env` has told them which authority to 
   Node service     Registry.fromConnectionString(IOTHUB_CONNECTION_STRING)   (with --https-port 443)
   C#, C, Java, az  and whole programs: README, The local cloud for your own programs
 
-HTTPS serves DPS, the hub's REST side, MQTT over WebSocket, and GET /health. Without --data-dir
-nothing is kept after the end, and the keys in its output are throw-away keys of this run.";
+HTTPS serves DPS, the hub's REST side, MQTT over WebSocket, and GET /health. AMQP takes messages to
+devices, and gives feedback and telemetry, as the Event Hubs compatible endpoint does. Without
+--data-dir nothing is kept after the end, and the keys in its output are throw-away keys of this run.";
 
 /// The form of what is printed for people or programs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -63,6 +64,11 @@ pub struct CloudArgs {
     /// Port of HTTPS; 0 for any free one, 443 for SDKs that know no other
     #[arg(long, value_name = "PORT", default_value_t = 8443, help_heading = "Listening")]
     pub https_port: u16,
+
+    /// Port of AMQP over TLS, for services; 0 for any free one. If not given, 5671, the one that
+    /// SDKs know, or any when that is taken
+    #[arg(long, value_name = "PORT", help_heading = "Listening")]
+    pub amqp_port: Option<u16>,
 
     /// Name by which devices reach it, in its certificate and connection strings; the address if
     /// not given, localhost for 127.0.0.1

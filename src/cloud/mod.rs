@@ -9,8 +9,9 @@
 //!
 //! In reading order: [`core`] (what a hub is, pure), [`dialect`] (MQTT's topics and bodies, pure),
 //! [`cert`], [`store`] (what is kept), `beginning`, `shared` (the one core behind its lock), `door`
-//! (sockets), `mqtt` and `rest`.
+//! (sockets), `mqtt`, `rest` and `amqp`.
 
+mod amqp;
 mod beginning;
 pub mod cert;
 pub mod core;
@@ -55,6 +56,9 @@ pub const MQTT_PORT: u16 = 8883;
 /// Where HTTPS is served unless told otherwise.
 pub const HTTPS_PORT: u16 = 8443;
 
+/// Where AMQP is served unless told otherwise: Python's and Node's service SDKs know no other.
+pub const AMQP_PORT: u16 = 5671;
+
 /// How long connections may take to end when the cloud stops.
 const STOP: Duration = Duration::from_secs(2);
 
@@ -79,6 +83,8 @@ pub struct CloudOptions {
     pub mqtt_port: PortChoice,
     /// For DPS and the service side.
     pub https_port: PortChoice,
+    /// For services over AMQP. Without it there is no AMQP.
+    pub amqp_port: Option<PortChoice>,
     /// The hub's name, when it is not to be the address: it has to resolve where devices run.
     pub hostname: Option<String>,
     /// Devices that exist from the start, their keys derived from the group key.
@@ -103,6 +109,7 @@ impl Default for CloudOptions {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             mqtt_port: PortChoice::Preferred(MQTT_PORT),
             https_port: PortChoice::Preferred(HTTPS_PORT),
+            amqp_port: None,
             hostname: None,
             devices: Vec::new(),
             retry_after: 0,
@@ -126,7 +133,7 @@ pub enum CloudError {
     Bind {
         /// Address and port.
         address: SocketAddr,
-        /// MQTT or HTTPS.
+        /// MQTT, HTTPS or AMQP.
         purpose: &'static str,
         /// The option that chooses another.
         option: &'static str,
@@ -187,6 +194,7 @@ pub struct LocalCloud {
     hub: String,
     mqtt_port: u16,
     https_port: u16,
+    amqp_port: Option<u16>,
     ca_pem: String,
     ca_file: Option<PathBuf>,
     data_dir: Option<PathBuf>,
@@ -208,6 +216,9 @@ impl LocalCloud {
         let mqtt = bind(options.bind, options.mqtt_port, "MQTT", "--mqtt-port")?;
         let https = bind(options.bind, options.https_port, "HTTPS", "--https-port")?;
         let (mqtt_port, https_port) = (mqtt.local_addr()?.port(), https.local_addr()?.port());
+        let amqp =
+            options.amqp_port.map(|choice| bind(options.bind, choice, "AMQP", "--amqp-port")).transpose()?;
+        let amqp_port = amqp.as_ref().map(TcpListener::local_addr).transpose()?.map(|at| at.port());
         let beginning = Beginning::of(folder).await?;
         let certificates =
             Certificates::make(&beginning.authority, options.bind, options.hostname.as_deref())?;
@@ -250,9 +261,12 @@ impl LocalCloud {
         let tasks = TaskTracker::new();
         let timekeeper = Arc::clone(&shared);
         tasks.spawn(async move { timekeeper.keep_time().await });
+        if let Some(amqp) = amqp {
+            door::open_amqp(amqp, &certificates.server, &shared, &tasks, limits);
+        }
         door::open(mqtt, https, &certificates.server, &shared, &tasks, limits);
         let ca_pem = certificates.ca_pem;
-        Ok(Self { hub, mqtt_port, https_port, ca_pem, ca_file, data_dir, shared, tasks })
+        Ok(Self { hub, mqtt_port, https_port, amqp_port, ca_pem, ca_file, data_dir, shared, tasks })
     }
 
     /// The hub's host name, without a port.
@@ -268,6 +282,24 @@ impl LocalCloud {
     /// Where DPS and the service side are served.
     pub fn https_port(&self) -> u16 {
         self.https_port
+    }
+
+    /// Where AMQP is served, if it is.
+    pub fn amqp_port(&self) -> Option<u16> {
+        self.amqp_port
+    }
+
+    /// A connection string of the Event Hubs compatible endpoint, key and all, as readers of events
+    /// take it; if AMQP is served.
+    pub fn event_hub_connection_string(&self) -> Option<String> {
+        let (port, policy) = (self.amqp_port?, "service");
+        let key = self.shared.look(|core, _| core.policy_key(policy).map(SharedKey::reveal))?;
+        // Most SDKs read no port, and know this one.
+        let port = if port == AMQP_PORT { String::new() } else { format!(":{port}") };
+        let (hub, entity) = (&self.hub, amqp::address::EVENT_HUB);
+        Some(format!(
+            "Endpoint=sb://{hub}{port}/;SharedAccessKeyName={policy};SharedAccessKey={key};EntityPath={entity}"
+        ))
     }
 
     /// The provisioning service's URL.

@@ -30,6 +30,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     began: Instant,
     events: watch::Sender<u64>,
+    feedback: watch::Sender<u64>,
+    started: Timestamp,
     /// When the core has something to do next, for [`Shared::keep_time`].
     due: watch::Sender<Option<Millis>>,
     /// In milliseconds, how much later than possible answers go out. Outside of the lock, because
@@ -79,6 +81,8 @@ impl Shared {
             state: Mutex::new(state),
             began: Instant::now(),
             events: watch::Sender::new(0),
+            feedback: watch::Sender::new(0),
+            started: Timestamp::now(),
             due: watch::Sender::new(None),
             latency: AtomicU64::new(0),
             stop: CancellationToken::new(),
@@ -199,6 +203,10 @@ impl Shared {
             let last = state.core.last_event();
             self.events.send_if_modified(|seen| std::mem::replace(seen, last) != last);
         }
+        if self.feedback.receiver_count() > 0 {
+            let batch = state.core.last_feedback();
+            self.feedback.send_if_modified(|seen| std::mem::replace(seen, batch) != batch);
+        }
         let due = state.core.next_due();
         if state.due != due {
             state.due = due;
@@ -261,6 +269,16 @@ impl Shared {
     /// Wakes whoever reads events.
     pub(super) fn watch_events(&self) -> watch::Receiver<u64> {
         self.events.subscribe()
+    }
+
+    /// Wakes whoever reads feedback.
+    pub(super) fn watch_feedback(&self) -> watch::Receiver<u64> {
+        self.feedback.subscribe()
+    }
+
+    /// When the cloud was started.
+    pub(super) fn began(&self) -> Timestamp {
+        self.started
     }
 
     /// Brings a checked client in.

@@ -11,6 +11,8 @@ use std::sync::OnceLock;
 pub const PYTHON_DEVICE: &str = "azure-iot-device==2.14.0";
 /// The version of the Python service SDK.
 pub const PYTHON_SERVICE: &str = "azure-iot-hub==2.7.0";
+/// The version of the Python SDK that reads the Event Hubs compatible endpoint.
+pub const PYTHON_EVENTS: &str = "azure-eventhub==5.15.1";
 /// What the Python service SDK imports without asking for it.
 const PYTHON_UNDECLARED: &str = "six==1.17.0";
 
@@ -38,12 +40,12 @@ pub fn scripts(language: Language) -> PathBuf {
 pub fn python() -> Result<&'static Path, &'static str> {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let folder = PYTHON.get_or_init(|| {
-        let folder = format!("python-{PYTHON_DEVICE}-{PYTHON_SERVICE}-{PYTHON_UNDECLARED}");
+        let folder = format!("python-{PYTHON_DEVICE}-{PYTHON_SERVICE}-{PYTHON_EVENTS}-{PYTHON_UNDECLARED}");
         let made = make(&folder.replace("==", "-"), |draft| {
             run(Command::new("python3").args(["-m", "venv"]).arg(draft))?;
             run(Command::new(draft.join("bin/python"))
                 .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-                .args([PYTHON_DEVICE, PYTHON_SERVICE, PYTHON_UNDECLARED]))
+                .args([PYTHON_DEVICE, PYTHON_SERVICE, PYTHON_EVENTS, PYTHON_UNDECLARED]))
         })?;
         Ok(made.join("bin/python"))
     });

@@ -9,7 +9,7 @@ use libtest_mimic::{Completion, Failed, Trial};
 
 use super::clouds::{self, Clouds, port_443};
 use super::environment::{
-    Language, PYTHON_DEVICE, PYTHON_SERVICE, node_modules, node_version, python, scripts,
+    Language, PYTHON_DEVICE, PYTHON_EVENTS, PYTHON_SERVICE, node_modules, node_version, python, scripts,
 };
 use super::snippets::SNIPPETS;
 use super::{script, tutorial};
@@ -64,6 +64,8 @@ const FILES: &[File] = &[
     file(Python, "jobs.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "configurations.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "unsupported.py", PYTHON_SERVICE, Ports::Https),
+    file(Python, "amqp.py", PYTHON_SERVICE, Ports::Any),
+    file(Python, "event_hub.py", PYTHON_EVENTS, Ports::Any),
     file(Node, "device_mqtt.js", "azure-iot-device-mqtt", Ports::Any),
     file(Node, "device_websocket.js", "azure-iot-device-mqtt", Ports::Https),
     file(Node, "provisioning_mqtt.js", "azure-iot-provisioning-device-mqtt", Ports::Any),
@@ -75,6 +77,7 @@ const FILES: &[File] = &[
     file(Node, "methods.js", "azure-iothub", Ports::Https),
     file(Node, "jobs.js", "azure-iothub", Ports::Https),
     file(Node, "configurations.js", "azure-iothub", Ports::Https),
+    file(Node, "amqp.js", "azure-iothub", Ports::Https),
     file(Node, "enrollments.js", "azure-iot-provisioning-service", Ports::Https),
 ];
 

@@ -13,7 +13,7 @@ use super::registry::{Address, Authentication, Registry};
 use super::x509::{PeerCertificate, X509Refusal};
 use crate::wire::SharedKey;
 use crate::wire::enrolment::OWNER_POLICY;
-use crate::wire::sas::{Presented, TokenError};
+use crate::wire::sas::{CLOCK_SKEW, Presented, TokenError};
 
 /// Why credentials are refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -272,10 +272,15 @@ fn check_policy<'a>(
     if !token.is_signed_by(&policy.key) {
         return Err(Refusal::WrongSignature);
     }
-    if !policy.rights.contains(&right) {
-        return Err(Refusal::Right { policy: name.to_owned(), right });
-    }
+    check_right(policy, right)?;
     Ok(policy)
+}
+
+fn check_right(policy: &Policy, right: Right) -> Result<(), Refusal> {
+    if policy.rights.contains(&right) {
+        return Ok(());
+    }
+    Err(Refusal::Right { policy: policy.name.to_owned(), right })
 }
 
 /// Checks a service's token for a path of the hub.
@@ -292,6 +297,70 @@ pub fn service(
     check_policy(&token, &policy, policies, right)?;
     check_expiry(&token, wall)?;
     check_resource(&token, names, path)
+}
+
+/// What a service may do on a connection it keeps, for as long as its token lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The policy that signed for it.
+    pub policy: String,
+    /// The path below the hub, in lower case, from the slash on; empty for all of the hub.
+    path: String,
+    /// When the token runs out, in seconds since 1970, UTC.
+    expiry: i64,
+}
+
+impl Grant {
+    /// Whether it is good for a path below the hub. SDKs differ in capitals between the resource
+    /// they sign and the address they use.
+    pub fn covers(&self, path: &str) -> bool {
+        let path = path.to_ascii_lowercase();
+        path.strip_prefix(&self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Whether it has run out, clocks' differences allowed for.
+    pub fn is_expired(&self, wall: Timestamp) -> bool {
+        self.expiry.saturating_add(CLOCK_SKEW) < wall.as_second()
+    }
+
+    /// Whether it is for the same as another, which it then replaces.
+    pub fn renews(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
+/// Checks a service's token for a connection that is kept, whatever path it is for. Its resource
+/// may be a URL: Event Hubs' SDKs sign `sb://host/name`, and they sign with the key as it is
+/// written instead of what its base64 says. Event Hubs, "Authenticate access to Event Hubs
+/// resources using shared access signatures".
+pub fn grant(
+    token: &str,
+    right: Right,
+    names: &HubNames,
+    policies: &[Policy],
+    wall: Timestamp,
+) -> Result<Grant, Refusal> {
+    let token = parse(token)?;
+    let policy = token.policy.clone().unwrap_or_default();
+    match check_policy(&token, &policy, policies, right) {
+        Err(Refusal::WrongSignature) => {
+            let mut candidates = policies.iter().filter(|known| known.name == policy);
+            let has_signed = |known: &&Policy| {
+                let written = SharedKey::from_bytes(known.key.reveal().into_bytes());
+                written.is_ok_and(|key| token.is_signed_by(&key))
+            };
+            check_right(candidates.find(has_signed).ok_or(Refusal::WrongSignature)?, right)?;
+        }
+        checked => {
+            checked?;
+        }
+    }
+    check_expiry(&token, wall)?;
+    let resource = token.resource.split_once("://").map_or(token.resource.as_str(), |(_, rest)| rest);
+    let (host, path) = resource.split_at(resource.find('/').unwrap_or(resource.len()));
+    names.check(host)?;
+    let path = path.trim_end_matches('/').to_ascii_lowercase();
+    Ok(Grant { policy, path, expiry: token.expiry })
 }
 
 /// What a device's or module's token is checked against.
@@ -463,5 +532,33 @@ mod tests {
         assert!(
             said("Bearer x").starts_with("the token is a bearer token of Microsoft Entra ID, which is not")
         );
+    }
+
+    #[test]
+    fn a_grant_is_for_what_its_token_says_whichever_way_it_is_signed() {
+        let names = HubNames { own: "hub".to_owned(), aliases: Vec::new() };
+        let key = SharedKey::from_bytes(vec![7; 32]).expect("a key");
+        let written = SharedKey::from_bytes(key.reveal().into_bytes()).expect("a key");
+        let rights: &[Right] = &[Right::ServiceConnect];
+        let policies = [Policy { name: "service", rights, key: key.clone() }];
+        let wall = Timestamp::from_second(1_893_456_000).expect("a moment");
+        let expiry = wall.as_second() + 60;
+        let sign = |key, resource| Token::sign(key, resource, expiry, Some("service"));
+        let check = |token: Token, right| grant(token.reveal(), right, &names, &policies, wall);
+        for (token, covered, not_covered) in [
+            (sign(&key, "hub:8443"), "/messages/devicebound", None),
+            (sign(&key, "https://HUB"), "/messages/devicebound", None),
+            (sign(&written, "sb://hub/Name"), "/name/ConsumerGroups/$Default", Some("/names")),
+        ] {
+            let grant = check(token, Right::ServiceConnect).expect("a grant");
+            assert!(grant.covers(covered) && !grant.is_expired(wall));
+            assert!(not_covered.is_none_or(|path| !grant.covers(path)));
+            assert!(grant.is_expired(Timestamp::from_second(expiry + CLOCK_SKEW + 1).expect("a moment")));
+        }
+        let refused = |token, right| check(token, right).expect_err("a refusal");
+        let other = SharedKey::from_bytes(vec![8; 32]).expect("a key");
+        assert_eq!(refused(sign(&other, "hub"), Right::ServiceConnect), Refusal::WrongSignature);
+        assert!(matches!(refused(sign(&key, "other"), Right::ServiceConnect), Refusal::WrongHub { .. }));
+        assert!(matches!(refused(sign(&written, "hub"), Right::RegistryRead), Refusal::Right { .. }));
     }
 }

@@ -18,6 +18,9 @@ use crate::wire::service::HubEvent;
 const MOST_EVENTS: usize = 4096;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
+/// Partitions of a hub's events: as many as a new hub has.
+pub const PARTITIONS: u8 = 4;
+
 /// What an event tells.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
@@ -67,7 +70,106 @@ pub struct Batch {
     pub last: u64,
 }
 
+/// An event as the hub noted it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// Counts all events of the hub up.
+    pub sequence: u64,
+    /// When the hub heard it.
+    pub at: Timestamp,
+    /// Whose it is.
+    pub address: Address,
+    /// How the identity proves who it is, and its generation, while it is there.
+    pub identity: Option<(&'static str, String)>,
+    /// What it tells.
+    pub content: Content,
+}
+
+impl Told {
+    /// About how many bytes it takes.
+    pub fn size(&self) -> usize {
+        self.content.size()
+    }
+}
+
+/// Events of one partition for a reader.
+#[derive(Debug, Default, PartialEq)]
+pub struct Page {
+    /// How many events, of all partitions, were gone before they could be read.
+    pub missed: u64,
+    /// The events, oldest first.
+    pub events: Vec<Told>,
+    /// Where to go on.
+    pub last: u64,
+    /// Whether there is no more for now.
+    pub is_all: bool,
+}
+
+/// What is known of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionFacts {
+    /// The number of its oldest event, or of the next when there is none.
+    pub first: u64,
+    /// The number of its latest event, and when it came.
+    pub last: Option<(u64, Timestamp)>,
+}
+
+/// The partition of a device's events: always the same. FNV-1a, folded so that every bit counts.
+fn partition(device: &str, partitions: u8) -> u8 {
+    let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    let hash = device.bytes().fold(0x811c_9dc5, step);
+    let [a, b, c, d] = hash.to_be_bytes();
+    (a ^ b ^ c ^ d) % partitions.max(1)
+}
+
+impl Content {
+    fn size(&self) -> usize {
+        match self {
+            Self::Message { bag, body, .. } => bag.len() + body.len(),
+            Self::Twin(patch) => patch.to_string().len(),
+            Self::Connection { .. } => 0,
+        }
+    }
+}
+
 impl Capture {
+    /// At most `most` events after number `after` of one of so many partitions. Who they are from
+    /// is for the caller to look up.
+    pub fn of_partition(&self, after: u64, number: u8, partitions: u8, most: usize) -> Page {
+        let first = self.ring.front().map_or(self.last + 1, |event| event.sequence);
+        let skip = usize::try_from(after.saturating_add(1).saturating_sub(first)).unwrap_or(usize::MAX);
+        let missed = first.saturating_sub(after.saturating_add(1));
+        // A number from another run of the cloud may be ahead of all there is: its reader waits.
+        let mut page =
+            Page { missed, events: Vec::new(), last: after.max(first.saturating_sub(1)), is_all: true };
+        for event in self.ring.iter().skip(skip) {
+            if page.events.len() >= most {
+                page.is_all = false;
+                break;
+            }
+            page.last = event.sequence;
+            if partition(event.address.device.as_str(), partitions) == number {
+                page.events.push(Told {
+                    sequence: event.sequence,
+                    at: event.at,
+                    address: event.address.clone(),
+                    identity: None,
+                    content: event.content.clone(),
+                });
+            }
+        }
+        page
+    }
+
+    /// What is known of one of so many partitions.
+    pub fn facts(&self, number: u8, partitions: u8) -> PartitionFacts {
+        let is_of = |event: &&Captured| partition(event.address.device.as_str(), partitions) == number;
+        PartitionFacts {
+            first: self.ring.iter().find(is_of).map_or(self.last + 1, |event| event.sequence),
+            last: self.ring.iter().rev().find(is_of).map(|event| (event.sequence, event.at)),
+        }
+    }
+
     /// The number of the latest event.
     pub fn last(&self) -> u64 {
         self.last
@@ -76,11 +178,7 @@ impl Capture {
     /// Adds an event, dropping the oldest when the ring is full.
     pub fn push(&mut self, at: Timestamp, address: &Address, content: Content) {
         self.last += 1;
-        let size = match &content {
-            Content::Message { bag, body, .. } => bag.len() + body.len(),
-            Content::Twin(patch) => patch.to_string().len(),
-            Content::Connection { .. } => 0,
-        };
+        let size = content.size();
         self.bytes += size;
         self.ring.push_back(Captured { sequence: self.last, at, address: address.clone(), content, size });
         while self.ring.len() > MOST_EVENTS || (self.bytes > MOST_BYTES && self.ring.len() > 1) {
@@ -213,6 +311,36 @@ mod tests {
         let batch = capture.after(batch.last, Some("odd"), 3);
         assert_eq!(batch.events.iter().map(|event| event.sequence).collect::<Vec<_>>(), [8, 10]);
         assert_eq!(capture.after(10, None, 3), Batch { missed: 0, events: vec![], last: 10 });
+    }
+
+    #[test]
+    fn a_partition_has_all_events_of_its_devices_and_no_others() {
+        let mut capture = Capture::default();
+        for n in 0..40 {
+            capture.push(moment(), &address(&format!("d{}", n % 20)), message("", b"1"));
+        }
+        let mut seen = 0;
+        for number in 0..4 {
+            let (mut after, mut devices) = (0, Vec::new());
+            loop {
+                let page = capture.of_partition(after, number, 4, 3);
+                devices.extend(page.events.iter().map(|event| event.address.device.to_string()));
+                assert!(page.events.iter().all(|event| event.sequence > after));
+                after = page.last;
+                if page.is_all {
+                    break;
+                }
+            }
+            let facts = capture.facts(number, 4);
+            assert_eq!(facts.last.is_some(), !devices.is_empty());
+            seen += devices.len();
+            assert!(devices.iter().all(|device| partition(device, 4) == number), "{devices:?}");
+            assert!(!devices.is_empty(), "20 devices leave no partition empty");
+        }
+        assert_eq!(seen, 40);
+        // One that has read further than there is waits.
+        let page = capture.of_partition(100, 0, 4, 3);
+        assert_eq!(page, Page { missed: 0, events: vec![], last: 100, is_all: true });
     }
 
     #[test]

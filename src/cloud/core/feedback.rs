@@ -128,6 +128,11 @@ impl Feedback {
         }
     }
 
+    /// The number of the latest batch that was closed.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
     /// When the batch that is being filled has waited long enough.
     pub fn next_due(&self) -> Option<Millis> {
         self.closes

@@ -210,7 +210,7 @@ impl fmt::Display for LockToken {
 }
 
 /// A number in the form of a GUID.
-pub(super) fn guid(number: u128) -> String {
+pub fn guid(number: u128) -> String {
     let text = format!("{number:032x}");
     format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
 }

@@ -53,9 +53,9 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::Value;
 
-use self::auth::{DEFAULT_POLICIES, HubNames, Policy, Refusal, Right};
+use self::auth::{DEFAULT_POLICIES, Grant, HubNames, Policy, Refusal, Right};
 use self::authorities::Authorities;
-use self::capture::{Batch, Capture};
+use self::capture::{Batch, Capture, PARTITIONS, Page, PartitionFacts};
 use self::changes::Changes;
 use self::clients::{Clients, ConnectionId};
 use self::configurations::Configurations;
@@ -229,9 +229,34 @@ impl Core {
         auth::service(token, path, right, &self.settings.names, &self.policies, now.wall)
     }
 
+    /// Checks a service's token for a connection that is kept.
+    pub fn authorize_connection(&self, now: Now, token: &str, right: Right) -> Result<Grant, Refusal> {
+        auth::grant(token, right, &self.settings.names, &self.policies, now.wall)
+    }
+
     /// The events after number `after`.
     pub fn events(&self, after: u64, device: Option<&str>, most: usize) -> Batch {
         self.capture.after(after, device, most)
+    }
+
+    /// The events of a partition after number `after`, each with what is known of who sent it.
+    pub fn partition_events(&self, after: u64, partition: u8, most: usize) -> Page {
+        let mut page = self.capture.of_partition(after, partition, PARTITIONS, most);
+        for event in &mut page.events {
+            let identity = self.registry.get(&event.address);
+            event.identity = identity.map(|it| (it.authentication.name(), it.generation.clone()));
+        }
+        page
+    }
+
+    /// What is known of a partition.
+    pub fn partition_facts(&self, partition: u8) -> PartitionFacts {
+        self.capture.facts(partition, PARTITIONS)
+    }
+
+    /// How many batches of feedback there have been.
+    pub fn last_feedback(&self) -> u64 {
+        self.feedback.last()
     }
 
     /// The number of the latest event.

@@ -15,6 +15,8 @@ pub(in crate::cloud) struct Limits {
     pub(super) mqtt: usize,
     /// HTTPS connections at once.
     pub(super) https: usize,
+    /// AMQP connections at once.
+    pub(super) amqp: usize,
     /// Connections at once, a door, that have not said anything over TLS yet.
     pub(super) newcomers: usize,
     /// How long a newcomer may stay when others wait for its place.
@@ -33,6 +35,8 @@ impl Default for Limits {
             // More than the load tests want, fewer than would exhaust the machine.
             mqtt: 20_000,
             https: 2_000,
+            // Services, each with memory for sessions and links.
+            amqp: 200,
             newcomers: 1_024,
             grace: Duration::from_secs(1),
             handshake: Duration::from_secs(10),

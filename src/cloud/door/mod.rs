@@ -1,9 +1,9 @@
 //! The front doors: how a TCP connection becomes a secured one, is counted, and is handed over.
 //!
-//! Never here: what a packet or a request means (`mqtt`, `rest`), or whether a client certificate
+//! Never here: what a packet or a request means (`mqtt`, `rest`, `amqp`), or whether a client certificate
 //! is good for anything (`core`): the doors only note who proved to hold which.
 //!
-//! In reading order: [`limits`] (who gets a place), [`accept`] (the one loop of both ports),
+//! In reading order: [`limits`] (who gets a place), [`accept`] (the one loop of all ports),
 //! [`certificate`] (client certificates), [`stream`] (a connection as its server sees it),
 //! [`http`], [`websocket`].
 
@@ -27,10 +27,10 @@ pub(super) use self::limits::Limits;
 use self::limits::Places;
 #[cfg(fuzzing)]
 pub(super) use self::websocket::Frames;
-use super::mqtt;
 use super::shared::Shared;
+use super::{amqp, mqtt};
 
-/// Opens both doors, until the cloud is stopped.
+/// Opens the doors for devices and for HTTPS, until the cloud is stopped.
 pub(super) fn open(
     mqtt: TcpListener,
     https: TcpListener,
@@ -56,4 +56,25 @@ pub(super) fn open(
     let door = Door::new("HTTPS", Arc::new(tls), requests, limits, shared, tasks);
     let lobby = Arc::new(http::Lobby { shared: Arc::clone(shared), tasks: tasks.clone(), devices, limits });
     tasks.spawn(door.serve(https, move |guest| http::serve(Arc::clone(&lobby), guest)));
+}
+
+/// Opens the door for services over AMQP, until the cloud is stopped.
+pub(super) fn open_amqp(
+    amqp: TcpListener,
+    tls: &Arc<ServerConfig>,
+    shared: &Arc<Shared>,
+    tasks: &TaskTracker,
+    limits: Limits,
+) {
+    let port = amqp.local_addr().map_or(0, |address| address.port());
+    let services = Places::new(limits.amqp);
+    let door = Door::new("AMQP", Arc::clone(tls), services, limits, shared, tasks);
+    let cloud = Arc::clone(shared);
+    tasks.spawn(door.serve(amqp, move |guest| {
+        let shared = Arc::clone(&cloud);
+        async move {
+            let ended = amqp::run(guest.stream, &shared, port).await;
+            tracing::info!(peer = %guest.address, "AMQP connection ended: {ended}");
+        }
+    }));
 }
