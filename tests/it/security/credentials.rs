@@ -141,27 +141,30 @@ fn a_policy_without_the_right_is_refused() {
     };
     let [device, service, read, write] =
         ["device", "service", "registryRead", "registryReadWrite"].map(token);
-    for route in closed_routes(&victim) {
-        let reads = route.method == "GET";
-        let registry = ["/devices", "/statistics", "/envsim/certificates"]
+    let mut routes = closed_routes(&victim);
+    // It would stream without an end.
+    routes.retain(|route| route.path != "/envsim/events");
+    // While the device is there: others delete it.
+    routes.sort_by_key(|route| route.door != Door::Device);
+    for route in routes {
+        // A question about identities that is too long for a path.
+        let reads = route.method == "GET" || route.path.ends_with("/testQueries");
+        let registry = ["/devices", "/statistics", "/configurations", "/envsim/certificates"]
             .iter()
             .any(|prefix| route.path.starts_with(prefix))
             && !route.path.ends_with("/commands")
             && !route.path.ends_with("/query");
-        let (device_side, hub) = (route.door == Door::Device, route.door == Door::Hub);
+        // There is no module for a token to be good for.
+        let device_side = route.door == Door::Device && !route.path.contains("/modules/");
+        let hub = route.door == Door::Hub;
         for (policy, token, has) in [
             ("device", &device, device_side),
             ("service", &service, hub && !registry),
             ("registryRead", &read, hub && registry && reads),
             ("registryReadWrite", &write, hub && registry),
         ] {
-            // Where the right is there, the module of the path may not be.
-            if !has {
-                assert_eq!(status(&victim, &route, token), 401, "{policy} at {route:?}");
-            }
-        }
-        if hub && !registry && !route.path.contains("modules") && !route.path.contains("events") {
-            assert_ne!(status(&victim, &route, &service), 401, "{route:?}");
+            let status = status(&victim, &route, token);
+            assert_eq!(status != 401, has, "{policy} at {route:?}: {status}");
         }
     }
 }
