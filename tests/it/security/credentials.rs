@@ -168,3 +168,31 @@ fn a_policy_without_the_right_is_refused() {
         }
     }
 }
+
+#[test]
+fn who_may_not_do_it_uses_up_nothing_of_the_hub_s_limits() {
+    let victim = Victim::with(&["--sku", "F1"]);
+    let token = service_token(&victim.cloud, "serviceConnectionString");
+    let quota = || {
+        let request = format!(
+            "GET /envsim/quota HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: {token}\r\n\r\n"
+        );
+        let said =
+            String::from_utf8_lossy(&victim.doors.said(victim.doors.https, request.as_bytes())).into_owned();
+        let (_, body) = said.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{said}"));
+        serde_json::from_str::<Value>(body).expect("JSON")["messagesToday"].clone()
+    };
+    let route = Route { method: "POST", path: "/devices/bad/messages/events".to_owned(), door: Door::Device };
+    for token in [String::new(), device_token(&victim, "other")] {
+        assert_eq!(status(&victim, &route, &token), 401);
+    }
+    assert_eq!(quota(), 0);
+    assert_eq!(status(&victim, &route, &device_token(&victim, "bad")), 204);
+    assert_eq!(quota(), 1);
+    // Nor does a stranger keep others from the registry: the smallest hub takes a hundred a minute.
+    let route = Route { method: "GET", path: "/devices/bad".to_owned(), door: Door::Hub };
+    for _ in 0..150 {
+        assert_eq!(status(&victim, &route, ""), 401);
+    }
+    assert_eq!(status(&victim, &route, &token), 200);
+}
