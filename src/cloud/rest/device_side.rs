@@ -25,7 +25,8 @@ fn authorize(call: &Call, address: &Address) -> Result<(), Fault> {
             Some(peer) if call.token().is_empty() => core.authorize_certificate(now, host, address, peer),
             _ => core.authorize_client(now, host, address, call.token()).map(|_| ()),
         })
-        .map_err(|refusal| Fault::unauthorized(refusal.to_string()))
+        .map_err(|refusal| Fault::unauthorized(refusal.to_string()))?;
+    call.count()
 }
 
 /// A message to the hub: the same as over MQTT, its properties in headers.

@@ -23,6 +23,7 @@ mod reply;
 mod trouble;
 mod twins;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,19 +122,13 @@ async fn whole(mut body: Body, announced: usize) -> Result<Option<Bytes>, axum::
 /// because ids hold whatever characters they like.
 async fn route(call: Call) -> Response<Body> {
     let raw = call.uri.path().to_owned();
-    let decoded: Option<Vec<_>> = raw.trim_start_matches('/').split('/').map(percent::decode).collect();
-    let Some(decoded) = decoded else {
+    let Some(decoded) = decoded(&raw) else {
         return hub_error(&call.shared, &Fault::bad_request(format!("the path `{raw}` is not UTF-8")));
     };
     let mut segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
     // Node's `azure-iothub` asks for `/devices/` to list them. No id is empty, so none is meant.
     if segments.len() > 1 {
         segments.pop_if(|last| last.is_empty());
-    }
-    if let Some(operation) = trouble::operation(call.method.as_str(), &segments, call.body.len())
-        && let Err(fault) = call.shared.change(|core, now, _| core.allow(now, operation))
-    {
-        return hub_error(&call.shared, &fault);
     }
     let outcome = match (call.method.as_str(), segments.as_slice()) {
         ("GET", ["health"]) => Ok(json(200, &serde_json::json!({"status": "ok"}))),
@@ -197,6 +192,11 @@ async fn route(call: Call) -> Response<Body> {
     outcome.unwrap_or_else(|fault| hub_error(&call.shared, &fault))
 }
 
+/// A path's segments; `None` when one is not UTF-8.
+fn decoded(path: &str) -> Option<Vec<Cow<'_, str>>> {
+    path.trim_start_matches('/').split('/').map(percent::decode).collect()
+}
+
 fn feedback(call: &Call, method: &str, rest: &[&str]) -> Option<Result<Response<Body>, Fault>> {
     Some(match (method, rest) {
         ("GET", []) => messages::feedback(call),
@@ -251,7 +251,19 @@ impl Call {
         let path = self.uri.path();
         self.shared
             .look(|core, now| core.authorize_service(now, token, path, right))
-            .map_err(|refusal| Fault::unauthorized(refusal.to_string()))
+            .map_err(|refusal| Fault::unauthorized(refusal.to_string()))?;
+        self.count()
+    }
+
+    /// Counts the request where a hub's size limits it: only those of who may make it, or a stranger
+    /// could use up what is the others'.
+    fn count(&self) -> Result<(), Fault> {
+        let segments = decoded(self.uri.path()).unwrap_or_default();
+        let segments: Vec<_> = segments.iter().map(AsRef::as_ref).collect();
+        match trouble::operation(self.method.as_str(), &segments, self.body.len()) {
+            Some(operation) => self.shared.change(|core, now, _| core.allow(now, operation)),
+            None => Ok(()),
+        }
     }
 
     fn token(&self) -> &str {
@@ -265,7 +277,7 @@ impl Call {
     fn query(&self, wanted: &str) -> Option<String> {
         self.uri.query()?.split('&').find_map(|member| {
             let (name, value) = member.split_once('=').unwrap_or((member, ""));
-            (name == wanted).then(|| percent::decode(value).map(std::borrow::Cow::into_owned))?
+            (name == wanted).then(|| percent::decode(value).map(Cow::into_owned))?
         })
     }
 
