@@ -49,6 +49,10 @@ struct Options {
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     cloud_args: String,
 
+    /// Keep every cloud in a folder of its own, with `--data-dir`
+    #[arg(long)]
+    kept: bool,
+
     /// What cargo says to every bench
     #[arg(long, hide = true)]
     bench: bool,
@@ -85,7 +89,7 @@ fn main() {
     let mut table = Table::default();
     let began = Instant::now();
     for round in 0..rounds {
-        let ours = |identities| Server::cloud(identities, &options.cloud_args);
+        let ours = |identities| Server::cloud(identities, &options.cloud_args, options.kept);
         let theirs = |_| Server::mosquitto();
         let mut turns: Vec<(bool, &dyn Fn(usize) -> Server)> = vec![(true, &ours)];
         if beside {
@@ -167,7 +171,7 @@ fn ingest(
 
 /// What only a hub can do.
 fn alone(table: &mut Table, options: &Options, size: &Size) {
-    let server = Server::cloud(size.connections, &options.cloud_args);
+    let server = Server::cloud(size.connections, &options.cloud_args, options.kept);
     for trip in trips::all(&server, size.trips) {
         table.add(&format!("{}: round trips/s", trip.name), true, trip.rate, None);
         table.add(&format!("{}: p50, µs", trip.name), true, trip.p50, None);
@@ -175,7 +179,7 @@ fn alone(table: &mut Table, options: &Options, size: &Size) {
     }
     if options.registered > 0 && !options.quick {
         let count = usize::try_from(options.registered).unwrap_or(usize::MAX);
-        let server = Server::cloud(count, &options.cloud_args);
+        let server = Server::cloud(count, &options.cloud_args, options.kept);
         let what = format!("{count} registered, 100 connections, 1 under way");
         ingest(table, true, &server, &what, (100, 1), size);
         table.add(

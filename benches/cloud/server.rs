@@ -1,5 +1,6 @@
 //! The servers as processes: how they are started, what they use, how a client trusts them.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -61,12 +62,15 @@ fn client(authority: CertificateDer<'static>) -> Arc<ClientConfig> {
 }
 
 impl Server {
-    /// `envsim cloud` with so many identities.
-    pub(crate) fn cloud(identities: usize, more: &str) -> Self {
+    /// `envsim cloud` with so many identities, on request kept in a folder.
+    pub(crate) fn cloud(identities: usize, more: &str, kept: bool) -> Self {
+        let folder = kept.then(|| tempfile::tempdir().expect("a folder"));
+        let keeping = folder.iter().flat_map(|folder| [OsStr::new("--data-dir"), folder.path().as_os_str()]);
         let mut child = Command::new(env!("CARGO_BIN_EXE_envsim"))
             .args(["cloud", "--format", "json", "--mqtt-port", "0", "--https-port", "0", "--devices"])
             .arg(identities.to_string())
             .args(more.split_whitespace())
+            .args(keeping)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the cloud");
@@ -84,7 +88,7 @@ impl Server {
             hub: text("hub").split(':').next().unwrap_or_default().to_owned(),
             group: SharedKey::from_base64(&text("groupKey")).expect("a key"),
             ready,
-            _folder: None,
+            _folder: folder,
         }
     }
 
