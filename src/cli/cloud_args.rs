@@ -88,7 +88,7 @@ pub struct CloudArgs {
     pub device: Vec<DeviceId>,
 
     /// Create N devices at start, with keys derived from the group's
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Devices")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200_000), help_heading = "Devices")]
     pub devices: Option<u32>,
 
     /// Names of the N devices, with a place for the number, from 0

@@ -9,12 +9,9 @@ use super::CloudError;
 use super::cert::Authority;
 use super::core::{Core, Settings};
 use super::shared::Shared;
-use super::store::{DataFolder, Founding, KeptAuthority, Store, StoreError};
+use super::store::{CA_FILE, DataFolder, Founding, KeptAuthority, Store, StoreError};
 use crate::device::IdScope;
 use crate::wire::SharedKey;
-
-/// The authority's certificate in the data folder, where programs that take a path find it.
-const CA_FILE: &str = "ca.pem";
 
 /// What a cloud begins with.
 #[derive(Debug)]

@@ -149,6 +149,8 @@ impl Shared {
             }
             Err(fault) => {
                 state.core.take_back_events(before);
+                // Which identities it was that were matched in vain is not known any more.
+                state.core.match_all();
                 let out = unstored(&state.core, out, &fault);
                 self.dispatch(state, out);
                 Err(fault.into())
@@ -292,6 +294,11 @@ impl Shared {
         let end = self.stop.child_token();
         let mut entered = None;
         let welcome = self.transact(|state, now, out| {
+            // Somebody may have been faster than the client, which was checked a moment ago.
+            if !state.core.may_connect(address) {
+                let message = format!("`{address}` has been deleted or disabled in this moment");
+                return Err(Fault::unauthorized(message));
+            }
             let welcome = state.core.connect(now, address, clean, model_id, out);
             state.peers.insert(welcome.connection, Peer { queue: sender, end: end.clone() });
             entered = Some(welcome.connection);

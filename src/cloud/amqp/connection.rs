@@ -24,7 +24,7 @@ use fe2o3_amqp::types::performatives::Attach;
 use fe2o3_amqp::types::primitives::{Symbol, Value};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::access::Access;
@@ -38,6 +38,8 @@ const PLAIN_HEADER: [u8; 8] = *b"AMQP\x00\x01\x00\x00";
 /// What is read of a client before it has shown a token. Opening, and the way to `$cbs`, take a few
 /// hundred bytes, a token less than a thousand.
 const STRANGER: usize = 64 * 1024;
+/// How long a client may stay without having shown a token.
+const NO_TOKEN: Duration = Duration::from_secs(60);
 /// How long a client may take to open a connection, and to hear of its end.
 const OPENING: Duration = Duration::from_secs(20);
 const CLOSING: Duration = Duration::from_secs(1);
@@ -81,8 +83,11 @@ where
         .build();
     let home = Home { access, replies: Replies::default(), port };
     let mut sessions = JoinSet::new();
+    let patience = sleep(NO_TOKEN);
+    tokio::pin!(patience);
     let why = loop {
         let begun = tokio::select! {
+            () = &mut patience, if !home.access.is_known() => break "no token was shown in time",
             begun = connection.next_incoming_session() => begun,
             Some(_) = sessions.join_next() => continue,
             () = shared.stop.cancelled() => {

@@ -14,6 +14,7 @@ use super::fault::Fault;
 use super::feedback::{Held, Record};
 use super::mailbox::{IN_FLIGHT, Kept, Taken};
 use super::message::{LockToken, Message, Outgoing, Settle, guid};
+use super::quota::Operation;
 use super::registry::Address;
 use super::{Core, Delivery, Output};
 use crate::device::{DeviceId, Now};
@@ -29,6 +30,8 @@ impl Core {
     ) -> Result<Arc<Message>, Fault> {
         let address = Address::device(device.clone());
         let generation = self.registry.need(&address)?.generation.clone();
+        // Counted here, because there are several ways to send.
+        self.allow(now, Operation::CloudToDevice)?;
         let id = match sent.message_id.clone().filter(|id| !id.is_empty()) {
             Some(id) => id,
             None => self.random_guid(),

@@ -51,6 +51,11 @@ impl Core {
         auth::certificate(peer, address, &self.registry, &self.authorities, now.wall)
     }
 
+    /// Whether there is an identity of this name that is switched on.
+    pub fn may_connect(&self, address: &Address) -> bool {
+        self.registry.is_enabled(address)
+    }
+
     /// Takes a client that has been checked.
     pub fn connect(
         &mut self,

@@ -66,12 +66,15 @@ impl Core {
     }
 
     /// Drops the connections of one device and its modules, or of all. Answers how many.
-    pub fn drop_connections(&self, device: Option<&DeviceId>, out: &mut Vec<Output>) -> usize {
+    pub fn drop_connections(&self, device: Option<&DeviceId>, out: &mut Vec<Output>) -> Result<usize, Fault> {
+        if let Some(device) = device {
+            self.device(device)?;
+        }
         let before = out.len();
         let meant = |address: &Address| device.is_none_or(|device| *device == address.device);
         let dropped = self.clients.connected().filter(|(_, address)| meant(address));
         out.extend(dropped.map(|(connection, _)| close(connection, Closing::Dropped)));
-        out.len() - before
+        Ok(out.len() - before)
     }
 
     /// Whether the provisioning service takes one more request, or is as busy as was asked for.
@@ -92,7 +95,8 @@ impl Core {
     pub(super) fn drop_when_due(&mut self, now: Now, out: &mut Vec<Output>) {
         if self.difficult.next_drop.is_some_and(|due| due <= now.at) {
             self.difficult.next_drop = self.difficult.trouble.next_drop(now.at);
-            self.drop_connections(None, out);
+            // All of them are always there to be dropped.
+            let _ = self.drop_connections(None, out);
         }
     }
 }

@@ -142,9 +142,7 @@ impl Core {
         identity.managed_by = spec.managed_by;
         identity.etag = etag;
         self.changes.identity(&address);
-        if becomes_edge {
-            self.add_edge_modules(now, &address)?;
-        }
+        // First of all who is out has to go: what follows may be refused.
         if let Some(closing) = closing {
             self.close(&address, closing, out);
             if closing == Closing::Disabled && address.module.is_none() {
@@ -152,6 +150,9 @@ impl Core {
                     self.close(&module, closing, out);
                 }
             }
+        }
+        if becomes_edge {
+            self.add_edge_modules(now, &address)?;
         }
         self.registry.need(&address)
     }

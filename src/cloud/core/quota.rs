@@ -200,9 +200,10 @@ impl Quota {
 
     /// Takes an operation out of its allowance, or refuses it.
     pub fn take(&mut self, now: Now, operation: Operation) -> Result<(), Fault> {
-        if let Operation::Message(bytes) = operation {
-            self.count(now.wall, bytes)?;
-        }
+        let blocks = match operation {
+            Operation::Message(bytes) => self.blocks_left(now.wall, bytes)?,
+            _ => 0,
+        };
         let rate = operation.rate(self.sku, self.units);
         let cost = operation.cost();
         // One operation must fit however slow the rate is, or it would never be taken.
@@ -227,10 +228,12 @@ impl Quota {
             )));
         }
         bucket.left -= cost;
+        self.day.1 += blocks;
         Ok(())
     }
 
-    fn count(&mut self, wall: Timestamp, bytes: usize) -> Result<(), Fault> {
+    /// As how many messages one of so many bytes counts, when the day has that many left.
+    fn blocks_left(&mut self, wall: Timestamp, bytes: usize) -> Result<u64, Fault> {
         let today = wall.as_second().div_euclid(24 * 3600);
         if self.day.0 != today {
             self.day = (today, 0);
@@ -244,8 +247,7 @@ impl Quota {
                 self.sku.name()
             )));
         }
-        self.day.1 += blocks;
-        Ok(())
+        Ok(blocks)
     }
 }
 
@@ -318,5 +320,15 @@ mod tests {
         assert_eq!(quota.take(now(2_000), Operation::Query).map_err(|fault| fault.status), Err(429));
         assert_eq!(quota.take(now(3_001), Operation::Query), Ok(()));
         assert_eq!(quota.take(now(3_001), Operation::TwinRead), Ok(()), "each by itself");
+    }
+
+    #[test]
+    fn what_is_refused_does_not_count_against_the_day() {
+        let mut quota = Quota::new(Sku::F1, 1);
+        assert_eq!(taken(&mut quota, 0, Operation::Message(1)), 100);
+        for _ in 0..10_000 {
+            assert_eq!(quota.take(now(0), Operation::Message(1)).map_err(|fault| fault.status), Err(429));
+        }
+        assert_eq!(quota.messages().0, 100);
     }
 }

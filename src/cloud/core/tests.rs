@@ -297,3 +297,20 @@ fn an_edge_device_has_its_two_modules_and_a_scope_from_the_beginning() {
     let names: Vec<_> = modules.iter().map(|module| module.address.to_string()).collect();
     assert_eq!(names, ["edge/$edgeAgent", "edge/$edgeHub"]);
 }
+
+#[test]
+fn an_ended_connection_speaks_for_nobody() {
+    let (mut core, d) = with_device();
+    let mut out = Vec::new();
+    let connection = core.connect(now(0), &d, false, None, &mut out).connection;
+    core.delete(&d, &Precondition::Any, &mut out).expect("deleted");
+    assert!(!core.may_connect(&d));
+    core.create_derived(now(1), d.device.clone()).expect("created again");
+    let body = bytes::Bytes::from_static(b"{}");
+    let to = (connection, &d);
+    let topic = "devices/d/messages/events/";
+    assert!(
+        crate::cloud::dialect::hub_publish(&mut core, now(2), to, topic, &body, false, &mut out).is_err()
+    );
+    assert!(core.may_connect(&d));
+}

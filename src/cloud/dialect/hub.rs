@@ -45,6 +45,10 @@ pub fn hub_publish(
     retain: bool,
     out: &mut Vec<Output>,
 ) -> Result<Option<Message>, Unacceptable> {
+    // Its end may be on the way: the identity deleted, or another connection in its place.
+    if !core.is_online(connection) {
+        return Err(Unacceptable::Fault(Fault::unauthorized("on a connection that has been ended")));
+    }
     match FromDevice::parse(topic) {
         Some(FromDevice::Event { .. }) => {
             let bag = event_bag(topic, address)?;

@@ -44,8 +44,7 @@ pub(super) fn end(call: &Call) -> Result<Response<Body>, Fault> {
 pub(super) fn drop_connections(call: &Call) -> Result<Response<Body>, Fault> {
     call.authorize(Right::ServiceConnect)?;
     let device = call.query("device").map(|device| device_id(&device)).transpose()?;
-    let dropped =
-        call.shared.change(|core, _, out| Ok::<_, Fault>(core.drop_connections(device.as_ref(), out)))?;
+    let dropped = call.shared.change(|core, _, out| core.drop_connections(device.as_ref(), out))?;
     Ok(respond(200, &json!({"dropped": dropped})))
 }
 
@@ -73,7 +72,6 @@ pub(super) fn operation(method: &str, segments: &[&str], body: usize) -> Option<
             "POST",
             ["devices", _, "messages", "events"] | ["devices", _, "modules", _, "messages", "events"],
         ) => Operation::Message(body),
-        ("POST", ["messages", "deviceBound" | "devicebound"]) => Operation::CloudToDevice,
         (_, ["devices", _, "messages", ..] | ["messages", ..]) => return None,
         (_, ["devices" | "statistics", ..]) => Operation::Registry,
         _ => return None,
@@ -98,8 +96,8 @@ mod tests {
             ("POST", "devices/d/applyConfigurationContent", Some(Operation::Configuration)),
             ("POST", "devices/d/messages/events", Some(Operation::Message(9))),
             ("POST", "devices/d/modules/m/messages/events", Some(Operation::Message(9))),
-            ("POST", "messages/devicebound", Some(Operation::CloudToDevice)),
-            ("POST", "messages/deviceBound", Some(Operation::CloudToDevice)),
+            ("POST", "messages/devicebound", None),
+            ("POST", "messages/deviceBound", None),
             ("GET", "devices/d/messages/deviceBound", None),
             ("GET", "health", None),
             ("PUT", "scope/registrations/d/register", None),

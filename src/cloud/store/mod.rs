@@ -51,6 +51,7 @@ pub use self::error::StoreError;
 pub use self::folder::DataFolder;
 pub use self::founding::{Founding, KeptAuthority};
 pub(super) use self::keeper::Keeper;
+pub(super) use self::schema::CA_FILE;
 use self::table::{Key, TABLES, Table, tables_of};
 use super::core::Core;
 use super::core::changes::Record;
@@ -105,7 +106,9 @@ impl Store {
                 put(&transaction, table, &key, (table.read)(core, &key))?;
             }
         }
-        transaction.commit()
+        transaction.commit()?;
+        // Into the file itself, so that it is one from now on, whatever becomes of its log.
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
 
     /// Gives all that is kept to a new core.

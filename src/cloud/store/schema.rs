@@ -10,6 +10,9 @@ use super::error::StoreError;
 /// `envs`, in the place that SQLite has for such a mark ("Database File Format", 1.3.17).
 const APPLICATION: i64 = 0x656e_7673;
 
+/// The authority's certificate, which lies beside the file for programs that want a path.
+pub(in crate::cloud) const CA_FILE: &str = "ca.pem";
+
 /// What leads from each version to the next; the first from an empty file. A step that has been
 /// released is never changed.
 const STEPS: &[&str] = &["
@@ -46,7 +49,9 @@ pub(super) fn open(file: &Path) -> Result<Connection, StoreError> {
     let application = number(&connection, "application_id").map_err(failed)?;
     let entries = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
     let is_new = entries.map_err(failed)? == 0 && version == 0 && application == 0;
-    if !is_new {
+    if is_new {
+        check_beginning(file)?;
+    } else {
         if application != APPLICATION {
             return Err(StoreError::Foreign(file.to_owned()));
         }
@@ -73,6 +78,23 @@ fn check_log(file: &Path) -> Result<(), StoreError> {
         return Err(StoreError::Damaged { file: file.to_owned(), detail });
     }
     Ok(())
+}
+
+/// A file without a content is new, unless the authority beside it says that the folder has been in
+/// use: then what was in the file lay in its log, and the log is gone. A new cloud in its place would
+/// be trusted by nobody.
+fn check_beginning(file: &Path) -> Result<(), StoreError> {
+    let authority = file.with_file_name(CA_FILE);
+    if !authority.exists() {
+        return Ok(());
+    }
+    let log = file.with_extension("db-wal");
+    let detail = format!(
+        "it has nothing in it, but {} says that the folder has been in use: was {} lost?",
+        authority.display(),
+        log.display()
+    );
+    Err(StoreError::Damaged { file: file.to_owned(), detail })
 }
 
 /// Sets a pragma that may answer with a row.

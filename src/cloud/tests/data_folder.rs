@@ -172,3 +172,15 @@ async fn a_full_disk_refuses_changes_and_nothing_else() {
     assert_eq!(told(&cloud, "PATCH /twins/d", &desired).await.0, 200);
     cloud.stop().await;
 }
+
+#[tokio::test]
+async fn a_file_that_was_emptied_is_not_taken_for_a_new_one() {
+    let folder = TempDir::new().expect("a folder");
+    kept(folder.path()).await.stop().await;
+    for name in ["cloud.db", "cloud.db-wal"] {
+        let _ = std::fs::remove_file(folder.path().join(name));
+    }
+    std::fs::write(folder.path().join("cloud.db"), []).expect("written");
+    let error = start(folder.path()).await.expect_err("refused").to_string();
+    assert!(error.contains("ca.pem") && error.contains("damaged"), "{error}");
+}

@@ -123,7 +123,8 @@ impl Core {
         self.match_all();
     }
 
-    fn match_all(&mut self) {
+    /// Matches every identity anew: after a change, and when what was matched could not be stored.
+    pub(in crate::cloud) fn match_all(&mut self) {
         self.changes.match_configurations(true);
         self.configurations.sweep = Some(Sweep::default());
         self.configurations.count.at_once();

@@ -106,6 +106,7 @@ impl Core {
     pub fn restore_job(&mut self, now: Now, record: &Value) -> Result<(), Fault> {
         let mut job = Job::restore(record)?;
         job.set_due(now);
+        self.cancel_calls_of(&job.id);
         self.jobs.restore(job);
         self.jobs.reckon();
         Ok(())
@@ -113,12 +114,17 @@ impl Core {
 
     /// Forgets a job that is not stored, and its commands.
     pub fn forget_job(&mut self, id: &str) {
+        self.cancel_calls_of(id);
+        self.jobs.forget(id);
+    }
+
+    /// Gives up the commands of a job that is about to be another, or none.
+    fn cancel_calls_of(&mut self, id: &str) {
         if let Some(job) = self.jobs.all.get(id) {
             for call in job.calls.clone() {
                 self.methods.cancel(call);
             }
         }
-        self.jobs.forget(id);
     }
 
     /// Gives the outcome of a command to whoever has invoked it: a job, or a waiting caller.
