@@ -39,7 +39,14 @@ impl Client {
     /// Drops the connections of a device and its modules, or all. Answers how many there were.
     pub async fn drop_connections(&self, device: Option<&DeviceId>) -> Result<u64, OperatorError> {
         let path = service::drop_path(device.map(DeviceId::as_str));
-        let answer = self.ask_for_trouble(Method::POST, &path, |request| request).await?;
+        let asked = self.ask_for_trouble(Method::POST, &path, |request| request).await;
+        let answer = asked.map_err(|error| match (error, device) {
+            // A hub of ours, as it knows the path, and the device is what it does not know.
+            (OperatorError::NoFaults { host }, Some(device)) if !is_azure(&host) => {
+                OperatorError::Unknown { host, subject: device.to_string() }
+            }
+            (error, _) => error,
+        })?;
         answer["dropped"].as_u64().ok_or_else(|| OperatorError::NotAHub(self.host().to_owned()))
     }
 
