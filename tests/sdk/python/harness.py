@@ -65,27 +65,26 @@ def unique(prefix="dev"):
 # Waiting
 
 
+def looked(what, condition, end, deadline):
+    value = condition()
+    if not value and time.monotonic() > end:
+        raise AssertionError(f"no {what} within {deadline} s; the last look gave {value!r}")
+    return value
+
+
 def wait(what, condition, deadline=DEADLINE):
     """Waits until `condition()` is true, and returns what it returned."""
     end = time.monotonic() + deadline
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"no {what} within {deadline} s; the last look gave {value!r}")
+    while not (value := looked(what, condition, end, deadline)):
         time.sleep(0.02)
+    return value
 
 
 async def wait_async(what, condition, deadline=DEADLINE):
     end = time.monotonic() + deadline
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"no {what} within {deadline} s; the last look gave {value!r}")
+    while not (value := looked(what, condition, end, deadline)):
         await asyncio.sleep(0.02)
+    return value
 
 
 def equal(seen, wanted, what="it"):

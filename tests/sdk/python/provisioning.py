@@ -148,6 +148,16 @@ def another_group_assigns_with_its_own_key():
     equal(registry().get_twin(name).tags, {"group": group})
 
 
+def assigned_by_certificate(cert, key):
+    """A device with this certificate is assigned to the hub, and connects there."""
+    x509 = X509(cert_file=cert, key_file=key)
+    result = ProvisioningDeviceClient.create_from_x509_certificate(HUB, CERTIFICATE_NAME, SCOPE, x509).register()
+    equal((result.status, result.registration_state.device_id), ("assigned", CERTIFICATE_NAME))
+    with ended(IoTHubDeviceClient.create_from_x509_certificate(x509, HUB, CERTIFICATE_NAME)) as client:
+        client.connect()
+        assert client.connected
+
+
 @case
 def a_certificate_with_an_individual_enrolment_is_assigned():
     cert, key = certificate("self")
@@ -155,12 +165,7 @@ def a_certificate_with_an_individual_enrolment_is_assigned():
         pem = file.read()
     attestation = {"type": "x509", "x509": {"clientCertificates": {"primary": {"certificate": pem}}}}
     enrol(CERTIFICATE_NAME, attestation)
-    x509 = X509(cert_file=cert, key_file=key)
-    result = ProvisioningDeviceClient.create_from_x509_certificate(HUB, CERTIFICATE_NAME, SCOPE, x509).register()
-    equal((result.status, result.registration_state.device_id), ("assigned", CERTIFICATE_NAME))
-    with ended(IoTHubDeviceClient.create_from_x509_certificate(x509, HUB, CERTIFICATE_NAME)) as client:
-        client.connect()
-        assert client.connected
+    assigned_by_certificate(cert, key)
 
 
 @case
@@ -169,13 +174,7 @@ def a_certificate_of_a_group_s_authority_is_assigned():
         pem = file.read()
     attestation = {"type": "x509", "x509": {"signingCertificates": {"primary": {"certificate": pem}}}}
     enrol_group(unique("group"), attestation)
-    cert, key = certificate("signed")
-    x509 = X509(cert_file=cert, key_file=key)
-    result = ProvisioningDeviceClient.create_from_x509_certificate(HUB, CERTIFICATE_NAME, SCOPE, x509).register()
-    equal((result.status, result.registration_state.device_id), ("assigned", CERTIFICATE_NAME))
-    with ended(IoTHubDeviceClient.create_from_x509_certificate(x509, HUB, CERTIFICATE_NAME)) as client:
-        client.connect()
-        assert client.connected
+    assigned_by_certificate(*certificate("signed"))
 
 
 @case
