@@ -9,12 +9,13 @@
 //!
 //! In reading order: [`message`] (the whole vocabulary), [`machine`], [`lifecycle`], [`outbox`],
 //! [`reports`], [`property`], [`command`], [`profile`], [`twin`], [`failure`], [`backoff`],
-//! [`schedule`], [`identity`], [`time`].
+//! [`schedule`], [`image`], [`identity`], [`time`].
 
 pub mod backoff;
 pub mod command;
 pub mod failure;
 pub mod identity;
+pub mod image;
 pub mod lifecycle;
 pub mod machine;
 pub mod message;
@@ -29,6 +30,7 @@ pub mod twin;
 pub use command::{Call, Reply};
 pub use failure::{Failure, FailureKind, Retry};
 pub use identity::{Assignment, DeviceId, HubHost, IdScope, ModuleId, RegistrationId};
+pub use image::{ImageNews, ImageOrder};
 pub use lifecycle::Phase;
 pub use machine::{Device, DeviceOptions};
 pub use message::{Input, LinkStep, Note, Output, PacketView, ProvisioningStep, Severity, Ticket};

@@ -1,0 +1,99 @@
+//! Firmware images: what a device asks of the place where it keeps them, and what it is told.
+//!
+//! A device keeps two images, the running one and the one before. A new one is fetched, checked,
+//! installed and then on trial: only when it is confirmed does it stay. A device that starts with
+//! an image on trial has been interrupted between the two, and goes back to the one before.
+
+/// One thing a device wants done with its images. Each is answered by [`ImageNews`] of the same run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageOrder {
+    /// Say what is installed.
+    Inspect,
+    /// Download an image, or go on with a download that was interrupted, and check it.
+    Fetch {
+        /// Which update.
+        run: u64,
+        /// `http:`, `https:` or `file:`.
+        uri: String,
+        /// The SHA-256 that it must have, 64 hexadecimal digits in lower case.
+        sha256: Option<String>,
+    },
+    /// Put what was fetched in the place of the running image, on trial; keep the running one.
+    Install {
+        /// Which update.
+        run: u64,
+        /// What the image is called from now on.
+        version: String,
+    },
+    /// The image on trial works: it stays.
+    Confirm {
+        /// Which update.
+        run: u64,
+    },
+    /// Go back to the image before, when one is on trial; forget what was fetched.
+    RollBack {
+        /// Which update.
+        run: u64,
+    },
+}
+
+/// What became of an [`ImageOrder`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageNews {
+    /// What is installed.
+    Installed {
+        /// The version of the running image.
+        version: String,
+        /// Whether it is on trial: installed, and never confirmed.
+        on_trial: bool,
+    },
+    /// So much has been downloaded. Told at least every second, and at most ten times a second.
+    Progress {
+        /// Which update.
+        run: u64,
+        /// Bytes so far, of this attempt and of those before that it goes on from.
+        received: u64,
+        /// Bytes in all, as far as the server says.
+        total: Option<u64>,
+    },
+    /// The connection to the image's server was lost, and is tried again.
+    Interrupted {
+        /// Which update.
+        run: u64,
+        /// Why.
+        reason: String,
+    },
+    /// The image is here, and is what it should be.
+    Fetched {
+        /// Which update.
+        run: u64,
+        /// Bytes.
+        size: u64,
+        /// Its SHA-256, 64 hexadecimal digits in lower case.
+        sha256: String,
+    },
+    /// The image is in place, on trial.
+    Placed {
+        /// Which update.
+        run: u64,
+    },
+    /// The image stays.
+    Confirmed {
+        /// Which update.
+        run: u64,
+    },
+    /// The image before runs again; this is its version.
+    RolledBack {
+        /// Which update.
+        run: u64,
+        /// The version of the image that runs.
+        version: String,
+    },
+    /// An order could not be carried out; nothing of it has remained.
+    Failed {
+        /// Which update; 0 for an inspection.
+        run: u64,
+        /// What was attempted, on what, why it failed, what to do next.
+        reason: String,
+    },
+}
