@@ -2,7 +2,7 @@
 
 use super::Slot;
 use super::desk::DeskRequest;
-use crate::device::Output;
+use crate::device::{ImageOrder, Output};
 
 /// One thing to be done by the runtime. Results come back as events.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +13,13 @@ pub enum Effect {
         slot: Slot,
         /// What.
         output: Output,
+    },
+    /// For the place where a device keeps its firmware images.
+    Image {
+        /// Which device.
+        slot: Slot,
+        /// What.
+        order: ImageOrder,
     },
     /// For the operator's client.
     Desk(DeskRequest),

@@ -30,6 +30,7 @@ pub enum Fact {
     TwinFetched { desired_version: u64, reported_version: u64 },
     Sent { message: u64, body: String },
     Acknowledged { message: u64, took: Duration },
+    Received { input: String, body: String, properties: Vec<(String, String)> },
     Called { command: String, request: Value },
     Answered { command: String, status: i32, response: Value, took: Duration },
     Desired { version: u64, patch: Value },
@@ -97,6 +98,7 @@ impl Fact {
             Self::TwinFetched { .. } => "twin",
             Self::Sent { .. } => "sent",
             Self::Acknowledged { .. } => "acknowledged",
+            Self::Received { .. } => "received",
             Self::Called { .. } => "command",
             Self::Answered { .. } => "command-answered",
             Self::Desired { .. } => "desired",
@@ -131,6 +133,7 @@ impl Fact {
             | Self::Disconnected => Source::Link,
             Self::Sent { .. }
             | Self::Acknowledged { .. }
+            | Self::Received { .. }
             | Self::Turned { .. }
             | Self::Automatic
             | Self::Paused(_)
@@ -179,10 +182,16 @@ impl Fact {
                 json!({"desiredVersion": desired_version, "reportedVersion": reported_version})
             }
             Self::Sent { message, body } => {
-                let body = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.clone()));
-                json!({"message": message, "body": body})
+                json!({"message": message, "body": json_or_text(body)})
             }
             Self::Acknowledged { message, took } => json!({"message": message, "tookMs": millis(*took)}),
+            Self::Received { input, body, properties } => {
+                let properties: Map<_, _> = properties
+                    .iter()
+                    .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+                    .collect();
+                json!({"input": input, "body": json_or_text(body), "properties": properties})
+            }
             Self::Called { command, request } => json!({"command": command, "request": request}),
             Self::Answered { command, status, response, took } => {
                 json!({"command": command, "status": status, "response": response, "tookMs": millis(*took)})
@@ -214,6 +223,10 @@ impl Fact {
             _ => Map::new(),
         }
     }
+}
+
+fn json_or_text(body: &str) -> Value {
+    serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()))
 }
 
 fn millis(span: Duration) -> u64 {
@@ -253,6 +266,7 @@ impl fmt::Display for Fact {
             Self::Acknowledged { message, took } => {
                 write!(f, "acknowledged #{message} after {}", Spoken(*took))
             }
+            Self::Received { input, body, .. } => write!(f, "received on {input} {body}"),
             Self::Called { command, request } if request.is_null() => write!(f, "{command} called"),
             Self::Called { command, request } => write!(f, "{command} called with {}", brief(request)),
             Self::Answered { command, status, response, took } => {

@@ -325,12 +325,19 @@ impl Default for UiState {
 }
 
 impl AppState {
-    /// A program that has not begun, with one device.
-    pub fn new(now: Now, zone: TimeZone, station: Station, place: Place, desk: Desk, seed: u64) -> Self {
+    /// A program that has not begun, with at least one device.
+    pub fn new(
+        now: Now,
+        zone: TimeZone,
+        stations: Vec<Station>,
+        place: Place,
+        desk: Desk,
+        seed: u64,
+    ) -> Self {
         Self {
             now,
             zone,
-            stations: vec![station],
+            stations,
             place,
             log: Log::default(),
             ui: UiState::default(),

@@ -15,7 +15,7 @@ use super::runtime_file::{Running, RuntimeFile};
 use crate::app::{AppState, Desk, Ending, Fact, Limits, Place, Station};
 use crate::cloud::{CloudOptions, LocalCloud, PortChoice};
 use crate::config::{HubConfig, Layer, RunConfig, Target};
-use crate::device::{Assignment, Device, DeviceOptions, HubHost, RegistrationId};
+use crate::device::{Assignment, Device, DeviceOptions, HubHost, RegistrationId, RestartStyle};
 use crate::net::{self, LinkOptions, ProvisioningOptions};
 use crate::operator;
 use crate::profiles;
@@ -76,6 +76,7 @@ async fn operate(
         period: config.interval,
         seed,
         scale: config.time_scale,
+        restarts: RestartStyle::Held,
         zone: zone.clone(),
         unattended: !on_screen,
     };
@@ -91,7 +92,7 @@ async fn operate(
             .to_owned()
     });
     let desk = Desk::new(closed, ground.cloud.is_some());
-    let mut state = AppState::new(clock.now(), zone, station, ground.place.clone(), desk, seed);
+    let mut state = AppState::new(clock.now(), zone, vec![station], ground.place.clone(), desk, seed);
     state.limits = Limits { until: config.run_for.map(|span| clock.now().at + span), count: config.count };
     state.unattended = !on_screen;
     for fact in ground.facts(config, seed) {
@@ -107,6 +108,7 @@ async fn operate(
         provisioning: ground.provisioning.clone(),
         key: ground.key.clone(),
         module: ground.module.clone(),
+        inputs: !state.station().device.ports().is_empty(),
         gateway: ground.gateway.clone(),
         // A hub is told one model; the first profile's stands for the device.
         model_id: entries.first().map(|entry| entry.model.model_id.to_owned()),
@@ -123,7 +125,20 @@ async fn operate(
         let name = config.format.name();
         Show::lines(report::find(name).with_context(|| format!("there is no format `{name}`"))?)
     };
-    let wiring = Wiring { clock, show, links, link_events, clerk, answers, signals, tasks, stop };
+    let (_, image_news) = mpsc::channel(1);
+    let wiring = Wiring {
+        clock,
+        show,
+        links,
+        link_events,
+        images: Vec::new(),
+        image_news,
+        clerk,
+        answers,
+        signals,
+        tasks,
+        stop,
+    };
     runtime::run(&mut state, wiring).await.context("the screen or standard output broke")
 }
 

@@ -15,6 +15,25 @@ pub struct Call {
     pub payload: Result<Value, String>,
 }
 
+/// A device's own name for a call that it has not answered yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
+/// What a kind of device says to a call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// This, at once.
+    Now(Reply),
+    /// Something, later: the operator waits for it, for half a minute if nothing else was agreed.
+    Later,
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self::Now(reply)
+    }
+}
+
 /// The answer to a command.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {

@@ -37,6 +37,19 @@ pub enum ImageOrder {
     },
 }
 
+impl ImageOrder {
+    /// Which update it belongs to; 0 for an inspection.
+    pub fn run(&self) -> u64 {
+        match self {
+            Self::Inspect => 0,
+            Self::Fetch { run, .. }
+            | Self::Install { run, .. }
+            | Self::Confirm { run }
+            | Self::RollBack { run } => *run,
+        }
+    }
+}
+
 /// What became of an [`ImageOrder`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageNews {

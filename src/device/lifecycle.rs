@@ -33,6 +33,13 @@ pub enum Phase {
         /// The hub to try, or `None` to ask the provisioning service first.
         next: Option<Assignment>,
     },
+    /// Restarting, with no link: it will connect again by itself.
+    Restarting {
+        /// When.
+        until: Millis,
+        /// The hub that it will connect to.
+        next: Assignment,
+    },
     /// Something failed and trying again cannot help.
     Stopped(Failure),
     /// Saying good-bye.
@@ -57,6 +64,7 @@ impl Phase {
         match self {
             Self::Connecting(assignment) | Self::Online { assignment, .. } => Some(assignment),
             Self::Waiting { next, .. } => next.as_ref(),
+            Self::Restarting { next, .. } => Some(next),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{Assignment, Call, Failure, Reply, TwinDocument};
+use super::{Assignment, Call, Failure, IdScope, ImageNews, ImageOrder, Reply, TwinDocument};
 
 /// Correlates something a device asked for with what became of it. Unique within a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +50,10 @@ pub enum Input {
     },
     /// A command was invoked.
     Called(Call),
+    /// A message has come to an input of a module.
+    Received(Inbound),
+    /// Something became of an order about firmware images.
+    Image(ImageNews),
 
     /// A message is written to the socket.
     Written(Ticket),
@@ -131,7 +135,10 @@ pub enum LinkStep {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
     /// Ask the provisioning service for a hub.
-    Provision,
+    Provision {
+        /// In which ID scope, when it is not the one that the device was set up with.
+        scope: Option<IdScope>,
+    },
     /// Open a link.
     Connect(Assignment),
     /// Close the link politely and open it again with a new token.
@@ -145,12 +152,12 @@ pub enum Output {
 
     /// Ask for the whole twin.
     FetchTwin(Ticket),
-    /// Send a telemetry message.
+    /// Send a message.
     Send {
         /// For [`Input::Written`] and [`Input::Acknowledged`].
         ticket: Ticket,
-        /// A JSON object as text.
-        body: String,
+        /// What.
+        message: Message,
     },
     /// Change reported properties.
     Report {
@@ -168,8 +175,39 @@ pub enum Output {
         /// The answer.
         reply: Reply,
     },
+    /// Do something with the firmware images.
+    Image(ImageOrder),
     /// Say something that a person watching should know.
     Note(Note),
+}
+
+/// A message of a device, telemetry above all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message {
+    /// JSON as text.
+    pub body: String,
+    /// The output of the module that it goes through, for routes to name.
+    pub output: Option<&'static str>,
+    /// The application's own properties.
+    pub properties: Vec<(String, String)>,
+}
+
+impl Message {
+    /// A message of only a body.
+    pub fn of(body: impl Into<String>) -> Self {
+        Self { body: body.into(), ..Self::default() }
+    }
+}
+
+/// A message that was routed to an input of a module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inbound {
+    /// Which input.
+    pub input: String,
+    /// As text; what is not UTF-8 is replaced.
+    pub body: String,
+    /// The application's own properties.
+    pub properties: Vec<(String, String)>,
 }
 
 /// A message as it stood on the wire, for people to look at. Devices neither make nor read it.

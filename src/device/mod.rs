@@ -27,15 +27,18 @@ pub mod schedule;
 pub mod time;
 pub mod twin;
 
-pub use command::{Call, Reply};
+pub use command::{Answer, Call, CallId, Reply};
 pub use failure::{Failure, FailureKind, Retry};
 pub use identity::{Assignment, DeviceId, HubHost, IdScope, ModuleId, RegistrationId};
 pub use image::{ImageNews, ImageOrder};
 pub use lifecycle::Phase;
-pub use machine::{Device, DeviceOptions};
-pub use message::{Input, LinkStep, Note, Output, PacketView, ProvisioningStep, Severity, Ticket};
+pub use machine::{Device, DeviceOptions, RestartStyle};
+pub use message::{
+    Inbound, Input, LinkStep, Message, Note, Output, PacketView, ProvisioningStep, Severity, Ticket,
+};
 pub use profile::{
-    CommandSpec, Context, Field, Job, Knob, Led, Model, Profile, PropertySpec, Reading, Schema,
+    CommandSpec, Context, Field, Figure, Flow, Job, Knob, Led, Member, Model, Port, Profile, PropertySpec,
+    Reading, Schema,
 };
 pub use property::{PropertyState, Standing};
 pub use time::{Millis, Now, TimeScale};

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Output, Ticket};
+use super::{Message, Output, Ticket};
 
 /// How many messages wait at most: about half an hour at one every two seconds. When it is full
 /// the oldest goes, because the newest reading is the one worth having.
@@ -37,7 +37,7 @@ pub struct Counters {
 #[derive(Debug, Clone, PartialEq)]
 struct Item {
     ticket: Ticket,
-    body: String,
+    message: Message,
     handed: bool,
     written: bool,
 }
@@ -51,7 +51,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// Takes a message.
-    pub fn add(&mut self, ticket: Ticket, body: String) {
+    pub fn add(&mut self, ticket: Ticket, message: Message) {
         self.counters.made += 1;
         if self.items.len() == CAPACITY
             // One that is on the link keeps its place there: dropping it would let another one out.
@@ -65,7 +65,7 @@ impl Outbox {
             self.counters.unacknowledged -= u64::from(oldest.written);
         }
         self.counters.waiting += 1;
-        self.items.push_back(Item { ticket, body, handed: false, written: false });
+        self.items.push_back(Item { ticket, message, handed: false, written: false });
     }
 
     /// Hands over what the window lets through.
@@ -73,7 +73,7 @@ impl Outbox {
         let room = WINDOW.saturating_sub(self.items.iter().filter(|item| item.handed).count());
         for item in self.items.iter_mut().filter(|item| !item.handed).take(room) {
             item.handed = true;
-            out.push(Output::Send { ticket: item.ticket, body: item.body.clone() });
+            out.push(Output::Send { ticket: item.ticket, message: item.message.clone() });
         }
     }
 
@@ -125,7 +125,7 @@ mod tests {
 
     fn outbox(count: u64) -> Outbox {
         let mut outbox = Outbox::default();
-        (0..count).for_each(|n| outbox.add(Ticket(n), format!("{n}")));
+        (0..count).for_each(|n| outbox.add(Ticket(n), Message::of(format!("{n}"))));
         outbox
     }
 

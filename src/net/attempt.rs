@@ -79,7 +79,10 @@ pub(super) async fn connect(options: &LinkOptions, to: &Assignment, sink: &Sink)
     let (mut session, session_present) = Session::open(tls, hello(options, to, now()), MQTT)
         .await
         .map_err(|error| error::not_accepted(host, device, &error))?;
-    let filters = [topic::filter::METHODS, topic::filter::TWIN_ANSWERS, topic::filter::DESIRED];
+    let mut filters = vec![topic::filter::METHODS, topic::filter::TWIN_ANSWERS, topic::filter::DESIRED];
+    let inputs = options.module.as_ref().filter(|_| options.inputs);
+    let inputs = inputs.map(|module| topic::filter::inputs(device, module.as_str()));
+    filters.extend(inputs.as_ref().map(|[inputs, _]| inputs.as_str()));
     let early =
         session.subscribe(&filters, MQTT).await.map_err(|error| error::not_accepted(host, device, &error))?;
     Ok(Standing { session, early, session_present })

@@ -37,6 +37,8 @@ pub struct LinkOptions {
     pub key: SharedKey,
     /// The module that connects, when it is one.
     pub module: Option<ModuleId>,
+    /// Whether it wants the messages that are routed to its inputs.
+    pub inputs: bool,
     /// Where to connect instead of to the hub.
     pub gateway: Option<HubHost>,
     /// The model announced to both services.
@@ -177,7 +179,7 @@ impl Link {
     async fn run(mut self) {
         while let Some(output) = self.queue.next().await {
             let carried_on = match output {
-                Output::Provision => self.provision().await,
+                Output::Provision { scope } => self.provision(scope).await,
                 Output::Connect(to) | Output::Renew(to) => self.connect(to).await,
                 Output::Disconnect => self.sink.tell(Input::Closed).await.is_ok(),
                 // Decided while a link stood that stands no more. The device keeps what it wants
@@ -194,8 +196,8 @@ impl Link {
     }
 
     /// Whether to carry on, as with the next two.
-    async fn provision(&mut self) -> bool {
-        let Some(provisioning) = &self.options.provisioning else {
+    async fn provision(&mut self, scope: Option<IdScope>) -> bool {
+        let Some(mut provisioning) = self.options.provisioning.clone() else {
             let failure = Failure::new(
                 crate::device::FailureKind::Rejected,
                 "provisioning was asked for without an ID scope",
@@ -203,8 +205,11 @@ impl Link {
             .advise("give --id-scope, or a connection string to go without provisioning");
             return self.sink.tell(Input::Failed(failure)).await.is_ok();
         };
+        if let Some(scope) = scope {
+            provisioning.scope = scope;
+        }
         let model = self.options.model_id.as_deref();
-        let attempt = dps::provision(provisioning, model, &self.options.trust, &self.sink);
+        let attempt = dps::provision(&provisioning, model, &self.options.trust, &self.sink);
         match self.queue.during(attempt).await {
             Outcome::Done(assignment) => self.sink.tell(Input::Assigned(assignment)).await.is_ok(),
             outcome => self.unfinished(outcome).await,

@@ -6,7 +6,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::codec::Framed;
 
 use super::*;
-use crate::device::{Call, FailureKind, Reply, Ticket};
+use crate::device::{Call, FailureKind, Message, Reply, Ticket};
 use crate::net::LinkEvent;
 use crate::net::testing::{Hub, key, packet};
 use crate::wire::sas::Presented;
@@ -27,6 +27,7 @@ impl Device {
             provisioning: None,
             key: key(),
             module: None,
+            inputs: false,
             gateway: None,
             model_id: Some("dtmi:com:contoso:EnvSensor;1".to_owned()),
             keep_alive: Duration::from_secs(60),
@@ -127,7 +128,7 @@ async fn answer(connection: &mut Connection, topic: &str, body: &str) {
 }
 
 fn send(ticket: u64, body: &str) -> Output {
-    Output::Send { ticket: Ticket(ticket), body: body.to_owned() }
+    Output::Send { ticket: Ticket(ticket), message: Message::of(body) }
 }
 
 #[tokio::test]
@@ -340,7 +341,7 @@ async fn attempts_that_fail_say_why() {
     device.ask(Output::Connect(nowhere));
     assert_eq!(device.failure().await.kind, FailureKind::Unresolved);
 
-    device.ask(Output::Provision);
+    device.ask(Output::Provision { scope: None });
     assert_eq!(device.failure().await.kind, FailureKind::Rejected);
 }
 

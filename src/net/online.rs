@@ -13,7 +13,7 @@ use super::link::Queue;
 use super::mqtt::{Received, Session, SessionError};
 use super::packet;
 use super::sink::{Gone, Sink};
-use crate::device::{Assignment, Call, Input, Output, PacketView, Reply, Ticket};
+use crate::device::{Assignment, Call, Inbound, Input, Message, Output, PacketView, Reply, Ticket};
 use crate::wire::bag::{Bag, system};
 use crate::wire::topic::{self, ToDevice};
 use crate::wire::{dps, percent, twin};
@@ -72,6 +72,7 @@ enum Asked {
 pub(super) struct Online<'a, S> {
     session: Session<S>,
     device: &'a str,
+    module: Option<&'a str>,
     events: String,
     asked: BTreeMap<u64, Asked>,
     written: Vec<(Ticket, Option<PacketView>)>,
@@ -83,14 +84,35 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Online<'a, S> {
     pub(super) fn new(
         session: Session<S>,
         device: &'a str,
-        module: Option<&str>,
+        module: Option<&'a str>,
         sink: &'a Sink,
         keep_packets: bool,
     ) -> Self {
-        // Without these two the hub keeps a body as bytes, and routes cannot look into it.
-        let bag = Bag::of([(system::CONTENT_TYPE, "application/json"), (system::CONTENT_ENCODING, "utf-8")]);
-        let events = topic::events(device, module, &bag.encode());
-        Self { session, device, events, asked: BTreeMap::new(), written: Vec::new(), sink, keep_packets }
+        let events = topic::events(device, module, &json_bag().encode());
+        Self {
+            session,
+            device,
+            module,
+            events,
+            asked: BTreeMap::new(),
+            written: Vec::new(),
+            sink,
+            keep_packets,
+        }
+    }
+
+    /// Where a message goes; most have nothing but a body.
+    fn topic(&self, message: &Message) -> String {
+        if message.output.is_none() && message.properties.is_empty() {
+            return self.events.clone();
+        }
+        let mut bag = json_bag();
+        if let Some(output) = message.output {
+            bag.0.push((system::OUTPUT.to_owned(), Some(output.to_owned())));
+        }
+        let own = message.properties.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
+        bag.0.extend(own);
+        topic::events(self.device, self.module, &bag.encode())
     }
 
     /// Serves the link until it ends: first `early`, which came while it was being made.
@@ -161,8 +183,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Online<'a, S> {
 
     async fn take(&mut self, output: Output) -> Result<Option<After>, Halt> {
         match output {
-            Output::Send { ticket, body } => {
-                let publish = Publish::from_bytes(self.events.clone(), QoS::AtLeastOnce, Bytes::from(body));
+            Output::Send { ticket, message } => {
+                let topic = self.topic(&message);
+                let publish = Publish::from_bytes(topic, QoS::AtLeastOnce, Bytes::from(message.body));
                 self.send(publish, ticket, Some(ticket)).await?;
             }
             Output::Reply { ticket, rid, reply } => {
@@ -190,8 +213,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Online<'a, S> {
             Output::Cut => return Ok(Some(After::Cut)),
             Output::Renew(to) | Output::Connect(to) => return Ok(Some(After::Renew(to))),
             Output::Disconnect => return Ok(Some(After::Disconnect)),
-            Output::Abandon | Output::Provision => return Ok(Some(After::Abandon)),
-            Output::Note(_) => {}
+            Output::Abandon | Output::Provision { .. } => return Ok(Some(After::Abandon)),
+            // These go elsewhere.
+            Output::Note(_) | Output::Image(_) => {}
         }
         Ok(None)
     }
@@ -267,6 +291,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Online<'a, S> {
                     Asked::Whole => Input::TwinRefused { status, message: message_of(body) },
                 })
             }
+            ToDevice::Input { input, bag, .. } => Some(Input::Received(Inbound {
+                input: percent::decode(input).map_or_else(|| input.to_owned(), std::borrow::Cow::into_owned),
+                body: String::from_utf8_lossy(body).into_owned(),
+                properties: Bag::decode(bag).unwrap_or_default().application().collect(),
+            })),
             ToDevice::DeviceBound { .. } => {
                 tracing::warn!("a cloud-to-device message came without being asked for and is dropped");
                 None
@@ -295,6 +324,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Online<'a, S> {
         }
         Ok(())
     }
+}
+
+/// What every message of a device says of itself: without it the hub keeps a body as bytes, and
+/// routes cannot look into it.
+fn json_bag() -> Bag {
+    Bag::of([(system::CONTENT_TYPE, "application/json"), (system::CONTENT_ENCODING, "utf-8")])
 }
 
 /// A `QoS` 0 message.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::device::{
-    CommandSpec, Context, Field, Job, Knob, Led, Millis, Model, Profile, PropertySpec, Reading, Reply, Schema,
+    Answer, CallId, CommandSpec, Context, Field, Job, Knob, Led, Millis, Model, Profile, PropertySpec,
+    Reading, Reply, Schema,
 };
 use crate::sensors::{Climate, Walk};
 
@@ -20,6 +21,7 @@ pub const MODEL: Model = Model {
     title: "Environmental sensor",
     model_id: "dtmi:envsim:EnvironmentalSensor;1",
     telemetry: &[TEMPERATURE, HUMIDITY],
+    output: None,
     knobs: &[Knob { field: "temp", step: 0.5, leap: 5.0 }, Knob { field: "humid", step: 0.5, leap: 5.0 }],
     commands: &[
         CommandSpec {
@@ -164,7 +166,7 @@ impl Profile for Environment {
         self.walks().map(reading).into()
     }
 
-    fn sample(&mut self) -> Map<String, Value> {
+    fn sample(&mut self, _: &mut Context<'_>) -> Map<String, Value> {
         let body = self.walks().map(|(field, walk)| (field.name.to_owned(), json!(walk.value())));
         self.climate.step();
         body.into_iter().collect()
@@ -182,15 +184,13 @@ impl Profile for Environment {
         self.climate.humidity.release(home);
     }
 
-    fn command(&mut self, ctx: &mut Context<'_>, name: &str, request: &Value) -> Reply {
-        match COMMANDS.iter().find(|(own, _)| *own == name) {
-            Some((_, run)) => run(self, ctx, request),
-            None => Reply::refused(404, format!("this device has no command `{name}`")),
-        }
-    }
+    // Name and brightness change nothing but themselves, and the device keeps their values.
 
-    fn apply(&mut self, _: &mut Context<'_>, _: &str, _: &Value) {
-        // Name and brightness change nothing but themselves, and the device keeps their values.
+    fn command(&mut self, ctx: &mut Context<'_>, _: CallId, name: &str, request: &Value) -> Answer {
+        match COMMANDS.iter().find(|(own, _)| *own == name) {
+            Some((_, run)) => run(self, ctx, request).into(),
+            None => Reply::refused(404, format!("this device has no command `{name}`")).into(),
+        }
     }
 
     fn timer(&mut self, ctx: &mut Context<'_>, tag: u64) {
@@ -205,6 +205,11 @@ impl Profile for Environment {
         }
     }
 
+    fn restarted(&mut self, ctx: &mut Context<'_>) {
+        self.led = Led::Off;
+        self.started(ctx);
+    }
+
     fn led(&self) -> Option<Led> {
         Some(self.led)
     }
@@ -216,7 +221,7 @@ impl Profile for Environment {
             done: run.done,
             steps: STEPS,
             since: run.since,
-            until: run.until,
+            until: Some(run.until),
         };
         self.runs.iter().map(job).collect()
     }

@@ -11,7 +11,7 @@ use super::desk::DeskClerk;
 use super::signals::Signals;
 use super::{Clock, Show};
 use crate::app::{self, AppState, DeskAnswer, Effect, Ending, Event, Slot};
-use crate::device::{Failure, FailureKind, Input};
+use crate::device::{Failure, FailureKind, ImageNews, ImageOrder, Input};
 use crate::net::{LinkEvent, LinkHandle};
 
 /// How many events are taken in before the next picture: a flood must not freeze the screen.
@@ -30,6 +30,10 @@ pub struct Wiring {
     pub links: Vec<LinkHandle>,
     /// What happens to the devices.
     pub link_events: mpsc::Receiver<LinkEvent>,
+    /// The way to each device's firmware images, by slot, for those that keep any.
+    pub images: Vec<Option<mpsc::Sender<ImageOrder>>>,
+    /// What becomes of the images.
+    pub image_news: mpsc::Receiver<(Slot, ImageNews)>,
     /// The operator's client.
     pub clerk: DeskClerk,
     /// The operator's answers.
@@ -120,6 +124,9 @@ impl Wiring {
                 Err(error) => return Err(error),
             },
             Some(event) = self.link_events.recv() => from_link(event),
+            Some((slot, news)) = self.image_news.recv() => {
+                Event::Device { slot, input: Input::Image(news), packet: None }
+            }
             Some(answer) = self.answers.recv() => Event::Desk(answer),
             () = sleep_until(wake) => Event::Tick,
         };
@@ -142,6 +149,13 @@ impl Wiring {
                             events.push(stuck(slot));
                         }
                     }
+                    Effect::Image { slot, order } => {
+                        let place = self.images.get(slot).and_then(Option::as_ref);
+                        let run = order.run();
+                        if place.is_none_or(|place| place.try_send(order).is_err()) {
+                            events.push(no_images(slot, run));
+                        }
+                    }
                     Effect::Desk(request) => self.clerk.handle(request),
                     Effect::Exit => done = true,
                 }
@@ -150,6 +164,12 @@ impl Wiring {
         self.show.changed(state)?;
         Ok(done)
     }
+}
+
+/// There is no place for firmware images, or it takes no more orders.
+fn no_images(slot: Slot, run: u64) -> Event {
+    let reason = "the place where firmware images are kept does not answer".to_owned();
+    Event::Device { slot, input: Input::Image(ImageNews::Failed { run, reason }), packet: None }
 }
 
 /// A link whose queue is full has not moved for hundreds of messages: it counts as lost.

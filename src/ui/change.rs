@@ -23,8 +23,11 @@ pub fn next_change(state: &AppState) -> Option<Millis> {
         _ => None,
     };
     let led = device.led().and_then(|led| led.next_change(now)).map(|at| at.max(now + SHORTEST));
-    let job = device.jobs().iter().map(|job| now + PROGRESS.max(job.until.since(job.since) / 100)).min();
-    [phase, led, job].into_iter().flatten().filter(|at| *at > now).min()
+    // What has no end in sight changes only with news of it.
+    let jobs = device.jobs().into_iter().filter_map(|job| Some(job.until?.since(job.since)));
+    let job = jobs.map(|span| now + PROGRESS.max(span / 100)).min();
+    let away = device.away().and_then(|away| count_down(now, away.until));
+    [phase, led, job, away].into_iter().flatten().filter(|at| *at > now).min()
 }
 
 /// When [`text::left`](super::text::left) of a count-down reads differently.

@@ -40,6 +40,7 @@ impl World {
             direct: None,
             period: Duration::from_secs(2),
             seed: 7,
+            restarts: crate::device::RestartStyle::Held,
             scale: TimeScale::ONE,
             zone: TimeZone::UTC,
             unattended: false,
@@ -48,7 +49,7 @@ impl World {
         let device = Device::new(options, vec![(entry.build)(7)]);
         let station = Station::new(device, "env-sensor-01".to_owned(), "3f9c1a70".to_owned());
         let place = Place::Local { hub: HUB.to_owned(), mqtt_port: 8883, https_port: 8443 };
-        let state = AppState::new(now(0), TimeZone::UTC, station, place, Desk::new(None, true), 7);
+        let state = AppState::new(now(0), TimeZone::UTC, vec![station], place, Desk::new(None, true), 7);
         Self { state, versions: 4, effects: VecDeque::new() }
     }
 
@@ -95,7 +96,7 @@ impl World {
                     TwinDocument { desired, desired_version: 4, reported: Map::new(), reported_version: 1 };
                 self.input(at + 9, Input::Twin(document));
             }
-            Effect::Link { output: Output::Send { ticket, body }, .. } => {
+            Effect::Link { output: Output::Send { ticket, message }, .. } => {
                 let packet = PacketView {
                     outbound: true,
                     topic: "devices/env-sensor-01/messages/events/$.ct=application%2Fjson&$.ce=utf-8".into(),
@@ -103,7 +104,7 @@ impl World {
                         ("$.ct".into(), "application/json".into()),
                         ("$.ce".into(), "utf-8".into()),
                     ],
-                    payload: body,
+                    payload: message.body,
                 };
                 self.packet(at, Input::Written(ticket), packet);
                 self.input(at + 12, Input::Acknowledged(ticket));

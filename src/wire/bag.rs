@@ -45,6 +45,12 @@ impl Bag {
         self.0.iter().rev().find(|(own, _)| own == name)?.1.as_deref()
     }
 
+    /// The application's own properties: those that are none of the system's.
+    pub fn application(self) -> impl Iterator<Item = (String, String)> {
+        let own = |name: &str| !name.starts_with("$.") && !name.starts_with("iothub-");
+        self.0.into_iter().filter(move |(name, _)| own(name)).map(|(n, value)| (n, value.unwrap_or_default()))
+    }
+
     /// As it stands in a topic, every reserved character encoded.
     pub fn encode(&self) -> String {
         let members: Vec<_> = self

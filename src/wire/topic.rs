@@ -78,6 +78,15 @@ pub enum ToDevice<'a> {
         /// The property bag, still encoded.
         bag: &'a str,
     },
+    /// A message that was routed to an input of a module.
+    Input {
+        /// The module in the topic.
+        module: &'a str,
+        /// Which input, still encoded.
+        input: &'a str,
+        /// The property bag, still encoded.
+        bag: &'a str,
+    },
 }
 
 const METHODS_POST: &str = "$iothub/methods/POST/";
@@ -179,8 +188,13 @@ impl<'a> ToDevice<'a> {
                 version: query(rest, "$version").and_then(|text| text.parse().ok()),
             });
         }
-        let bag =
-            topic.strip_prefix("devices/")?.strip_prefix(device)?.strip_prefix("/messages/devicebound")?;
+        let rest = topic.strip_prefix("devices/")?.strip_prefix(device)?;
+        if let Some(rest) = rest.strip_prefix("/modules/") {
+            let (module, rest) = rest.split_once("/inputs/")?;
+            let (input, bag) = rest.split_once('/').unwrap_or((rest, ""));
+            return Some(Self::Input { module, input, bag });
+        }
+        let bag = rest.strip_prefix("/messages/devicebound")?;
         Some(Self::DeviceBound { bag: bag.strip_prefix('/').unwrap_or(bag) })
     }
 }
@@ -306,6 +320,11 @@ mod tests {
             ("$iothub/twin/PATCH/properties/desired/?$version=7", Desired { version: Some(7) }),
             ("devices/d/messages/devicebound/%24.mid=7", DeviceBound { bag: "%24.mid=7" }),
             ("devices/d/messages/devicebound/", DeviceBound { bag: "" }),
+            (
+                "devices/d/modules/m/inputs/input1/%24.cdid=d&a=b",
+                Input { module: "m", input: "input1", bag: "%24.cdid=d&a=b" },
+            ),
+            ("devices/d/modules/m/inputs/input1/", Input { module: "m", input: "input1", bag: "" }),
         ] {
             assert_eq!(ToDevice::parse(topic, "d"), Some(expected), "{topic}");
         }

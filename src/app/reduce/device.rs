@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::app::{AppState, CommandRecord, Effect, Ending, Fact, Outbound, Slot, Station, Step, StepState};
 use crate::device::{
-    Call, Failure, Input, LinkStep, Now, Output, PacketView, Phase, ProvisioningStep, Ticket,
+    Call, Failure, ImageNews, Input, LinkStep, Now, Output, PacketView, Phase, ProvisioningStep, Severity,
+    Ticket,
 };
 
 /// Something happened to the device in `slot`.
@@ -41,8 +42,10 @@ pub(super) fn happened(
     }
     for output in out {
         observe_output(station, now, &output, &mut facts);
-        if !matches!(output, Output::Note(_)) {
-            effects.push(Effect::Link { slot, output });
+        match output {
+            Output::Note(_) => {}
+            Output::Image(order) => effects.push(Effect::Image { slot, order }),
+            output => effects.push(Effect::Link { slot, output }),
         }
     }
     // The message on the wire belongs to the fact that it brought about, which comes first.
@@ -90,6 +93,12 @@ fn observe_input(station: &mut Station, now: Now, input: &Input, facts: &mut Vec
             facts.push(Fact::Desired { version: *version, patch: Value::Object(patch.clone()) });
         }
         Input::Called(call) => observe_call(station, now, call, facts),
+        Input::Received(message) => facts.push(Fact::Received {
+            input: message.input.clone(),
+            body: message.body.clone(),
+            properties: message.properties.clone(),
+        }),
+        Input::Image(news) => observe_image(news, facts),
         Input::Written(ticket) => observe_written(station, now, *ticket, facts),
         Input::Acknowledged(ticket) => observe_acknowledged(station, now, *ticket, facts),
         Input::ReportTaken { version, .. } => facts.push(Fact::Reported { version: *version }),
@@ -122,6 +131,32 @@ fn observe_link(station: &mut Station, now: Now, step: &LinkStep, facts: &mut Ve
             });
         }
     }
+}
+
+/// Progress is on the screen, and in the twin at a bounded rate; everything else is worth a line.
+fn observe_image(news: &ImageNews, facts: &mut Vec<Fact>) {
+    let text = match news {
+        ImageNews::Progress { .. } => return,
+        ImageNews::Installed { version, on_trial: false } => format!("the firmware is {version}"),
+        ImageNews::Installed { version, on_trial: true } => {
+            format!("the firmware is {version}, which was never confirmed")
+        }
+        ImageNews::Interrupted { reason, .. } => format!("the download was interrupted: {reason}"),
+        ImageNews::Fetched { size, sha256, .. } => {
+            format!("the image is downloaded and checked: {size} bytes, SHA-256 {sha256}")
+        }
+        ImageNews::Placed { .. } => "the image is in place, on trial".to_owned(),
+        ImageNews::Confirmed { .. } => "the new firmware is confirmed".to_owned(),
+        ImageNews::RolledBack { version, .. } => format!("back to firmware {version}"),
+        ImageNews::Failed { reason, .. } => reason.clone(),
+    };
+    let severity = match news {
+        ImageNews::Failed { .. } => Severity::Error,
+        ImageNews::Interrupted { .. } | ImageNews::RolledBack { .. } => Severity::Warning,
+        ImageNews::Installed { on_trial: true, .. } => Severity::Warning,
+        _ => Severity::Info,
+    };
+    facts.push(Fact::Note { severity, text });
 }
 
 fn observe_call(station: &mut Station, now: Now, call: &Call, facts: &mut Vec<Fact>) {
@@ -190,7 +225,7 @@ fn observe_failure(station: &mut Station, now: Now, was: &Phase, failure: Failur
 
 fn observe_output(station: &mut Station, now: Now, output: &Output, facts: &mut Vec<Fact>) {
     match output {
-        Output::Provision => station.gave_up = None,
+        Output::Provision { .. } => station.gave_up = None,
         Output::Connect(assignment) => {
             station.gave_up = None;
             begin_step(station, now, "connect", assignment.hub.to_string());
@@ -200,11 +235,11 @@ fn observe_output(station: &mut Station, now: Now, output: &Output, facts: &mut 
             facts.push(Fact::Renewing);
         }
         Output::FetchTwin(_) => begin_step(station, now, "twin", String::new()),
-        Output::Send { ticket, body } => {
+        Output::Send { ticket, message } => {
             if !station.outbound.iter().any(|(known, _)| known == ticket) {
                 station.numbered += 1;
-                let message =
-                    Outbound::Telemetry { number: station.numbered, body: body.clone(), written: None };
+                let body = message.body.clone();
+                let message = Outbound::Telemetry { number: station.numbered, body, written: None };
                 station.add_outbound(*ticket, message);
             }
         }
@@ -215,7 +250,7 @@ fn observe_output(station: &mut Station, now: Now, output: &Output, facts: &mut 
         Output::Note(note) => {
             facts.push(Fact::Note { severity: note.severity, text: note.text.clone() });
         }
-        Output::Cut | Output::Disconnect | Output::Abandon => {}
+        Output::Cut | Output::Disconnect | Output::Abandon | Output::Image(_) => {}
     }
 }
 

@@ -33,6 +33,7 @@ impl Story {
             direct: None,
             period: Duration::from_secs(2),
             seed: 1,
+            restarts: crate::device::RestartStyle::Held,
             scale: TimeScale::ONE,
             zone: TimeZone::UTC,
             unattended: false,
@@ -40,7 +41,7 @@ impl Story {
         let device = Device::new(options, vec![Box::new(Environment::new(1))]);
         let station = Station::new(device, "d1".to_owned(), "key 630dcd29".to_owned());
         let place = Place::Service("dps.example".to_owned());
-        let state = AppState::new(now(0), TimeZone::UTC, station, place, Desk::new(None, false), 1);
+        let state = AppState::new(now(0), TimeZone::UTC, vec![station], place, Desk::new(None, false), 1);
         let mut story = Self { state, at: 0, effects: Vec::new() };
         story.input(Input::Start);
         story

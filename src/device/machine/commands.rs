@@ -1,30 +1,53 @@
 //! Commands in, replies out: exactly one reply for each call, whatever the call holds.
 
 use super::PendingReply;
-use crate::device::{Call, Device, Now, Reply};
+use crate::device::time::Spoken;
+use crate::device::{Answer, Call, CallId, Device, Now, Reply};
+
+/// How many calls may wait for their profile's answer. A hub gives up after five minutes at most;
+/// a back end that invokes faster than that is refused with 429.
+const MOST_CALLS: usize = 64;
 
 impl Device {
     pub(super) fn called(&mut self, now: Now, call: Call) {
-        let reply = self.answer(now, &call);
-        let ticket = self.ticket();
-        self.replies.push(PendingReply { ticket, rid: call.rid, reply, handed: false });
+        let id = CallId(self.ticket().0);
+        let answer = self.answer(now, id, &call);
+        self.calls.insert(id, call.rid);
+        if let Answer::Now(reply) = answer {
+            self.reply(id, reply);
+        }
     }
 
-    fn answer(&mut self, now: Now, call: &Call) -> Reply {
+    /// Answers a call that is still open.
+    pub(super) fn reply(&mut self, call: CallId, reply: Reply) {
+        let Some(rid) = self.calls.remove(&call) else { return };
+        let ticket = self.ticket();
+        self.replies.push(PendingReply { ticket, rid, reply, handed: false });
+    }
+
+    fn answer(&mut self, now: Now, id: CallId, call: &Call) -> Answer {
+        if let Some(away) = &self.away {
+            let left = Spoken(away.until.since(now.at));
+            return Reply::refused(409, format!("the device restarts, try again in {left}")).into();
+        }
         let found = self.profiles.iter().enumerate().find_map(|(place, profile)| {
             let spec = profile.model().commands.iter().find(|spec| spec.name == call.name)?;
             Some((place, spec))
         });
         let Some((place, spec)) = found else {
-            return Reply::refused(404, format!("this device has no command `{}`", call.name));
+            return Reply::refused(404, format!("this device has no command `{}`", call.name)).into();
         };
         let request = match &call.payload {
             Ok(request) => request,
-            Err(text) => return Reply::refused(400, format!("the request is not JSON: {text}")),
+            Err(text) => return Reply::refused(400, format!("the request is not JSON: {text}")).into(),
         };
         if let Some(Err(reason)) = spec.request.as_ref().map(|schema| schema.check(spec.name, request)) {
-            return Reply::refused(400, reason);
+            return Reply::refused(400, reason).into();
         }
-        self.with_profile(now, place, |profile, ctx| profile.command(ctx, spec.name, request))
+        if self.calls.len() >= MOST_CALLS {
+            return Reply::refused(429, format!("{MOST_CALLS} commands wait for their answers already"))
+                .into();
+        }
+        self.with_profile(now, place, |profile, ctx| profile.command(ctx, id, spec.name, request))
     }
 }

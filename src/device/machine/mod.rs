@@ -1,17 +1,20 @@
 //! The device itself: one input in, outputs appended.
 //!
 //! Here stands how it comes online, stays there and leaves; [`commands`], [`telemetry`] and
-//! [`reconcile`] (properties and the twin) are the three things it does there, and [`view`] is
-//! what anybody may look at.
+//! [`reconcile`] (properties and the twin) are the three things it does there, [`restart`] and
+//! [`moving`] (to another ID scope) are how it goes away and comes back, and [`view`] is what
+//! anybody may look at.
 //!
 //! Never here: what a kind of device does with a command or a value; that is its profile's.
 
 mod commands;
+mod moving;
 mod reconcile;
+mod restart;
 mod telemetry;
 mod view;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -19,6 +22,9 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 
+use self::moving::Move;
+use self::restart::Away;
+pub use self::restart::RestartStyle;
 use super::backoff::Backoff;
 use super::outbox::Outbox;
 use super::profile::Asked;
@@ -26,8 +32,8 @@ use super::property::Wish;
 use super::reports::Reports;
 use super::schedule::Schedule;
 use super::{
-    Assignment, Context, Failure, Input, LinkStep, Millis, Note, Now, Output, Phase, Profile, PropertyState,
-    Reply, Retry, Severity, Standing, Ticket, TimeScale, TwinDocument,
+    Assignment, CallId, Context, Failure, IdScope, Input, LinkStep, Message, Millis, Note, Now, Output,
+    Phase, Profile, PropertyState, Reply, Retry, Severity, Standing, Ticket, TimeScale, TwinDocument,
 };
 
 /// How long the hub may take over a twin request before it is asked again. The hub answers in
@@ -55,6 +61,8 @@ pub struct DeviceOptions {
     pub seed: u64,
     /// Divides simulated durations.
     pub scale: TimeScale,
+    /// What becomes of the link while the device restarts.
+    pub restarts: RestartStyle,
     /// The time zone in which the device states date and time.
     pub zone: TimeZone,
     /// Whether nobody watches: then a device that has never got through gives up on failures
@@ -73,6 +81,8 @@ pub struct Device {
     outbox: Outbox,
     reports: Reports,
     replies: Vec<PendingReply>,
+    /// Calls that wait for their profile's answer, and the hub's names for them.
+    calls: BTreeMap<CallId, String>,
     properties: Vec<PropertyState>,
     wishes: HashMap<usize, usize>,
     twin: Option<TwinDocument>,
@@ -85,6 +95,23 @@ pub struct Device {
     attempts: u32,
     refusals: u32,
     started: bool,
+    /// The ID scope, when it is not the one that the device was set up with.
+    scope: Option<IdScope>,
+    moving: Option<Move>,
+    away: Option<Away>,
+    /// Whether the profiles wait to be told, once online, that the device is back.
+    booting: bool,
+    /// What profiles asked for that goes to no hub, and has not been handed out.
+    asides: Vec<Output>,
+    /// What profiles asked for that begins when everything decided before it is handed out.
+    change: Option<Change>,
+}
+
+/// A change of the device's whole course.
+#[derive(Debug)]
+enum Change {
+    Restart(Duration),
+    Move(IdScope),
 }
 
 /// A reply that is not known to be written yet.
@@ -125,6 +152,7 @@ impl Device {
             outbox: Outbox::default(),
             reports: Reports::default(),
             replies: Vec::new(),
+            calls: BTreeMap::new(),
             properties,
             wishes: HashMap::new(),
             twin: None,
@@ -135,6 +163,12 @@ impl Device {
             attempts: 0,
             refusals: 0,
             started: false,
+            scope: None,
+            moving: None,
+            away: None,
+            booting: false,
+            asides: Vec::new(),
+            change: None,
         }
     }
 
@@ -158,6 +192,10 @@ impl Device {
             }
             Input::Desired { version, patch } => self.desired(now, version, patch, out),
             Input::Called(call) => self.called(now, call),
+            Input::Received(message) => {
+                self.each_profile(now, |profile, ctx| profile.received(ctx, &message));
+            }
+            Input::Image(news) => self.each_profile(now, |profile, ctx| profile.image(ctx, &news)),
             Input::Written(ticket) => {
                 self.outbox.written(ticket);
                 self.replies.retain(|pending| pending.ticket != ticket);
@@ -184,6 +222,12 @@ impl Device {
         }
         self.catch_up(now, out);
         self.hand_out(now, out);
+        out.append(&mut self.asides);
+        match self.change.take() {
+            Some(Change::Restart(span)) => self.restart(now, span, out),
+            Some(Change::Move(scope)) => self.move_to(scope, out),
+            None => {}
+        }
     }
 
     /// When the device wants an [`Input::Timer`].
@@ -193,7 +237,8 @@ impl Device {
             Phase::Online { renews, .. } => Some(*renews),
             _ => None,
         };
-        [phase, self.next_sample, self.schedule.next()].into_iter().flatten().min()
+        let back = self.away.as_ref().map(|away| away.until);
+        [phase, back, self.next_sample, self.schedule.next()].into_iter().flatten().min()
     }
 
     fn start(&mut self, out: &mut Vec<Output>) {
@@ -211,7 +256,7 @@ impl Device {
 
     fn provision(&mut self, out: &mut Vec<Output>) {
         self.phase = Phase::Provisioning;
-        out.push(Output::Provision);
+        out.push(Output::Provision { scope: self.scope.clone() });
     }
 
     fn connect(&mut self, assignment: Assignment, out: &mut Vec<Output>) {
@@ -258,15 +303,17 @@ impl Device {
         self.refusals = 0;
         if !self.started {
             self.started = true;
-            for profile in 0..self.profiles.len() {
-                self.with_profile(now, profile, |profile, ctx| profile.started(ctx));
-            }
+            self.each_profile(now, |profile, ctx| profile.started(ctx));
         }
+        self.arrived(now);
         self.desired_heard = false;
         self.fetch_twin(now, out);
-        if !self.paused {
+        if self.samples() {
             // The first message of a connection goes at once unless one is due anyway.
             self.next_sample = Some(self.next_sample.unwrap_or(now.at).max(now.at));
+        }
+        if self.booting && self.away.is_none() {
+            self.back(now);
         }
     }
 
@@ -291,6 +338,9 @@ impl Device {
         }
         if self.phase.is_over() {
             self.phase = Phase::Left;
+            return;
+        }
+        if matches!(self.phase, Phase::Restarting { .. }) || self.turns_back(&failure, out) {
             return;
         }
         let next = match failure.kind.retry() {
@@ -339,6 +389,9 @@ impl Device {
             }
             _ => {}
         }
+        if self.away.as_ref().is_some_and(|away| away.until <= now.at) {
+            self.come_back(now, out);
+        }
         while let Some(due) = self.schedule.pop(now.at) {
             self.due(now, due, out);
         }
@@ -347,12 +400,22 @@ impl Device {
         }
     }
 
+    /// Whether it makes telemetry now, as far as that depends on itself.
+    fn samples(&self) -> bool {
+        let measures = self.profiles.iter().any(|profile| !profile.model().telemetry.is_empty());
+        measures && !self.paused && self.away.is_none()
+    }
+
     fn due(&mut self, now: Now, due: Due, out: &mut Vec<Output>) {
         match due {
             Due::Profile { profile, tag } => {
                 self.with_profile(now, profile, |profile, ctx| profile.timer(ctx, tag));
             }
-            Due::Acknowledge { property, wish, verdict } => self.acknowledge(now, property, &wish, verdict),
+            // Nothing is applied while the device restarts.
+            Due::Acknowledge { property, wish, verdict } => match &self.away {
+                Some(away) => self.schedule.add(away.until, Due::Acknowledge { property, wish, verdict }),
+                None => self.acknowledge(now, property, &wish, verdict),
+            },
             Due::ReportAgain(ticket) => self.reports.again(ticket),
             Due::TwinAgain => {
                 let lost = self.twin_asked.is_some_and(|(_, at)| at + TWIN_PATIENCE <= now.at);
@@ -372,15 +435,33 @@ impl Device {
         act: impl FnOnce(&mut dyn Profile, &mut Context<'_>) -> T,
     ) -> T {
         let zone = self.options.zone.clone();
-        let mut ctx = Context::new(now, &zone, self.options.scale);
+        let mut ctx = Context::new(now, &zone, self.options.scale, self.options.direct.is_none());
         let result = act(self.profiles[place].as_mut(), &mut ctx);
         for asked in ctx.into_asked() {
             match asked {
                 Asked::After(at, tag) => self.schedule.add(at, Due::Profile { profile: place, tag }),
                 Asked::Report(patch) => self.report(patch),
+                Asked::Answer(call, reply) => self.reply(call, reply),
+                Asked::Send(message) => self.send(message),
+                Asked::Period(period) => self.set_period(now, period),
+                Asked::Order(order) => self.asides.push(Output::Image(order)),
+                Asked::Restart(span) => self.change = Some(Change::Restart(span)),
+                Asked::Move(scope) => self.change = Some(Change::Move(scope)),
+                Asked::Note(note) => self.asides.push(Output::Note(note)),
             }
         }
         result
+    }
+
+    fn each_profile(&mut self, now: Now, mut act: impl FnMut(&mut dyn Profile, &mut Context<'_>)) {
+        for place in 0..self.profiles.len() {
+            self.with_profile(now, place, &mut act);
+        }
+    }
+
+    fn send(&mut self, message: Message) {
+        let ticket = self.ticket();
+        self.outbox.add(ticket, message);
     }
 
     fn report(&mut self, patch: Value) {

@@ -22,6 +22,7 @@ fn options() -> DeviceOptions {
         direct: None,
         period: Duration::from_secs(2),
         seed: 1,
+        restarts: RestartStyle::Held,
         scale: TimeScale::ONE,
         zone: TimeZone::UTC,
         unattended: false,
@@ -142,7 +143,7 @@ impl Bench {
 fn it_provisions_connects_reports_its_state_and_sends() {
     let mut bench = Bench::with(options());
     bench.feed(Input::Start);
-    assert_eq!(bench.out, [Output::Provision]);
+    assert_eq!(bench.out, [Output::Provision { scope: None }]);
     bench.feed(Input::Assigned(hub()));
     assert_eq!(bench.out[1], Output::Connect(hub()));
     bench.connect();
@@ -150,7 +151,7 @@ fn it_provisions_connects_reports_its_state_and_sends() {
     let expected = [
         Output::FetchTwin(Ticket(2)),
         Output::Report { ticket: Ticket(1), patch: json!({"state": "true"}) },
-        Output::Send { ticket: Ticket(3), body: String::new() },
+        Output::Send { ticket: Ticket(3), message: Message::of("") },
     ];
     assert_eq!(kinds, expected.each_ref().map(std::mem::discriminant));
     assert_eq!(bench.reports(), [json!({"state": "true"})]);
@@ -164,7 +165,7 @@ fn telemetry_keeps_its_period_and_its_ranges() {
         .out
         .iter()
         .filter_map(|output| match output {
-            Output::Send { body, .. } => serde_json::from_str(body).ok(),
+            Output::Send { message, .. } => serde_json::from_str(&message.body).ok(),
             _ => None,
         })
         .collect();
@@ -602,7 +603,9 @@ fn a_manual_value_is_what_goes_out_until_it_is_released() {
     bench.run_until(10_000);
     let manual = json!(reading.value);
     let all = bench.out.iter().all(|output| match output {
-        Output::Send { body, .. } => serde_json::from_str::<Value>(body).unwrap()["temp"] == manual,
+        Output::Send { message, .. } => {
+            serde_json::from_str::<Value>(&message.body).unwrap()["temp"] == manual
+        }
         _ => true,
     });
     assert!(all);
@@ -639,7 +642,7 @@ fn leaving_sends_what_is_decided_and_says_good_bye() {
     assert_eq!(*bench.device.phase(), Phase::Left);
     let mut early = Bench::with(options());
     early.feed(Input::Start).feed(Input::Leave);
-    assert_eq!(early.out, [Output::Provision, Output::Abandon]);
+    assert_eq!(early.out, [Output::Provision { scope: None }, Output::Abandon]);
     assert_eq!(*early.device.phase(), Phase::Left);
 }
 

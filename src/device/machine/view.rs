@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use super::Away;
 use crate::device::outbox::Counters;
 use crate::device::{
-    Device, Failure, Job, Knob, Led, Millis, Phase, Profile, PropertyState, Reading, TwinDocument,
+    Device, Failure, Figure, Job, Knob, Led, Millis, Phase, Port, Profile, PropertyState, Reading,
+    TwinDocument,
 };
 
 impl Device {
@@ -56,6 +58,21 @@ impl Device {
     /// Work that goes on after its command was answered.
     pub fn jobs(&self) -> Vec<Job> {
         self.profiles.iter().flat_map(|profile| profile.jobs()).collect()
+    }
+
+    /// The inputs and outputs of a module, and what went through them.
+    pub fn ports(&self) -> Vec<Port> {
+        self.profiles.iter().flat_map(|profile| profile.ports()).collect()
+    }
+
+    /// Anything else that its profiles have worth a line.
+    pub fn figures(&self) -> Vec<Figure> {
+        self.profiles.iter().flat_map(|profile| profile.figures()).collect()
+    }
+
+    /// The restart that is going on.
+    pub fn away(&self) -> Option<Away> {
+        self.away
     }
 
     /// The telemetry period.

@@ -72,15 +72,17 @@ fn jobs(state: &AppState, theme: &Theme, room: usize) -> Vec<Line<'static>> {
 }
 
 fn job(state: &AppState, theme: &Theme, job: &Job, room: usize) -> Line<'static> {
-    let whole = job.until.since(job.since);
-    let ratio = gauge::share(state.now.at.since(job.since), whole);
+    let ratio = match job.until {
+        Some(until) => gauge::share(state.now.at.since(job.since), until.since(job.since)),
+        None => f64::from(job.done) / f64::from(job.steps.max(1)),
+    };
     let bar = (room / 4).clamp(4, 24);
     let mut spans = vec![Span::styled(format!("{} {} ", theme.symbols.pending, job.command), theme.strong)];
     spans.extend(gauge::progress(theme, ratio, bar, theme.ok));
     spans.push(Span::styled(format!(" {:>3.0} % ", ratio * 100.0), theme.text));
     spans.push(Span::styled(clean(&job.phase), theme.dim));
-    if job.steps == 0 {
-        spans.push(Span::styled(format!(", {} left", left(job.until.since(state.now.at))), theme.dim));
+    if let Some(until) = job.until.filter(|_| job.steps == 0) {
+        spans.push(Span::styled(format!(", {} left", left(until.since(state.now.at))), theme.dim));
     }
     Line::from(spans)
 }

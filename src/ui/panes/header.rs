@@ -47,6 +47,7 @@ fn standing(phase: &Phase, theme: &Theme) -> (&'static str, &'static str, Style)
         Phase::Connecting(_) => (symbols.pending, "connecting", theme.warn),
         Phase::Online { .. } => (symbols.lit, "online", theme.ok),
         Phase::Waiting { .. } => (symbols.warning, "offline", theme.bad),
+        Phase::Restarting { .. } => (symbols.pending, "restarting", theme.warn),
         Phase::Stopped(_) => (symbols.bad, "gave up", theme.bad),
         Phase::Leaving => (symbols.pending, "leaving", theme.warn),
         Phase::Left => (symbols.dark, "disconnected", theme.dim),
@@ -54,6 +55,10 @@ fn standing(phase: &Phase, theme: &Theme) -> (&'static str, &'static str, Style)
 }
 
 fn link(state: &AppState, theme: &Theme) -> Piece {
+    if let Some(away) = state.station().device.away() {
+        let span = left(away.until.since(state.now.at));
+        return Piece::new(10, format!("{} restarting, back in {span}", theme.symbols.pending), theme.warn);
+    }
     let (symbol, word, style) = standing(state.station().device.phase(), theme);
     Piece::new(10, format!("{symbol} {word}"), style)
 }

@@ -19,7 +19,7 @@ use envsim::cloud::core::{Core, Output as CloudOutput, Settings};
 use envsim::cloud::dialect::{self, Message};
 use envsim::device::{
     Assignment, Call, Device, DeviceId, DeviceOptions, Failure, FailureKind, Input, LinkStep, Millis, Now,
-    Output, Ticket, TimeScale,
+    Output, RestartStyle, Ticket, TimeScale,
 };
 use envsim::profiles;
 use envsim::wire::sas::{self, Token};
@@ -63,6 +63,7 @@ impl Pair {
             direct: None,
             period: Duration::from_secs(2),
             seed: 7,
+            restarts: RestartStyle::Held,
             scale: TimeScale::ONE,
             zone: TimeZone::UTC,
             unattended: false,
@@ -184,13 +185,13 @@ impl Pair {
 
     fn carry(&mut self, output: Output) {
         if !self.network {
-            if matches!(output, Output::Provision | Output::Connect(_) | Output::Renew(_)) {
+            if matches!(output, Output::Provision { .. } | Output::Connect(_) | Output::Renew(_)) {
                 self.feed(Input::Failed(Failure::new(FailureKind::Unavailable, "no network")));
             }
             return;
         }
         match output {
-            Output::Provision => self.register(),
+            Output::Provision { .. } => self.register(),
             Output::Connect(assignment) | Output::Renew(assignment) => self.connect(&assignment),
             Output::FetchTwin(ticket) => self.publish(&topic::twin_get(&rid(ticket)), String::new()),
             Output::Report { ticket, patch } => {
@@ -200,9 +201,9 @@ impl Pair {
                 self.publish(&topic::method_answer(reply.status, &rid), reply.payload.to_string());
                 self.feed(Input::Written(ticket));
             }
-            Output::Send { ticket, body } => {
+            Output::Send { ticket, message } => {
                 let bag = bag::Bag::of([("$.ct", "application/json"), ("$.ce", "utf-8")]).encode();
-                self.publish(&topic::events("sensor-01", None, &bag), body);
+                self.publish(&topic::events("sensor-01", None, &bag), message.body);
                 self.feed(Input::Written(ticket));
                 self.feed(Input::Acknowledged(ticket));
             }
@@ -210,7 +211,7 @@ impl Pair {
                 self.hang_up();
                 self.feed(Input::Closed);
             }
-            Output::Abandon | Output::Note(_) => {}
+            Output::Abandon | Output::Note(_) | Output::Image(_) => {}
         }
     }
 
@@ -342,7 +343,7 @@ impl Pair {
                 let (patch, version) = twin::parse_desired(&message.body, version).expect("a patch");
                 Input::Desired { version, patch }
             }
-            ToDevice::DeviceBound { .. } => return,
+            ToDevice::DeviceBound { .. } | ToDevice::Input { .. } => return,
         };
         self.feed(input);
     }

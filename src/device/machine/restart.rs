@@ -1,0 +1,71 @@
+//! Restarts: the device is away for a while, and back.
+
+use std::time::Duration;
+
+use crate::device::{Device, Millis, Now, Output, Phase};
+
+/// What becomes of the link while a device restarts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RestartStyle {
+    /// It stands: the device only pretends, as the tutorials' programs do.
+    #[default]
+    Held,
+    /// It is closed, and made anew.
+    Link,
+}
+
+/// A restart that is going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Away {
+    /// When it began.
+    pub since: Millis,
+    /// When the device comes back.
+    pub until: Millis,
+}
+
+impl Device {
+    /// Goes away for `span` of simulated time. Everything decided has been handed out.
+    pub(super) fn restart(&mut self, now: Now, span: Duration, out: &mut Vec<Output>) {
+        if self.away.is_some() || self.phase.is_over() {
+            // A restart that is going on serves every profile that asked for one.
+            return;
+        }
+        let until = now.at + self.options.scale.apply(span);
+        self.away = Some(Away { since: now.at, until });
+        self.booting = true;
+        self.next_sample = None;
+        if self.options.restarts == RestartStyle::Held {
+            return;
+        }
+        let Some(next) = self.phase.assignment().cloned() else { return };
+        match self.phase {
+            Phase::Online { .. } => out.push(Output::Disconnect),
+            Phase::Connecting(_) => out.push(Output::Abandon),
+            _ => {}
+        }
+        self.phase = Phase::Restarting { until, next };
+    }
+
+    /// The time is over.
+    pub(super) fn come_back(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.away = None;
+        match &self.phase {
+            Phase::Restarting { next, .. } => {
+                let next = next.clone();
+                self.connect(next, out);
+            }
+            Phase::Online { .. } => {
+                self.next_sample = self.samples().then_some(now.at);
+                self.back(now);
+            }
+            // The profiles are told once it is online.
+            _ => {}
+        }
+    }
+
+    /// Tells the profiles that the device is back.
+    pub(super) fn back(&mut self, now: Now) {
+        self.booting = false;
+        self.each_profile(now, |profile, ctx| profile.restarted(ctx));
+    }
+}
