@@ -74,7 +74,7 @@ fn told(error: &anyhow::Error) -> String {
 fn carry_out(command: Command, clock: Clock) -> anyhow::Result<Exit> {
     match command {
         Command::Run(args) => {
-            let names: Vec<_> = profiles::CATALOG.iter().map(|entry| entry.model.name).collect();
+            let names: Vec<_> = profiles::CATALOG.iter().map(|entry| entry.name).collect();
             let config = RunConfig::load(args.into_layer(), &names)?;
             logging::start(&config.logging, run::is_on_screen(&config))?;
             runtime(threads())?.block_on(run::run(config, clock))

@@ -81,7 +81,9 @@ async fn operate(
         unattended: !on_screen,
     };
     let entries: Vec<_> = config.profiles.iter().filter_map(|name| profiles::find(name)).collect();
-    let device = Device::new(options, entries.iter().map(|entry| (entry.build)(seed)).collect());
+    let making = profiles::Making { seed };
+    let parts: Vec<_> = entries.iter().flat_map(|entry| entry.parts).collect();
+    let device = Device::new(options, parts.iter().map(|part| (part.build)(&making)).collect());
     let station = Station::new(device, ground.name.clone(), ground.key.fingerprint());
 
     let client =
@@ -111,7 +113,7 @@ async fn operate(
         inputs: !state.station().device.ports().is_empty(),
         gateway: ground.gateway.clone(),
         // A hub is told one model; the first profile's stands for the device.
-        model_id: entries.first().map(|entry| entry.model.model_id.to_owned()),
+        model_id: parts.first().map(|part| part.model.model_id.to_owned()),
         keep_alive: config.keep_alive,
         sas_ttl: config.sas_ttl,
         mqtt_port: config.mqtt_port,

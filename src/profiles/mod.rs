@@ -11,24 +11,72 @@ use crate::device::{Model, Profile};
 
 /// A kind of device that the command line knows.
 pub struct Entry {
+    /// The name on the command line.
+    pub name: &'static str,
+    /// One line for people.
+    pub title: &'static str,
+    /// As whom it connects.
+    pub seat: Seat,
+    /// What it is made of: one part, or several that each connect by themselves.
+    pub parts: &'static [Part],
+}
+
+/// As whom a kind of device connects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seat {
+    /// As a device. Several such profiles make one device.
+    Device,
+    /// As a module of a device, these two unless others are named.
+    Module {
+        /// The device.
+        device: &'static str,
+        /// The module.
+        module: &'static str,
+    },
+    /// As modules of one IoT Edge device, whose deployment this is.
+    Edge {
+        /// The device.
+        device: &'static str,
+        /// The deployment, as JSON: `{"modulesContent": …}`.
+        deployment: &'static str,
+    },
+}
+
+/// What connects by itself.
+pub struct Part {
+    /// The module that it connects as, on an IoT Edge device.
+    pub module: Option<&'static str>,
     /// What it offers.
     pub model: &'static Model,
     /// Its DTDL, compiled in.
     pub dtdl: &'static str,
-    /// Makes one; the seed is for everything random in it.
-    pub build: fn(seed: u64) -> Box<dyn Profile>,
+    /// Makes one.
+    pub build: fn(&Making) -> Box<dyn Profile>,
+}
+
+/// What a profile is made with.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Making {
+    /// For everything random in it.
+    pub seed: u64,
 }
 
 /// Every kind of device.
 pub const CATALOG: &[Entry] = &[Entry {
-    model: &environment::MODEL,
-    dtdl: include_str!("../../assets/models/environment.json"),
-    build: |seed| Box::new(environment::Environment::new(seed)),
+    name: "environment",
+    title: "environmental sensor",
+    seat: Seat::Device,
+    parts: &[Part {
+        module: None,
+        model: &environment::MODEL,
+        dtdl: include_str!("../../assets/models/environment.json"),
+        build: |making| Box::new(environment::Environment::new(making.seed)),
+    }],
 }];
 
 /// The kind of device called `name`.
 pub fn find(name: &str) -> Option<&'static Entry> {
-    CATALOG.iter().find(|entry| entry.model.name == name)
+    CATALOG.iter().find(|entry| entry.name == name)
 }
 
 #[cfg(test)]
@@ -36,6 +84,10 @@ mod tests {
     use super::*;
     use crate::device::Schema;
     use serde_json::{Value, json};
+
+    fn parts() -> impl Iterator<Item = &'static Part> {
+        CATALOG.iter().flat_map(|entry| entry.parts)
+    }
 
     /// The names of a DTDL document's contents of one type, in order.
     fn contents<'a>(dtdl: &'a Value, kind: &str) -> Vec<&'a Value> {
@@ -54,7 +106,7 @@ mod tests {
 
     #[test]
     fn every_table_says_what_its_model_says() {
-        for Entry { model, dtdl, .. } in CATALOG {
+        for Part { model, dtdl, .. } in parts() {
             let dtdl: Value = serde_json::from_str(dtdl).expect("JSON");
             assert_eq!(dtdl["@id"], model.model_id);
             assert_eq!(dtdl["@context"], json!(["dtmi:dtdl:context;2", "dtmi:iotcentral:context;2"]));
@@ -83,7 +135,7 @@ mod tests {
 
     #[test]
     fn every_model_keeps_the_rules_of_dtdl_version_2() {
-        for Entry { model, dtdl, .. } in CATALOG {
+        for Part { model, dtdl, .. } in parts() {
             let dtdl: Value = serde_json::from_str(dtdl).expect("JSON");
             assert!(model.model_id.starts_with("dtmi:") && model.model_id.len() <= 128);
             let mut seen = std::collections::HashSet::new();
@@ -103,7 +155,7 @@ mod tests {
 
     #[test]
     fn every_knob_turns_a_field_and_every_example_is_taken() {
-        for Entry { model, .. } in CATALOG {
+        for Part { model, .. } in parts() {
             for knob in model.knobs {
                 assert!(model.telemetry.iter().any(|field| field.name == knob.field), "{}", knob.field);
             }

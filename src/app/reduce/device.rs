@@ -152,8 +152,9 @@ fn observe_image(news: &ImageNews, facts: &mut Vec<Fact>) {
     };
     let severity = match news {
         ImageNews::Failed { .. } => Severity::Error,
-        ImageNews::Interrupted { .. } | ImageNews::RolledBack { .. } => Severity::Warning,
-        ImageNews::Installed { on_trial: true, .. } => Severity::Warning,
+        ImageNews::Interrupted { .. }
+        | ImageNews::RolledBack { .. }
+        | ImageNews::Installed { on_trial: true, .. } => Severity::Warning,
         _ => Severity::Info,
     };
     facts.push(Fact::Note { severity, text });

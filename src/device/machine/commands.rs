@@ -26,7 +26,7 @@ impl Device {
     }
 
     fn answer(&mut self, now: Now, id: CallId, call: &Call) -> Answer {
-        if let Some(away) = &self.away {
+        if let Some(away) = self.away() {
             let left = Spoken(away.until.since(now.at));
             return Reply::refused(409, format!("the device restarts, try again in {left}")).into();
         }

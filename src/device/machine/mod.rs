@@ -23,8 +23,8 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 
 use self::moving::Move;
-use self::restart::Away;
-pub use self::restart::RestartStyle;
+use self::restart::Restart;
+pub use self::restart::{Away, RestartStyle};
 use super::backoff::Backoff;
 use super::outbox::Outbox;
 use super::profile::Asked;
@@ -98,9 +98,7 @@ pub struct Device {
     /// The ID scope, when it is not the one that the device was set up with.
     scope: Option<IdScope>,
     moving: Option<Move>,
-    away: Option<Away>,
-    /// Whether the profiles wait to be told, once online, that the device is back.
-    booting: bool,
+    restart: Restart,
     /// What profiles asked for that goes to no hub, and has not been handed out.
     asides: Vec<Output>,
     /// What profiles asked for that begins when everything decided before it is handed out.
@@ -165,8 +163,7 @@ impl Device {
             started: false,
             scope: None,
             moving: None,
-            away: None,
-            booting: false,
+            restart: Restart::None,
             asides: Vec::new(),
             change: None,
         }
@@ -237,7 +234,7 @@ impl Device {
             Phase::Online { renews, .. } => Some(*renews),
             _ => None,
         };
-        let back = self.away.as_ref().map(|away| away.until);
+        let back = self.away().map(|away| away.until);
         [phase, back, self.next_sample, self.schedule.next()].into_iter().flatten().min()
     }
 
@@ -312,9 +309,7 @@ impl Device {
             // The first message of a connection goes at once unless one is due anyway.
             self.next_sample = Some(self.next_sample.unwrap_or(now.at).max(now.at));
         }
-        if self.booting && self.away.is_none() {
-            self.back(now);
-        }
+        self.booted(now);
     }
 
     fn fetch_twin(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -389,7 +384,7 @@ impl Device {
             }
             _ => {}
         }
-        if self.away.as_ref().is_some_and(|away| away.until <= now.at) {
+        if self.away().is_some_and(|away| away.until <= now.at) {
             self.come_back(now, out);
         }
         while let Some(due) = self.schedule.pop(now.at) {
@@ -403,7 +398,7 @@ impl Device {
     /// Whether it makes telemetry now, as far as that depends on itself.
     fn samples(&self) -> bool {
         let measures = self.profiles.iter().any(|profile| !profile.model().telemetry.is_empty());
-        measures && !self.paused && self.away.is_none()
+        measures && !self.paused && self.away().is_none()
     }
 
     fn due(&mut self, now: Now, due: Due, out: &mut Vec<Output>) {
@@ -412,7 +407,7 @@ impl Device {
                 self.with_profile(now, profile, |profile, ctx| profile.timer(ctx, tag));
             }
             // Nothing is applied while the device restarts.
-            Due::Acknowledge { property, wish, verdict } => match &self.away {
+            Due::Acknowledge { property, wish, verdict } => match self.away() {
                 Some(away) => self.schedule.add(away.until, Due::Acknowledge { property, wish, verdict }),
                 None => self.acknowledge(now, property, &wish, verdict),
             },

@@ -23,16 +23,35 @@ pub struct Away {
     pub until: Millis,
 }
 
+/// How far a restart is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Restart {
+    /// There is none.
+    None,
+    /// The device is away.
+    Away(Away),
+    /// The device is back, and its profiles are told so once it is online.
+    Booting,
+}
+
+impl Restart {
+    pub(super) fn away(self) -> Option<Away> {
+        match self {
+            Self::Away(away) => Some(away),
+            Self::None | Self::Booting => None,
+        }
+    }
+}
+
 impl Device {
     /// Goes away for `span` of simulated time. Everything decided has been handed out.
     pub(super) fn restart(&mut self, now: Now, span: Duration, out: &mut Vec<Output>) {
-        if self.away.is_some() || self.phase.is_over() {
+        if self.away().is_some() || self.phase.is_over() {
             // A restart that is going on serves every profile that asked for one.
             return;
         }
         let until = now.at + self.options.scale.apply(span);
-        self.away = Some(Away { since: now.at, until });
-        self.booting = true;
+        self.restart = Restart::Away(Away { since: now.at, until });
         self.next_sample = None;
         if self.options.restarts == RestartStyle::Held {
             return;
@@ -48,7 +67,7 @@ impl Device {
 
     /// The time is over.
     pub(super) fn come_back(&mut self, now: Now, out: &mut Vec<Output>) {
-        self.away = None;
+        self.restart = Restart::Booting;
         match &self.phase {
             Phase::Restarting { next, .. } => {
                 let next = next.clone();
@@ -56,16 +75,17 @@ impl Device {
             }
             Phase::Online { .. } => {
                 self.next_sample = self.samples().then_some(now.at);
-                self.back(now);
+                self.booted(now);
             }
-            // The profiles are told once it is online.
             _ => {}
         }
     }
 
-    /// Tells the profiles that the device is back.
-    pub(super) fn back(&mut self, now: Now) {
-        self.booting = false;
-        self.each_profile(now, |profile, ctx| profile.restarted(ctx));
+    /// The device is online: tells the profiles that it is back, when it was away.
+    pub(super) fn booted(&mut self, now: Now) {
+        if self.restart == Restart::Booting {
+            self.restart = Restart::None;
+            self.each_profile(now, |profile, ctx| profile.restarted(ctx));
+        }
     }
 }

@@ -72,7 +72,7 @@ impl Device {
 
     /// The restart that is going on.
     pub fn away(&self) -> Option<Away> {
-        self.away
+        self.restart.away()
     }
 
     /// The telemetry period.
