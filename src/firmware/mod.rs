@@ -1,0 +1,30 @@
+//! Firmware images: downloaded, checked, and kept in a folder, two of them, with what is running.
+//!
+//! One task for each device carries out what the device asks for ([`ImageOrder`]) and tells it what
+//! became of it ([`ImageNews`]); it decides nothing, except how often a lost connection is tried again.
+//!
+//! Never here: what an update is, its phases and names, when an image is installed or confirmed. Those
+//! are the device's.
+//!
+//! In reading order: [`worker`] (the task), [`download`] (one image fetched), [`web`] (one request),
+//! [`answer`] (what a server's answer means), [`address`] (where images are), [`store`] (the folder),
+//! [`draft`] (an image that is being written), [`state`] (what is remembered), [`error`].
+//!
+//! [`ImageNews`]: crate::device::ImageNews
+//! [`ImageOrder`]: crate::device::ImageOrder
+
+mod address;
+mod answer;
+mod download;
+mod draft;
+mod error;
+mod state;
+mod store;
+#[cfg(test)]
+mod tests;
+mod web;
+mod worker;
+
+pub use error::StoreError;
+pub use store::{Installed, Store};
+pub use worker::{FirmwareEvent, FirmwareHandle, FirmwareOptions, FirmwareSink, Full, Limits, spawn};
