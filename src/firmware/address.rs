@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use reqwest::Url;
 
-use super::draft::sha256_of;
+use super::draft::sha256;
 
 /// Where an image is. Shown without what may be secret: a user's name and password, and the query,
 /// where signatures of storage services stand.
@@ -35,7 +35,7 @@ impl Address {
     /// Tells addresses apart without keeping what may be secret.
     pub(super) fn digest(&self) -> String {
         match self {
-            Self::Web(url) | Self::File { url, .. } => sha256_of(url.as_str()),
+            Self::Web(url) | Self::File { url, .. } => sha256(url.as_str().as_bytes()),
         }
     }
 }

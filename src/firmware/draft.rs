@@ -87,9 +87,9 @@ pub(super) fn private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// The digest of a text.
-pub(super) fn sha256_of(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()))
+/// A digest, 64 hexadecimal digits in lower case.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -3,19 +3,14 @@
 use std::fs;
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
-
 use super::super::Limits;
+use super::super::draft::sha256;
 use super::super::store::DOWNLOAD;
 use super::server::{Reply, Served, Server, bytes, image};
 use super::{Bench, folder, names, quick};
 use crate::device::{ImageNews, ImageOrder};
 
 const MIB: usize = 1024 * 1024;
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 fn fetched(run: u64, bytes: &[u8]) -> ImageNews {
     ImageNews::Fetched { run, size: bytes.len() as u64, sha256: sha256(bytes) }
@@ -73,14 +68,13 @@ async fn a_download_that_is_broken_off_goes_on_where_it_stopped() {
     assert_eq!(interruptions.len(), 3, "{interruptions:?}");
     assert!(interruptions[0].starts_with("the connection was lost ("), "{interruptions:?}");
     assert!(interruptions[0].ends_with("; trying again in 1 ms"), "{interruptions:?}");
-    let served = server.served();
     let expected = [
         asked("/image", 300_000),
         asked_on("/image", 300_000, "\"one\"", 0),
         asked_on("/image", 300_000, "\"one\"", 500_000),
         asked_on("/image", 800_000, "\"one\"", MIB - 800_000),
     ];
-    assert_eq!(served, expected, "no byte is sent twice");
+    assert_eq!(server.served(), expected, "no byte is sent twice");
     bench.end().await;
 }
 
@@ -324,5 +318,39 @@ async fn a_file_is_copied_and_what_is_none_is_refused() {
         assert!(said.contains(words), "{said}");
     }
     assert_eq!(names(folder.path()), ["lock", "state.json"]);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn an_encrypted_download_needs_a_trusted_server_and_stays_encrypted() {
+    let (folder, content) = (folder(), bytes(MIB));
+    let elsewhere = "HTTP/1.1 302 Found\r\nLocation: http://localhost/image\r\nContent-Length: 0\r\n\r\n";
+    let replies = [
+        Reply::Image(image(&content).cut(400_000)),
+        Reply::Image(image(&content)),
+        Reply::Head(elsewhere.to_owned()),
+    ];
+    let (server, trust) = Server::secured(replies).await;
+    let uri = format!("https://localhost:{}/image", server.port);
+
+    let mut bench = Bench::new(folder.path(), quick());
+    bench.fetch(1, &uri, None);
+    let said = bench.failure().await;
+    assert!(
+        said.contains("signed by an authority that is not trusted here; if it is the local cloud"),
+        "{said}"
+    );
+    bench.end().await;
+
+    let mut bench = Bench::trusting(folder.path(), quick(), trust);
+    bench.fetch(1, &uri, Some(&sha256(&content)));
+    let (interruptions, news) = bench.outcome().await;
+    assert_eq!((interruptions.len(), news), (1, fetched(1, &content)));
+    assert_eq!(server.served()[1], asked_on("/image", 400_000, "\"one\"", MIB - 400_000));
+    bench.fetch(2, &uri, None);
+    let said = bench.failure().await;
+    let words =
+        format!("{uri} redirects to http://localhost/image, which is not encrypted; from https: only");
+    assert!(said.contains(&words), "{said}");
     bench.end().await;
 }

@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::trust::Trust;
 
 /// What the server does with one request.
 #[derive(Debug, Clone)]
@@ -44,6 +47,26 @@ pub(super) struct Server {
 impl Server {
     /// A server that gives these replies, one a request, and the last one from then on.
     pub(super) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::begin(replies, None).await
+    }
+
+    /// The same over TLS, for `localhost`, and the trust that goes with it.
+    pub(super) async fn secured(replies: impl IntoIterator<Item = Reply>) -> (Self, Trust) {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+        let trust = Trust::only(&made.cert.pem(), "test").expect("trust");
+        let key =
+            rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .expect("a configuration");
+        (Self::begin(replies, Some(TlsAcceptor::from(Arc::new(config)))).await, trust)
+    }
+
+    async fn begin(replies: impl IntoIterator<Item = Reply>, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let served = Arc::new(Mutex::new(Vec::new()));
@@ -51,8 +74,15 @@ impl Server {
         let book = Arc::clone(&served);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let reply = if replies.len() > 1 { replies.pop_front() } else { replies.front().cloned() };
-                serve(stream, reply.expect("a reply"), &book).await;
+                let mut next =
+                    || if replies.len() > 1 { replies.pop_front() } else { replies.front().cloned() };
+                match &tls {
+                    None => serve(stream, next().expect("a reply"), &book).await,
+                    Some(tls) => {
+                        let Ok(stream) = tls.accept(stream).await else { continue };
+                        serve(stream, next().expect("a reply"), &book).await;
+                    }
+                }
             }
         });
         Self { port, served, task }
@@ -96,7 +126,7 @@ impl Image {
     }
 }
 
-async fn serve(mut stream: TcpStream, reply: Reply, book: &Mutex<Vec<Served>>) {
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, reply: Reply, book: &Mutex<Vec<Served>>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -120,6 +150,7 @@ async fn serve(mut stream: TcpStream, reply: Reply, book: &Mutex<Vec<Served>>) {
         Reply::Head(head) => {
             book.lock().expect("not poisoned").push(served);
             let _ = stream.write_all(head.as_bytes()).await;
+            let _ = stream.shutdown().await;
             return;
         }
         Reply::Image(image) => image,
@@ -155,6 +186,7 @@ async fn serve(mut stream: TcpStream, reply: Reply, book: &Mutex<Vec<Served>>) {
     book.lock().expect("not poisoned").push(served);
     let _ = stream.write_all(head.as_bytes()).await;
     let _ = stream.write_all(&image.bytes[from..to]).await;
+    let _ = stream.flush().await;
     if image.hang {
         let _ = stream.read_u8().await;
     }

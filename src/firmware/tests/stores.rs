@@ -179,6 +179,32 @@ fn a_folder_is_held_by_one_at_a_time() {
 }
 
 #[test]
+fn a_folder_that_another_process_holds_is_told_with_its_number() {
+    let folder = folder();
+    let store = open(folder.path());
+    let program = std::env::current_exe().expect("this program");
+    let name = "firmware::tests::stores::tried_by_another_process";
+    let done = std::process::Command::new(program)
+        .args(["--exact", name, "--ignored", "--nocapture"])
+        .env(HELD, store.folder())
+        .output()
+        .expect("it ran");
+    let said = String::from_utf8_lossy(&done.stdout);
+    let words = format!("is in use by another envsim (process {}): stop that one", std::process::id());
+    assert!(done.status.success() && said.contains(&words), "{said}");
+}
+
+/// Where the other process finds which folder to try.
+const HELD: &str = "ENVSIM_TEST_HELD_FOLDER";
+
+#[test]
+#[ignore = "run by the test above, as another process"]
+fn tried_by_another_process() {
+    let Some(folder) = std::env::var_os(HELD) else { return };
+    println!("{}", Store::open(Path::new(&folder)).err().expect("an error"));
+}
+
+#[test]
 fn a_folder_that_cannot_be_made_is_told_with_what_to_do() {
     let folder = folder();
     let file = folder.path().join("file");
