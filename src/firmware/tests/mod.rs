@@ -2,6 +2,7 @@
 
 mod downloads;
 mod large;
+mod local_cloud;
 mod orders;
 mod server;
 mod stores;
