@@ -263,7 +263,8 @@ impl<'a> Transfer<'a> {
                 Answer::StartOver => self.restart(None).await?,
                 Answer::Later { why, after } => return Err(Trouble::Lost(why, after)),
                 Answer::Refused(why) => return Err(Trouble::Failed(why)),
-                Answer::Moved(to) => return Err(Trouble::Failed(format!("it has moved to {to}"))),
+                // Followed there already.
+                Answer::Moved(_) => return Err(Trouble::Failed("it has moved".to_owned())),
             }
         }
     }

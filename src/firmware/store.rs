@@ -68,7 +68,7 @@ impl Store {
         Self::take(folder, None)
     }
 
-    /// A fresh folder that is removed when the store is dropped.
+    /// A fresh folder that is removed when the store is dropped; it stays when the process is killed.
     pub fn temporary() -> Result<Self, StoreError> {
         let made = tempfile::Builder::new().prefix("envsim-firmware-").tempdir();
         let made =

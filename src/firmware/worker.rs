@@ -114,7 +114,7 @@ pub fn spawn(
     let sink = Sink { slot, events, stop: stop.clone() };
     let disk = Disk(Arc::new(Mutex::new(store)));
     let queue = Queue { orders, held: VecDeque::new(), stop };
-    tasks.spawn(Worker { disk, trust, limits, sink, queue }.run());
+    tasks.spawn(Worker { disk, trust, limits, sink, queue, fetched: None }.run());
     FirmwareHandle { orders: sender }
 }
 
@@ -213,6 +213,8 @@ struct Worker {
     limits: Limits,
     sink: Sink,
     queue: Queue,
+    /// Of which update an image lies ready.
+    fetched: Option<u64>,
 }
 
 impl Worker {
@@ -221,8 +223,12 @@ impl Worker {
             let run = run_of(&order);
             let done = match order {
                 ImageOrder::Fetch { run, uri, sha256 } => {
+                    self.fetched = None;
                     match self.fetch(run, &uri, sha256.as_deref()).await {
-                        Ok(Some(news)) => Ok(news),
+                        Ok(Some(news)) => {
+                            self.fetched = matches!(news, ImageNews::Fetched { .. }).then_some(run);
+                            Ok(news)
+                        }
                         // What called it off is answered instead.
                         Ok(None) => continue,
                         Err(Gone) => return,
@@ -232,6 +238,10 @@ impl Worker {
                     let Installed { version, on_trial } = installed;
                     ImageNews::Installed { version, on_trial }
                 }),
+                // What another update has fetched is not what this one is about.
+                ImageOrder::Install { run, version } if self.fetched != Some(run) => {
+                    Err(StoreError::NothingFetched(version))
+                }
                 ImageOrder::Install { run, version } => {
                     let installed = self.disk.run(move |store| store.install(&version)).await;
                     installed.map(|()| ImageNews::Placed { run })

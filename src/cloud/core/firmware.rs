@@ -60,7 +60,7 @@ impl Sample {
         bytes
     }
 
-    /// One word of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators",
+    /// One word of `SplitMix64` (Steele, Lea, Flood, "Fast splittable pseudorandom number generators",
     /// 2014), which can be had without those before it.
     fn word(&self, index: u64) -> [u8; 8] {
         let mut z = self.seed.wrapping_add((index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));

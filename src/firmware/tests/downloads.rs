@@ -202,6 +202,22 @@ async fn an_image_with_the_wrong_digest_is_removed() {
 }
 
 #[tokio::test]
+async fn what_one_update_has_fetched_is_not_installed_by_another() {
+    let (folder, content) = (folder(), bytes(1000));
+    let server = Server::start([Reply::Image(image(&content))]).await;
+    let mut bench = Bench::new(folder.path(), quick());
+    bench.fetch(1, &server.uri("image"), None);
+    assert_eq!(bench.outcome().await.1, fetched(1, &content));
+    bench.fetch(2, "image", None);
+    assert!(bench.failure().await.starts_with("cannot download the image: the address is not a URI"));
+    for run in [1, 2] {
+        bench.order(ImageOrder::Install { run, version: "2.0.0".to_owned() });
+        assert!(bench.failure().await.starts_with("cannot install `2.0.0`: no image has been fetched"));
+    }
+    bench.end().await;
+}
+
+#[tokio::test]
 async fn a_full_disk_is_told_and_the_part_removed() {
     let (folder, content) = (folder(), bytes(MIB));
     let server = Server::start([Reply::Image(image(&content))]).await;

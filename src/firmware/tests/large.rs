@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 use std::process::Command;
+use std::time::Instant;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -68,8 +69,16 @@ async fn measured_alone() {
     assert!(matches!(bench.outcome().await.1, ImageNews::Fetched { size: 1_048_576, .. }));
     let before = peak();
     bench.fetch(2, &format!("http://127.0.0.1:{port}/{SIZE}"), None);
-    let news = bench.outcome().await.1;
+    let (began, mut told) = (Instant::now(), 0);
+    let news = loop {
+        match bench.next().await {
+            ImageNews::Progress { .. } => told += 1,
+            news => break news,
+        }
+    };
     assert!(matches!(news, ImageNews::Fetched { size: SIZE, .. }), "{news:?}");
+    // However long it took, progress was told ten times a second at most, and at its beginning.
+    assert!(told <= began.elapsed().as_millis() / 100 + 2, "{told} in {:?}", began.elapsed());
     let growth = peak() - before;
     println!("the peak grew by {growth} KiB");
     assert!(growth < GROWTH, "the peak grew by {growth} KiB");
