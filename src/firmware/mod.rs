@@ -6,24 +6,27 @@
 //! Never here: what an update is, its phases and names, when an image is installed or confirmed. Those
 //! are the device's.
 //!
-//! In reading order: [`worker`] (the task), [`download`] (one image fetched), [`web`] (one request),
-//! [`answer`] (what a server's answer means), [`address`] (where images are), [`store`] (the folder),
-//! [`draft`] (an image that is being written), [`state`] (what is remembered), [`error`].
+//! In reading order: [`worker`] (the task), [`download`] (one image fetched and checked), [`transfer`]
+//! (its bytes), [`web`] (one request), [`answer`] (what a server's answer means), [`address`] (where images
+//! are), [`store`] (what is kept), [`folder`], [`draft`] (an image that is being written), [`state`] (what is
+//! remembered), [`error`].
 //!
 //! [`ImageNews`]: crate::device::ImageNews
 //! [`ImageOrder`]: crate::device::ImageOrder
 
-mod address;
-mod answer;
-mod download;
-mod draft;
-mod error;
-mod state;
-mod store;
+pub mod address;
+pub mod answer;
+pub mod download;
+pub mod draft;
+pub mod error;
+pub mod folder;
+pub mod state;
+pub mod store;
 #[cfg(test)]
 mod tests;
-mod web;
-mod worker;
+pub mod transfer;
+pub mod web;
+pub mod worker;
 
 pub use error::StoreError;
 pub use store::{Installed, Store};

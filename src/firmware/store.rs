@@ -3,16 +3,16 @@
 //! That file alone decides what is true. It is replaced as a whole, by renaming, so whatever happens
 //! before the renaming has not happened. What no state speaks of is removed when the folder is opened.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::address::Address;
 use super::draft::{Draft, private};
 use super::error::StoreError;
+use super::folder::{lock, make};
 use super::state::{Download, Image, ImageFile, Slot, State};
 
-pub(super) const LOCK: &str = "lock";
 pub(super) const STATE: &str = "state.json";
 pub(super) const STATE_DRAFT: &str = "state.json.tmp";
 pub(super) const DOWNLOAD: &str = "download.part";
@@ -385,33 +385,4 @@ fn read_state(folder: &Path) -> Result<Option<State>, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(StoreError::io("read", &path)(error)),
     }
-}
-
-/// Makes a folder for this user only; one that is there stays as open as its owner made it.
-fn make(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
-/// Takes the folder. The system lets it go when the process ends, in whatever way.
-fn lock(folder: &Path) -> Result<File, StoreError> {
-    let path = folder.join(LOCK);
-    let failed = || StoreError::io("take the firmware folder's lock", &path);
-    let mut lock = private(&path).map_err(failed())?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            let pid = lock.rewind().and_then(|()| (&lock).take(16).read_to_string(&mut text)).ok();
-            let pid = pid.and_then(|_| text.trim().parse().ok());
-            return Err(StoreError::InUse { folder: folder.to_owned(), pid });
-        }
-        Err(TryLockError::Error(source)) => return Err(failed()(source)),
-    }
-    // Only for the other's error message; it does without when there is no room for it.
-    let _ = lock.set_len(0).and_then(|()| lock.write_all(std::process::id().to_string().as_bytes()));
-    Ok(lock)
 }
