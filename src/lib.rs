@@ -31,9 +31,10 @@
 //! | [`report`] | state to lines; pure | `app`, `device` |
 //! | [`trust`] | certificates, and what goes wrong with connections | nothing |
 //! | [`net`] | sockets on the device's side | `wire`, `device`, `trust` |
+//! | [`firmware`] | firmware images, downloaded and kept | `device`, `trust` |
 //! | [`operator`] | the service side's client | `wire`, `device`, `trust` |
 //! | [`cloud`] | the local IoT Hub and DPS | `wire`, names and time of `device` |
-//! | [`runtime`] | the loop, where effects happen | all above but `profiles`, `wire`, `cloud` |
+//! | [`runtime`] | the loop, where effects happen | all above but `profiles`, `wire`, `firmware`, `cloud` |
 //! | [`config`] | options, environment, file to checked values | `device`, `wire` |
 //! | [`cli`] | one file a subcommand; composition | everything |
 //!
@@ -44,6 +45,7 @@ pub mod cli;
 pub mod cloud;
 pub mod config;
 pub mod device;
+pub mod firmware;
 pub mod net;
 pub mod operator;
 pub mod profiles;

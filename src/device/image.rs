@@ -31,6 +31,9 @@ pub enum ImageOrder {
         run: u64,
     },
     /// Go back to the image before, when one is on trial; forget what was fetched.
+    ///
+    /// It ends a download under way, which is told of no more, and forgets what came of it. A part that
+    /// a lost connection has left stays, and the next fetch of the same address goes on from it.
     RollBack {
         /// Which update.
         run: u64,
@@ -102,7 +105,8 @@ pub enum ImageNews {
         /// The version of the image that runs.
         version: String,
     },
-    /// An order could not be carried out; nothing of it has remained.
+    /// An order could not be carried out; nothing of it has remained, except the part of an image
+    /// whose connection was lost too often: another fetch of the same address goes on from it.
     Failed {
         /// Which update; 0 for an inspection.
         run: u64,

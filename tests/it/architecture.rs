@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ui", &["app", "device"]),
     ("report", &["app", "device"]),
     ("net", &["wire", "device", "trust"]),
+    ("firmware", &["device", "trust"]),
     ("cloud", &["wire", "device"]),
     ("operator", &["wire", "device", "trust"]),
     ("runtime", &["app", "device", "ui", "report", "net", "operator"]),
@@ -21,8 +22,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "device", "sensors", "trust", "profiles", "wire", "app", "ui", "report", "net", "cloud",
-            "operator", "runtime", "config",
+            "device", "sensors", "trust", "profiles", "wire", "app", "ui", "report", "net", "firmware",
+            "cloud", "operator", "runtime", "config",
         ],
     ),
 ];

@@ -86,6 +86,12 @@ impl Fault {
         Self::new(404, 404_000, "CertificateNotFound", message)
     }
 
+    /// There is no such firmware image.
+    pub fn unknown_firmware(name: &str) -> Self {
+        let message = format!("there is no firmware image `{name}`; GET /envsim/firmware lists them");
+        Self::new(404, 404_000, "FirmwareNotFound", message)
+    }
+
     /// There is no such registration.
     pub fn unknown_registration(message: impl Into<String>) -> Self {
         Self::new(404, 404_202, "DeviceRegistrationNotFound", message)

@@ -12,7 +12,7 @@
 //! [`authorities`], [`clients`], [`methods`], [`provisioning`], [`capture`], [`message`], [`mailbox`],
 //! [`feedback`], [`changes`], [`quota`], [`trouble`], then this file and [`identities`], [`bulk`],
 //! [`service`], [`client`], [`c2d`] and [`kept`], which put them together, and what goes on by
-//! itself over time: [`jobs`] and [`configurations`].
+//! itself over time: [`jobs`] and [`configurations`]. Beside all of it: [`firmware`].
 
 pub mod auth;
 pub mod authorities;
@@ -28,6 +28,7 @@ pub mod configurations;
 mod difficult;
 pub mod fault;
 pub mod feedback;
+pub mod firmware;
 pub mod identities;
 pub mod jobs;
 pub mod kept;

@@ -4,7 +4,7 @@
 //! by name; nothing is answered as if it had been done.
 //!
 //! In reading order: [`reply`], [`provisioning`], [`enrolments`], [`devices`], [`bulk`], [`twins`],
-//! [`query`], [`events`], [`jobs`], [`configurations`], [`authorities`], [`message_headers`], [`messages`], [`device_side`],
+//! [`query`], [`events`], [`firmware`], [`jobs`], [`configurations`], [`authorities`], [`message_headers`], [`messages`], [`device_side`],
 //! [`trouble`], then the table of routes below.
 
 mod authorities;
@@ -14,6 +14,7 @@ mod device_side;
 mod devices;
 mod enrolments;
 mod events;
+mod firmware;
 mod jobs;
 mod message_headers;
 mod messages;
@@ -132,6 +133,9 @@ async fn route(call: Call) -> Response<Body> {
     }
     let outcome = match (call.method.as_str(), segments.as_slice()) {
         ("GET", ["health"]) => Ok(json(200, &serde_json::json!({"status": "ok"}))),
+        ("GET", ["envsim", "firmware"]) => Ok(firmware::list()),
+        ("GET", ["envsim", "firmware", name]) => firmware::show(&call, name),
+        ("HEAD", ["envsim", "firmware", name]) => firmware::head(&call, name),
         ("GET", ["envsim", "events"]) => events::stream(&call),
         ("GET", ["envsim", "faults"]) => trouble::show(&call),
         ("PUT", ["envsim", "faults"]) => trouble::replace(&call),

@@ -5,6 +5,7 @@ mod configurations;
 mod data_folder;
 mod difficult;
 mod enrolments;
+mod firmware;
 mod jobs;
 mod lifecycle;
 mod messages;

@@ -37,7 +37,7 @@ fn device_token(victim: &Victim, device: &str) -> String {
     Token::sign(&key, &format!("localhost/devices/{device}"), FAR, None).reveal().to_owned()
 }
 
-/// Every route but `/health`, with the cloud's own ID scope.
+/// Every route that is not open to everybody, with the cloud's own ID scope.
 fn closed_routes(victim: &Victim) -> Vec<Route> {
     let scope = victim.cloud.text("idScope");
     let mut routes = routes::all();

@@ -1,0 +1,319 @@
+//! The bytes of one image: from a server, as often as its connection is lost and mended, or from a file.
+//!
+//! What comes goes to the disk in pieces and is forgotten here, so an image of any size takes the same
+//! memory.
+
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Response, Url};
+use tokio::io::AsyncReadExt as _;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::address::Shown;
+use super::answer::Answer;
+use super::download::Fetch;
+use super::store::{Kept, Store};
+use super::web::{self, Unanswered, Web};
+use super::worker::Gone;
+use crate::device::ImageNews;
+use crate::device::time::Spoken;
+
+/// What is written at once.
+const PIECE: usize = 256 * 1024;
+/// How much of a download, and how long a one, a crash may cost.
+const SAVE_BYTES: u64 = 4 * 1024 * 1024;
+const SAVE_EVERY: Duration = Duration::from_secs(5);
+/// How often progress is told at most, and at least.
+const TELL_AFTER: Duration = Duration::from_millis(100);
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// What went wrong with one attempt.
+pub(super) enum Trouble {
+    /// The connection; it can be tried again, perhaps after the time that the server says.
+    Lost(String, Option<Duration>),
+    /// Nobody was there.
+    NobodyThere(String),
+    /// Something that trying again does not mend.
+    Failed(String),
+    Cancelled,
+    Gone,
+}
+
+impl From<Gone> for Trouble {
+    fn from(Gone: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<Unanswered> for Trouble {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Lost(why) => Self::Lost(why, None),
+            Unanswered::NobodyThere(why) => Self::NobodyThere(why),
+            Unanswered::Failed(why) => Self::Failed(why),
+        }
+    }
+}
+
+/// An image on its way.
+pub(super) struct Transfer<'a> {
+    fetch: Fetch<'a>,
+    /// What is not yet written.
+    piece: Vec<u8>,
+    written: u64,
+    validator: Option<String>,
+    total: Option<u64>,
+    /// Whether a server has answered.
+    reached: bool,
+    told: Instant,
+    saved: (Instant, u64),
+}
+
+impl<'a> Transfer<'a> {
+    pub(super) fn new(fetch: Fetch<'a>, kept: Kept) -> Self {
+        let Kept { received, validator } = kept;
+        let now = Instant::now();
+        Self {
+            fetch,
+            piece: Vec::new(),
+            written: received,
+            validator,
+            total: None,
+            reached: false,
+            told: now,
+            saved: (now, received),
+        }
+    }
+
+    fn received(&self) -> u64 {
+        self.written + self.piece.len() as u64
+    }
+
+    pub(super) async fn take_from_web(&mut self, url: &Url) -> Result<(), Trouble> {
+        let limits = self.fetch.limits;
+        let mut furthest = self.received();
+        let (mut in_vain, mut lost) = (0, 0);
+        loop {
+            let (why, after) = match self.attempt(url).await {
+                Err(Trouble::Lost(why, after)) => (why, after),
+                // Nobody has ever been there: more likely it is the address that is wrong.
+                Err(Trouble::NobodyThere(why)) if self.reached || self.received() > 0 => (why, None),
+                other => return other,
+            };
+            self.flush().await?;
+            self.save().await;
+            in_vain = if self.received() > furthest { 1 } else { in_vain + 1 };
+            furthest = furthest.max(self.received());
+            lost += 1;
+            if in_vain >= limits.tries || lost >= limits.tries_in_all {
+                let kept = match self.received() {
+                    0 => "check that the server is running, and ask again".to_owned(),
+                    received => format!("ask again to go on behind the {received} bytes that are here"),
+                };
+                return Err(Trouble::Lost(format!("{why}, the {} time; {kept}", ordinal(lost)), None));
+            }
+            let pause = limits.pause.saturating_mul(1 << (in_vain - 1).min(16));
+            let pause = after.map_or(pause, |after| after.max(pause)).min(limits.longest_pause);
+            let reason = format!("{why}; trying again in {}", Spoken(pause));
+            self.fetch.sink.tell(ImageNews::Interrupted { run: self.fetch.run, reason }).await?;
+            tokio::select! {
+                biased;
+                () = self.fetch.cancel.cancelled() => return Err(Trouble::Cancelled),
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn attempt(&mut self, url: &Url) -> Result<(), Trouble> {
+        loop {
+            let received = self.received();
+            if received > 0 && self.validator.is_none() {
+                self.restart(None).await?;
+                continue;
+            }
+            let web = Web { trust: self.fetch.trust, stall: self.fetch.limits.stall };
+            let part =
+                self.validator.as_deref().filter(|_| received > 0).map(|validator| (received, validator));
+            let (response, answer) = tokio::select! {
+                biased;
+                () = self.fetch.cancel.cancelled() => return Err(Trouble::Cancelled),
+                answered = web.ask(url, part) => answered?,
+            };
+            self.reached = true;
+            match answer {
+                Answer::Whole { total, validator } => {
+                    self.check_size(total)?;
+                    self.restart(validator).await?;
+                    self.total = total;
+                    return self.body(response).await;
+                }
+                Answer::Rest { total } => {
+                    self.check_size(total)?;
+                    self.total = total;
+                    return self.body(response).await;
+                }
+                Answer::NothingMissing => {
+                    self.total = Some(received);
+                    return self.check_size(self.total);
+                }
+                Answer::StartOver => self.restart(None).await?,
+                Answer::Later { why, after } => return Err(Trouble::Lost(why, after)),
+                Answer::Refused(why) => return Err(Trouble::Failed(why)),
+                // Followed there already.
+                Answer::Moved(_) => return Err(Trouble::Failed("it has moved".to_owned())),
+            }
+        }
+    }
+
+    async fn body(&mut self, mut response: Response) -> Result<(), Trouble> {
+        self.tell().await?;
+        let stall = self.fetch.limits.stall;
+        let mut heard = Instant::now();
+        loop {
+            let chunk = tokio::select! {
+                biased;
+                () = self.fetch.cancel.cancelled() => return Err(Trouble::Cancelled),
+                chunk = response.chunk() => chunk,
+                () = sleep_until(heard + stall) => {
+                    let from = Shown(response.url());
+                    return Err(Trouble::Lost(format!("{from} has sent nothing for {}", Spoken(stall)), None));
+                }
+                () = sleep_until(self.told + TELL_EVERY) => {
+                    self.tell().await?;
+                    continue;
+                }
+            };
+            heard = Instant::now();
+            match chunk {
+                Ok(Some(chunk)) => self.take(&chunk).await?,
+                Ok(None) => break,
+                Err(error) => return Err(Trouble::Lost(web::lost(response.url(), &error), None)),
+            }
+        }
+        self.flush().await?;
+        match self.total {
+            Some(total) if total != self.received() => {
+                let why = format!("the server has ended after {} of {total} bytes", self.received());
+                Err(Trouble::Lost(why, None))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn take_from_file(&mut self, path: &Path) -> Result<(), Trouble> {
+        let failed = |error: std::io::Error| {
+            let advice = match error.kind() {
+                std::io::ErrorKind::NotFound => "check the address for typing errors",
+                std::io::ErrorKind::PermissionDenied => "let this user read it",
+                _ => "check the file",
+            };
+            Trouble::Failed(format!("{error}; {advice}"))
+        };
+        // Before it is opened: opening a pipe waits for somebody to write into it.
+        is_plain_file(&tokio::fs::metadata(path).await.map_err(failed)?)?;
+        let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
+        let there = file.metadata().await.map_err(failed)?;
+        is_plain_file(&there)?;
+        self.check_size(Some(there.len()))?;
+        self.total = Some(there.len());
+        self.tell().await?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let read = tokio::select! {
+                biased;
+                () = self.fetch.cancel.cancelled() => return Err(Trouble::Cancelled),
+                read = file.read(&mut piece) => read.map_err(failed)?,
+            };
+            if read == 0 {
+                return self.flush().await;
+            }
+            self.take(&piece[..read]).await?;
+        }
+    }
+
+    async fn take(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
+        self.check_size(Some(self.received() + bytes.len() as u64))?;
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() >= PIECE {
+            self.flush().await?;
+        }
+        if self.written - self.saved.1 >= SAVE_BYTES || self.saved.0.elapsed() >= SAVE_EVERY {
+            self.flush().await?;
+            self.save().await;
+        }
+        if self.told.elapsed() >= TELL_AFTER {
+            self.tell().await?;
+        }
+        Ok(())
+    }
+
+    fn check_size(&self, size: Option<u64>) -> Result<(), Trouble> {
+        let largest = self.fetch.limits.largest;
+        match size {
+            Some(size) if size > largest => Err(Trouble::Failed(format!(
+                "it has {size} bytes or more, and no image may have more than {largest}; check the address"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), Trouble> {
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        let piece = std::mem::take(&mut self.piece);
+        let length = piece.len() as u64;
+        let written = self.fetch.disk.run(move |store| store.write(&piece)).await;
+        written.map_err(|error| Trouble::Failed(error.to_string()))?;
+        self.written += length;
+        Ok(())
+    }
+
+    /// Keeps what there is for another time. When that cannot be, it can still be gone on from now.
+    pub(super) async fn save(&mut self) {
+        if self.flush().await.is_ok()
+            && let Err(error) = self.fetch.disk.run(Store::save).await
+        {
+            tracing::warn!("{error}");
+        }
+        self.saved = (Instant::now(), self.written);
+    }
+
+    async fn restart(&mut self, validator: Option<String>) -> Result<(), Trouble> {
+        self.piece.clear();
+        self.validator.clone_from(&validator);
+        let restarted = self.fetch.disk.run(move |store| store.restart(validator)).await;
+        restarted.map_err(|error| Trouble::Failed(error.to_string()))?;
+        self.written = 0;
+        self.saved = (Instant::now(), 0);
+        Ok(())
+    }
+
+    async fn tell(&mut self) -> Result<(), Gone> {
+        self.told = Instant::now();
+        let (received, total) = (self.received(), self.total);
+        self.fetch.sink.tell(ImageNews::Progress { run: self.fetch.run, received, total }).await
+    }
+}
+
+fn is_plain_file(there: &std::fs::Metadata) -> Result<(), Trouble> {
+    let kind = there.file_type();
+    let what = match () {
+        () if kind.is_file() => return Ok(()),
+        () if kind.is_dir() => "it is a folder",
+        () => "it is a device or a pipe",
+    };
+    Err(Trouble::Failed(format!("{what}, and not a file; give the address of a file")))
+}
+
+fn ordinal(number: u32) -> String {
+    let suffix = match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{number}{suffix}")
+}
