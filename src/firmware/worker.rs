@@ -220,7 +220,7 @@ struct Worker {
 impl Worker {
     async fn run(mut self) {
         while let Some(order) = self.queue.next().await {
-            let run = run_of(&order);
+            let run = order.run();
             let done = match order {
                 ImageOrder::Fetch { run, uri, sha256 } => {
                     self.fetched = None;
@@ -307,16 +307,5 @@ impl Worker {
         if let Err(error) = forgotten.await {
             tracing::warn!("{error}");
         }
-    }
-}
-
-/// Which update an order is of.
-fn run_of(order: &ImageOrder) -> u64 {
-    match order {
-        ImageOrder::Inspect => 0,
-        ImageOrder::Fetch { run, .. }
-        | ImageOrder::Install { run, .. }
-        | ImageOrder::Confirm { run }
-        | ImageOrder::RollBack { run } => *run,
     }
 }
