@@ -3,14 +3,15 @@
 //! Never here: protocol, decisions of the device, or drawing; those have folders of their own.
 //!
 //! In reading order: [`args`] (the grammar), [`run_args`], [`cloud_args`], [`difficult_args`], [`exit`],
-//! [`logging`], [`runtime_file`] (how one terminal finds the other's local cloud), [`mod@run`],
-//! [`cloud`], [`hub`].
+//! [`logging`], [`runtime_file`] (how one terminal finds the other's local cloud), `ground`
+//! (what a run stands on), [`mod@run`], [`cloud`], [`hub`].
 
 pub mod args;
 pub mod cloud;
 pub mod cloud_args;
 pub mod difficult_args;
 pub mod exit;
+mod ground;
 pub mod hub;
 pub mod logging;
 pub mod run;

@@ -1,0 +1,184 @@
+//! What a run stands on: where its devices go, and who each of them is there.
+//!
+//! Everything that has to exist before a device can begin is made here, the local cloud above all.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use anyhow::Context as _;
+
+use super::runtime_file::{Running, RuntimeFile};
+use crate::app::{Fact, Place};
+use crate::cloud::{CloudOptions, LocalCloud, PortChoice};
+use crate::config::{HubConfig, Layer, RunConfig, Target};
+use crate::device::{Assignment, HubHost, ModuleId, RegistrationId};
+use crate::net::ProvisioningOptions;
+use crate::profiles::{self, Part};
+use crate::trust::Trust;
+use crate::wire::connection_string::Who;
+use crate::wire::{ConnectionString, SharedKey};
+
+/// Where the devices of a run go, and what they need to get there.
+pub(super) struct Ground {
+    /// Where they go.
+    pub(super) place: Place,
+    /// What connects, each by itself.
+    pub(super) seats: Vec<Seat>,
+    /// Whose certificates are trusted.
+    pub(super) trust: Trust,
+    /// How to be the hub's operator, where that is known.
+    pub(super) service: Option<ConnectionString>,
+    /// The local cloud, when it is in here.
+    pub(super) cloud: Option<LocalCloud>,
+    _found: Option<RuntimeFile>,
+}
+
+/// One that connects: who it is, how it gets to its hub, and what it is made of.
+pub(super) struct Seat {
+    /// For people: what it registers as.
+    pub(super) name: String,
+    /// The key that signs for it.
+    pub(super) key: SharedKey,
+    /// The module that it is, when it is one.
+    pub(super) module: Option<ModuleId>,
+    /// Its hub, when that is known.
+    pub(super) direct: Option<Assignment>,
+    /// How it gets to know its hub otherwise.
+    pub(super) provisioning: Option<ProvisioningOptions>,
+    /// Where to connect instead of to the hub.
+    pub(super) gateway: Option<HubHost>,
+    /// The parts of its profiles.
+    pub(super) parts: Vec<&'static Part>,
+}
+
+impl Ground {
+    /// Prepares what `config` asks for.
+    pub(super) async fn prepare(config: &RunConfig) -> anyhow::Result<Self> {
+        match &config.target {
+            Target::Local { registration } => Self::local(config, registration).await,
+            Target::Dps { host, scope, registration, key } => {
+                let seat = |registration: &RegistrationId| {
+                    Seat::provisioned(
+                        config,
+                        ProvisioningOptions {
+                            host: host.url(),
+                            scope: scope.clone(),
+                            registration: registration.clone(),
+                            key: key.for_device(registration),
+                        },
+                    )
+                };
+                Self::elsewhere(config, Place::Service(host.to_string()), vec![seat(registration)])
+            }
+            Target::Direct(connection) => {
+                let Who::Device(device, module) = &connection.who else {
+                    anyhow::bail!("the connection string is a service's, a device's has `DeviceId`");
+                };
+                let seat = Seat {
+                    name: device.to_string(),
+                    key: connection.key.clone(),
+                    module: module.clone(),
+                    direct: Some(Assignment { hub: connection.hub.clone(), device_id: device.clone() }),
+                    provisioning: None,
+                    gateway: connection.gateway.clone(),
+                    parts: parts(config),
+                };
+                Self::elsewhere(config, Place::Hub(connection.hub.to_string()), vec![seat])
+            }
+        }
+    }
+
+    /// What all ways to a hub elsewhere have in common.
+    fn elsewhere(config: &RunConfig, place: Place, seats: Vec<Seat>) -> anyhow::Result<Self> {
+        let mut trust = Trust::system();
+        if let Some(authority) = &config.ca {
+            let from = authority.path.display().to_string();
+            trust = trust.and(&String::from_utf8_lossy(&authority.pem), &from)?;
+        }
+        let service = HubConfig::load(Layer::new())?.connection;
+        Ok(Self { place, seats, trust, service, cloud: None, _found: None })
+    }
+
+    async fn local(config: &RunConfig, registration: &RegistrationId) -> anyhow::Result<Self> {
+        let options = CloudOptions {
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            mqtt_port: PortChoice::Preferred(config.mqtt_port),
+            https_port: PortChoice::Preferred(8443),
+            ..CloudOptions::default()
+        };
+        let cloud = LocalCloud::start(options).await.context("the local cloud cannot start")?;
+        let service = ConnectionString::parse(&cloud.service_connection_string())
+            .context("the local cloud's own connection string")?;
+        // Without it `envsim hub` has to be told where the hub is; that is no reason not to run.
+        let found = RuntimeFile::leave(&Running::this_process(cloud.hub(), &service, cloud.ca_pem())).ok();
+        let seat = Seat::provisioned(
+            config,
+            ProvisioningOptions {
+                host: cloud.provisioning_endpoint(),
+                scope: cloud.id_scope(),
+                registration: registration.clone(),
+                key: cloud.group_key().derive(registration.as_str()),
+            },
+        );
+        Ok(Self {
+            place: Place::Local {
+                hub: cloud.hub().to_owned(),
+                mqtt_port: cloud.mqtt_port(),
+                https_port: cloud.https_port(),
+            },
+            seats: vec![seat],
+            trust: Trust::only(cloud.ca_pem(), "the local cloud's authority")?,
+            service: Some(service),
+            cloud: Some(cloud),
+            _found: found,
+        })
+    }
+
+    /// The first lines of a run, each with the device that it is about.
+    pub(super) fn facts(
+        &self,
+        config: &RunConfig,
+        seed: impl Fn(usize) -> u64,
+    ) -> Vec<(Option<usize>, Fact)> {
+        let mut facts = Vec::new();
+        if let Place::Local { hub, mqtt_port, https_port } = &self.place {
+            let note = if *mqtt_port == config.mqtt_port {
+                String::new()
+            } else {
+                format!(" (port {} is taken, so official SDKs cannot connect to this one)", config.mqtt_port)
+            };
+            let (hub, mqtt_port, https_port) = (hub.clone(), *mqtt_port, *https_port);
+            facts.push((None, Fact::CloudReady { hub, mqtt_port, https_port, note }));
+        }
+        for (slot, seat) in self.seats.iter().enumerate() {
+            let place = match &self.place {
+                Place::Local { .. } => "in the local cloud".to_owned(),
+                Place::Service(host) => format!("by way of {host}"),
+                Place::Hub(host) => format!("straight to {host}"),
+            };
+            let profiles: Vec<_> = seat.parts.iter().map(|part| part.model.name).collect();
+            let (device, profiles, seed) = (seat.name.clone(), profiles.join(", "), seed(slot));
+            facts.push((Some(slot), Fact::Started { device, profiles, place, seed }));
+        }
+        facts
+    }
+}
+
+impl Seat {
+    /// A device that is told its hub by a provisioning service.
+    fn provisioned(config: &RunConfig, provisioning: ProvisioningOptions) -> Self {
+        Self {
+            name: provisioning.registration.to_string(),
+            key: provisioning.key.clone(),
+            module: None,
+            direct: None,
+            provisioning: Some(provisioning),
+            gateway: None,
+            parts: parts(config),
+        }
+    }
+}
+
+/// The parts of all profiles that were asked for.
+fn parts(config: &RunConfig) -> Vec<&'static Part> {
+    config.profiles.iter().filter_map(|name| profiles::find(name)).flat_map(|entry| entry.parts).collect()
+}
