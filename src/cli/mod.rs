@@ -25,7 +25,7 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 
 use crate::cloud::CloudError;
-use crate::config::{ConfigError, RunConfig};
+use crate::config::{ConfigError, Profiles, RunConfig};
 use crate::profiles;
 use crate::runtime::Clock;
 
@@ -75,7 +75,8 @@ fn carry_out(command: Command, clock: Clock) -> anyhow::Result<Exit> {
     match command {
         Command::Run(args) => {
             let names: Vec<_> = profiles::CATALOG.iter().map(|entry| entry.name).collect();
-            let config = RunConfig::load(args.into_layer(), &names)?;
+            let known = Profiles { names: &names, compose: &ground::compose };
+            let config = RunConfig::load(args.into_layer(), &known)?;
             logging::start(&config.logging, run::is_on_screen(&config))?;
             runtime(threads())?.block_on(run::run(config, clock))
         }

@@ -78,7 +78,7 @@ async fn operate(
             zone: zone.clone(),
             unattended: !on_screen,
         };
-        let making = profiles::Making { seed: seed_of(slot) };
+        let making = profiles::Making { seed: seed_of(slot), forward_all: config.forward_all };
         let device = Device::new(options, seat.parts.iter().map(|part| (part.build)(&making)).collect());
         Station::new(device, seat.name.clone(), seat.key.fingerprint())
     };

@@ -26,10 +26,16 @@ pub struct RunArgs {
     #[arg(verbatim_doc_comment, long, value_name = "SCOPE", help_heading = DEVICE)]
     id_scope: Option<String>,
 
-    /// Registration id; env-sensor-01 in the local cloud
+    /// Registration id; env-sensor-01 in the local cloud. Several with commas: several devices
     /// [env: IOTHUB_DEVICE_DPS_DEVICE_ID]
     #[arg(verbatim_doc_comment, long, value_name = "ID", help_heading = DEVICE)]
     device_id: Option<String>,
+
+    /// Of the profile module: which module of the device, made in its hub's registry;
+    /// myFirstModule of myFirstDevice
+    /// [env: IOTHUB_CONNECTION_STRING, a service's, for a hub that is not in here]
+    #[arg(verbatim_doc_comment, long, value_name = "ID", help_heading = DEVICE)]
+    module_id: Option<String>,
 
     /// The device's symmetric key
     /// [env: IOTHUB_DEVICE_DPS_DEVICE_KEY]
@@ -80,6 +86,10 @@ pub struct RunArgs {
     /// What the device can do; several with commas [default: environment]
     #[arg(long, value_name = "PROFILE", help_heading = BEHAVIOUR)]
     profile: Option<String>,
+
+    /// What edge-filter sends on: alerts, or all with alerts marked [default: alerts]
+    #[arg(long, value_name = "WHAT", help_heading = BEHAVIOUR)]
+    edge_forward: Option<String>,
 
     /// Period of telemetry, as 500ms, 2s or 1m30s [default: 2s]
     #[arg(long, value_name = "TIME", help_heading = BEHAVIOUR)]
@@ -133,6 +143,7 @@ impl RunArgs {
             [
                 (S::IdScope, self.id_scope),
                 (S::DeviceId, self.device_id),
+                (S::ModuleId, self.module_id),
                 (S::Key, self.key),
                 (S::KeyFile, self.key_file),
                 (S::GroupKey, self.group_key),
@@ -144,6 +155,7 @@ impl RunArgs {
                 (S::KeepAlive, self.keep_alive),
                 (S::SasTtl, self.sas_ttl),
                 (S::Profile, self.profile),
+                (S::EdgeForward, self.edge_forward),
                 (S::Interval, self.interval),
                 (S::Seed, self.seed),
                 (S::TimeScale, self.time_scale),

@@ -66,11 +66,15 @@ fn written(value: &Spanned<DeValue<'_>>, row: &Row) -> Result<Option<String>, &'
         (Kind::Text, DeValue::Boolean(on)) if row.setting == Setting::Verbose => {
             Ok(on.then(|| "1".to_owned()))
         }
-        (Kind::Text, DeValue::Array(items)) if row.setting == Setting::Profile => items
-            .iter()
-            .map(|item| item.get_ref().as_str().ok_or("is a list of names in quotes"))
-            .collect::<Result<Vec<_>, _>>()
-            .map(|names| Some(names.join(","))),
+        (Kind::Text, DeValue::Array(items))
+            if matches!(row.setting, Setting::Profile | Setting::DeviceId) =>
+        {
+            items
+                .iter()
+                .map(|item| item.get_ref().as_str().ok_or("is a list of names in quotes"))
+                .collect::<Result<Vec<_>, _>>()
+                .map(|names| Some(names.join(",")))
+        }
         (Kind::Text, _) => Err("is a text or a number"),
         (Kind::Path | Kind::Secret, _) => Err("is a text in quotes"),
     }

@@ -2,7 +2,7 @@
 
 use super::secrets::{self, Reader};
 use super::setting::{HUB, Setting};
-use super::{Authority, ConfigError, Layer};
+use super::{Authority, ConfigError, Given, Layer};
 use crate::wire::ConnectionString;
 use crate::wire::connection_string::Who;
 
@@ -40,23 +40,25 @@ impl HubConfig {
             (Some(text), None) => Some(text.clone()),
             (None, None) => environment.get(Setting::ConnectionString).cloned(),
         };
-        let connection = given
-            .map(|given| {
-                let string = secrets::connection_string(&given)?;
-                match string.who {
-                    Who::Service(_) => Ok(string),
-                    Who::Device(..) => Err(ConfigError::Invalid {
-                        origin: given.origin,
-                        why: "is a device's connection string: `envsim hub` needs a back end's, with \
-                              SharedAccessKeyName (in the portal: the hub's shared access policies)"
-                            .to_owned(),
-                    }),
-                }
-            })
-            .transpose()?;
+        let connection = given.map(|given| service(&given)).transpose()?;
         let ca = options.get(Setting::Ca).or_else(|| environment.get(Setting::Ca));
         let ca = ca.map(|given| secrets::authority(given, read)).transpose()?;
         Ok(Self { connection, ca })
+    }
+}
+
+/// A back end's connection string.
+pub(super) fn service(given: &Given) -> Result<ConnectionString, ConfigError> {
+    let string = secrets::connection_string(given)?;
+    match string.who {
+        Who::Service(_) => Ok(string),
+        Who::Device(..) => Err(ConfigError::Invalid {
+            origin: given.origin.clone(),
+            why:
+                "is a device's connection string: this needs a back end's, with SharedAccessKeyName (in the \
+                  portal: the hub's shared access policies)"
+                    .to_owned(),
+        }),
     }
 }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::error::{nearest, quoted};
 use super::secrets::{self, Reader};
 use super::setting::{self, RUN, Setting};
-use super::{Authority, ConfigError, Given, Layer, Origin, Target, durations, target};
+use super::{Authority, ConfigError, Given, Layer, Origin, Sitting, Target, durations, hub, target};
 use crate::device::TimeScale;
+use crate::wire::ConnectionString;
 
 /// The longest keep-alive that is of use: a hub drops a silent client after 1.5 times as long,
 /// and after 29.45 minutes at the latest (IoT Hub, "MQTT keep-alive time-out").
@@ -22,16 +23,26 @@ pub struct Sources<'a> {
     /// The configuration file, when there is one.
     pub file: Layer,
     /// The profiles there are.
-    pub profiles: &'a [&'a str],
+    pub profiles: &'a Profiles<'a>,
     /// Reads the files that settings name.
     pub read: Reader<'a>,
+}
+
+/// The profiles there are, which others know more about.
+pub struct Profiles<'a> {
+    /// Their names.
+    pub names: &'a [&'a str],
+    /// As whom profiles connect when they are put together, or why they cannot be.
+    pub compose: &'a dyn Fn(&[&str]) -> Result<Sitting, String>,
 }
 
 /// What `envsim run` is to do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunConfig {
-    /// Where the device goes, and who it is.
+    /// Where the devices go, and who they are.
     pub target: Target,
+    /// How to be the operator of a hub elsewhere.
+    pub service: Option<ConnectionString>,
     /// Certificates trusted besides the system's roots.
     pub ca: Option<Authority>,
     /// The port of a hub that is assigned without one. In the local cloud, the one it listens on
@@ -39,6 +50,8 @@ pub struct RunConfig {
     pub mqtt_port: u16,
     /// What the device can do; each a known profile, none twice.
     pub profiles: Vec<String>,
+    /// Whether the filter of an IoT Edge device sends on every message, and not only alerts.
+    pub forward_all: bool,
     /// The period of telemetry.
     pub interval: Duration,
     /// MQTT's keep-alive.
@@ -110,7 +123,7 @@ impl FromStr for Format {
 
 impl RunConfig {
     /// Reads the process's environment and the configuration file, and decides.
-    pub fn load(options: Layer, profiles: &[&str]) -> Result<Self, ConfigError> {
+    pub fn load(options: Layer, profiles: &Profiles<'_>) -> Result<Self, ConfigError> {
         let read: Reader<'_> = &|path| std::fs::read(path);
         let environment = Layer::from_environment(RUN, |name| std::env::var_os(name))?;
         Self::read(options, environment, profiles, read)
@@ -119,7 +132,7 @@ impl RunConfig {
     fn read(
         options: Layer,
         environment: Layer,
-        profiles: &[&str],
+        profiles: &Profiles<'_>,
         read: Reader<'_>,
     ) -> Result<Self, ConfigError> {
         let named = options.get(Setting::Config).or_else(|| environment.get(Setting::Config)).cloned();
@@ -141,15 +154,32 @@ impl RunConfig {
         for layer in levels.layers {
             layer.reject_empty()?;
         }
-        let target = target::resolve(&levels)?;
-        let given = |setting| levels.get(setting).map(|(_, given)| given);
         let effective = |setting| levels.get_or_default(setting);
+        let known = sources.profiles;
+        let asked = effective(Setting::Profile);
+        let (profiles, sitting) = asked.parsed(|text| {
+            let names = profiles(text, known.names)?;
+            let sitting = (known.compose)(&names)?;
+            Ok((names, sitting))
+        })?;
+        let target = target::resolve(&levels, sitting)?;
+        let given = |setting| levels.get(setting).map(|(_, given)| given);
         let day = Duration::from_secs(86_400);
         Ok(Self {
+            service: match &target {
+                Target::Local { .. } | Target::Registry { hub: None, .. } => None,
+                // Given for another purpose than this run, perhaps; but then it is the right one.
+                _ => given(Setting::Service).map(hub::service).transpose()?,
+            },
             target,
             ca: given(Setting::Ca).map(|given| secrets::authority(given, levels.read)).transpose()?,
             mqtt_port: effective(Setting::MqttPort).whole(1, u64::from(u16::MAX), "a port")?,
-            profiles: effective(Setting::Profile).parsed(|text| profiles(text, sources.profiles))?,
+            profiles: profiles.into_iter().map(str::to_owned).collect(),
+            forward_all: effective(Setting::EdgeForward).parsed(|text| match text {
+                "alerts" => Ok(false),
+                "all" => Ok(true),
+                _ => Err(format!("{} is not what can be sent on: alerts or all", quoted(text))),
+            })?,
             interval: effective(Setting::Interval).span(Duration::from_millis(10), day)?,
             keep_alive: effective(Setting::KeepAlive)
                 .span(Duration::from_secs(1), LONGEST_KEEP_ALIVE)
@@ -214,7 +244,10 @@ impl<'a> Levels<'a> {
 
 impl Given {
     /// The text, read; what goes wrong is told with where the text came from.
-    pub(super) fn parsed<T>(&self, read: impl FnOnce(&str) -> Result<T, String>) -> Result<T, ConfigError> {
+    pub(super) fn parsed<'a, T>(
+        &'a self,
+        read: impl FnOnce(&'a str) -> Result<T, String>,
+    ) -> Result<T, ConfigError> {
         read(&self.text).map_err(|why| ConfigError::Invalid { origin: self.origin.clone(), why })
     }
 
@@ -267,23 +300,35 @@ fn time_scale(text: &str) -> Result<TimeScale, String> {
     scale.ok_or_else(|| format!("{} is not a scale: give a number from 0.001 to 1000000", quoted(text)))
 }
 
-fn profiles(text: &str, known: &[&str]) -> Result<Vec<String>, String> {
-    let mut profiles: Vec<String> = Vec::new();
+fn profiles<'a>(text: &'a str, known: &[&str]) -> Result<Vec<&'a str>, String> {
+    let names = listed(text, "profile", |one, other| one == other)?;
+    match names.iter().find(|name| !known.contains(name)) {
+        Some(name) => {
+            let hint = nearest(name, known.iter().copied());
+            let hint = hint.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
+            Err(format!("there is no profile {}{hint}; there is {}", quoted(name), known.join(", ")))
+        }
+        None => Ok(names),
+    }
+}
+
+/// The names in a list with commas, none empty and none twice.
+pub(super) fn listed<'a>(
+    text: &'a str,
+    what: &str,
+    same: impl Fn(&str, &str) -> bool,
+) -> Result<Vec<&'a str>, String> {
+    let mut names: Vec<&str> = Vec::new();
     for name in text.split(',').map(str::trim) {
         if name.is_empty() {
             return Err("has an empty name between its commas".to_owned());
         }
-        if !known.contains(&name) {
-            let hint = nearest(name, known.iter().copied());
-            let hint = hint.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
-            return Err(format!("there is no profile {}{hint}; there is {}", quoted(name), known.join(", ")));
+        if names.iter().any(|known| same(known, name)) {
+            return Err(format!("names the {what} {} twice", quoted(name)));
         }
-        if profiles.iter().any(|profile| profile == name) {
-            return Err(format!("names the profile {} twice", quoted(name)));
-        }
-        profiles.push(name.to_owned());
+        names.push(name);
     }
-    Ok(profiles)
+    Ok(names)
 }
 
 #[cfg(test)]

@@ -1,28 +1,40 @@
-//! Where a device goes: the local cloud, a provisioning service, or straight to a hub.
+//! Where devices go: the local cloud, a provisioning service, or straight to a hub.
 //!
 //! An ID scope or a connection string, at whatever level, means Azure. The highest level that
-//! gives one decides which. Nothing that only makes sense with Azure is ever ignored: a device
+//! gives one decides which. Modules that are to be made go where a service's connection string
+//! points. Nothing that only makes sense with Azure is ever ignored: a device
 //! that was meant to go there must not end up in the local cloud.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::error::quoted;
-use super::run::Levels;
+use super::run::{Levels, listed};
 use super::setting::{self, RUN, Setting};
-use super::{ConfigError, Given, secrets};
+use super::{ConfigError, Given, hub, secrets};
 use crate::device::identity::NameError;
-use crate::device::{HubHost, IdScope, RegistrationId};
+use crate::device::{DeviceId, HubHost, IdScope, ModuleId, RegistrationId};
 use crate::wire::connection_string::Who;
 use crate::wire::{ConnectionString, SharedKey};
 
-/// Where a device goes.
+/// As whom profiles connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sitting {
+    /// As a device, or several of them.
+    Device,
+    /// As a module of a device.
+    Module,
+    /// As the modules of an IoT Edge device.
+    Edge,
+}
+
+/// Where devices go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// To the local cloud inside this program.
     Local {
-        /// Who it is there.
-        registration: RegistrationId,
+        /// Who they are there.
+        devices: Vec<RegistrationId>,
     },
     /// To a provisioning service, and from there to a hub.
     Dps {
@@ -30,13 +42,22 @@ pub enum Target {
         host: ProvisioningHost,
         /// Whose devices it provisions.
         scope: IdScope,
-        /// Who the device is there.
-        registration: RegistrationId,
+        /// Who the devices are there.
+        devices: Vec<RegistrationId>,
         /// With which key.
         key: DeviceKey,
     },
     /// Straight to a hub, as a device or a module.
     Direct(ConnectionString),
+    /// Straight to a hub as modules of its registry, where they are made when they are missing.
+    Registry {
+        /// The hub; `None`: that of the local cloud inside this program.
+        hub: Option<HubHost>,
+        /// Which device, when it is not the profile's own.
+        device: Option<DeviceId>,
+        /// Which module, when it is not the profile's own.
+        module: Option<ModuleId>,
+    },
 }
 
 /// The key of a device, or one from which it is derived.
@@ -107,9 +128,34 @@ impl FromStr for ProvisioningHost {
 const ONLY_WITH_DPS: &[Setting] =
     &[Setting::Key, Setting::KeyFile, Setting::GroupKey, Setting::ProvisioningHost];
 
-/// Decides where the device goes.
-pub(super) fn resolve(levels: &Levels<'_>) -> Result<Target, ConfigError> {
-    let found = levels.highest(&[Setting::IdScope, Setting::ConnectionString, Setting::ConnectionStringFile]);
+/// What says that it is Azure, or a hub elsewhere.
+const ELSEWHERE: &[Setting] = &[Setting::IdScope, Setting::ConnectionString, Setting::ConnectionStringFile];
+
+/// Decides where the devices go.
+pub(super) fn resolve(levels: &Levels<'_>, sitting: Sitting) -> Result<Target, ConfigError> {
+    if let (Some((_, module)), true) = (levels.get(Setting::ModuleId), sitting != Sitting::Module) {
+        return Err(match sitting {
+            Sitting::Edge => {
+                invalid(module, "the modules of an IoT Edge device are named by its deployment; leave it out")
+            }
+            _ => ConfigError::Incomplete {
+                given: module.origin.clone(),
+                missing: "no profile that connects as a module: add `module` to --profile".to_owned(),
+            },
+        });
+    }
+    let found = levels.highest(ELSEWHERE);
+    match sitting {
+        Sitting::Device => {}
+        Sitting::Module => match found {
+            // A scope may stand in the environment for other devices of the same hub.
+            Some((level, found)) if found.iter().any(|(setting, _)| *setting != Setting::IdScope) => {
+                return module(levels, level, &found);
+            }
+            _ => return registry(levels),
+        },
+        Sitting::Edge => return registry(levels),
+    }
     let Some((level, found)) = found else { return local(levels) };
     match found.as_slice() {
         [(Setting::IdScope, scope)] => provisioned(levels, scope),
@@ -123,6 +169,62 @@ pub(super) fn resolve(levels: &Levels<'_>) -> Result<Target, ConfigError> {
     }
 }
 
+/// A module whose connection string is given.
+fn module(levels: &Levels<'_>, level: usize, found: &[(Setting, &Given)]) -> Result<Target, ConfigError> {
+    let strings: Vec<_> = found.iter().filter(|(setting, _)| *setting != Setting::IdScope).collect();
+    let [(setting, given)] = strings.as_slice() else {
+        let why = "both are the module's connection string; give one of them";
+        return Err(conflict(strings[0].1, strings[1].1, why));
+    };
+    let target = direct(levels, level, *setting, given)?;
+    let Target::Direct(ConnectionString { who: Who::Device(_, Some(own)), .. }) = &target else {
+        return Err(invalid(
+            given,
+            "is a device's connection string, but the profile connects as a module: a module's has ModuleId \
+             too; or leave it out, and the module is made in the hub's registry",
+        ));
+    };
+    match levels.get(Setting::ModuleId) {
+        Some((_, id)) if id.text != own.as_str() => {
+            Err(conflict(given, id, "the connection string is another module's; leave one out"))
+        }
+        _ => Ok(target),
+    }
+}
+
+/// Modules that are made in the registry of a hub.
+fn registry(levels: &Levels<'_>) -> Result<Target, ConfigError> {
+    let service = levels.get(Setting::Service).map(|(_, given)| given);
+    // What a local cloud's variables set for devices is no mistake beside its service's connection
+    // string; what is given as an option was meant to be used.
+    let stray = ELSEWHERE
+        .iter()
+        .chain(ONLY_WITH_DPS)
+        .find_map(|setting| levels.get(*setting).filter(|(level, _)| *level == 0 || service.is_none()));
+    if let Some((_, stray)) = stray {
+        let ways = setting::ways(RUN, Setting::Service);
+        return Err(invalid(
+            stray,
+            &format!(
+                "is for devices, but the profile's modules are made in their hub's registry: leave it out for \
+                 the local cloud, or set {ways} to a service's connection string for another hub"
+            ),
+        ));
+    }
+    let hub = service.map(hub::service).transpose()?.map(|string| string.hub);
+    let one = |given: &Given| -> Result<DeviceId, ConfigError> {
+        if given.text.contains(',') {
+            return Err(invalid(given, "names several devices, but modules are made on one; give one name"));
+        }
+        name(given)
+    };
+    Ok(Target::Registry {
+        hub,
+        device: levels.get(Setting::DeviceId).map(|(_, given)| one(given)).transpose()?,
+        module: levels.get(Setting::ModuleId).map(|(_, given)| name(given)).transpose()?,
+    })
+}
+
 fn local(levels: &Levels<'_>) -> Result<Target, ConfigError> {
     if let Some((_, given)) = ONLY_WITH_DPS.iter().find_map(|setting| levels.get(*setting)) {
         let ways = setting::ways(RUN, Setting::IdScope);
@@ -133,11 +235,11 @@ fn local(levels: &Levels<'_>) -> Result<Target, ConfigError> {
             ),
         });
     }
-    let registration = match levels.get(Setting::DeviceId) {
-        Some((_, given)) => name(given)?,
-        None => name(&levels.default(Setting::DeviceId, setting::LOCAL_DEVICE_ID))?,
+    let devices = match levels.get(Setting::DeviceId) {
+        Some((_, given)) => devices(given)?,
+        None => devices(&levels.default(Setting::DeviceId, setting::LOCAL_DEVICE_ID))?,
     };
-    Ok(Target::Local { registration })
+    Ok(Target::Local { devices })
 }
 
 fn provisioned(levels: &Levels<'_>, scope: &Given) -> Result<Target, ConfigError> {
@@ -156,10 +258,18 @@ fn provisioned(levels: &Levels<'_>, scope: &Given) -> Result<Target, ConfigError
     if let Some(missing) = missing {
         return Err(ConfigError::Incomplete { given: scope.origin.clone(), missing });
     }
-    let (Some(id), Some(key)) = (id, key) else { return local(levels) };
+    let (Some(id), Some((given, key))) = (id, key) else { return local(levels) };
+    let devices = devices(id)?;
+    if devices.len() > 1 && matches!(key, DeviceKey::Device(_)) {
+        return Err(conflict(
+            id,
+            given,
+            "several devices have no key in common: give their enrolment group's, from which each one's is derived",
+        ));
+    }
     let host = levels.get_or_default(Setting::ProvisioningHost).parsed(str::parse::<ProvisioningHost>)?;
     let scope = name(scope)?;
-    Ok(Target::Dps { host, scope, registration: name(id)?, key })
+    Ok(Target::Dps { host, scope, devices, key })
 }
 
 fn key_ways() -> String {
@@ -170,23 +280,27 @@ fn key_ways() -> String {
     )
 }
 
-fn device_key(levels: &Levels<'_>) -> Result<Option<DeviceKey>, ConfigError> {
+/// The key, and what gave it.
+fn device_key<'a>(levels: &Levels<'a>) -> Result<Option<(&'a Given, DeviceKey)>, ConfigError> {
     let Some((_, found)) = levels.highest(&[Setting::Key, Setting::KeyFile, Setting::GroupKey]) else {
         return Ok(None);
     };
-    match found.as_slice() {
-        [(Setting::GroupKey, given)] => Ok(Some(DeviceKey::Group(secrets::key(given)?))),
+    let key = match found.as_slice() {
+        [(Setting::GroupKey, given)] => DeviceKey::Group(secrets::key(given)?),
         [(Setting::KeyFile, given)] => {
-            Ok(Some(DeviceKey::Device(secrets::key(&secrets::from_file(given, levels.read)?)?)))
+            DeviceKey::Device(secrets::key(&secrets::from_file(given, levels.read)?)?)
         }
-        [(_, given)] => Ok(Some(DeviceKey::Device(secrets::key(given)?))),
-        [(_, one), (_, other), ..] => Err(conflict(
-            one,
-            other,
-            "a device signs with its own key or with one derived from a group's; give one",
-        )),
-        [] => Ok(None),
-    }
+        [(_, given)] => DeviceKey::Device(secrets::key(given)?),
+        [(_, one), (_, other), ..] => {
+            return Err(conflict(
+                one,
+                other,
+                "a device signs with its own key or with one derived from a group's; give one",
+            ));
+        }
+        [] => return Ok(None),
+    };
+    Ok(found.first().map(|(_, given)| (*given, key)))
 }
 
 fn direct(levels: &Levels<'_>, level: usize, setting: Setting, given: &Given) -> Result<Target, ConfigError> {
@@ -218,9 +332,15 @@ fn direct(levels: &Levels<'_>, level: usize, setting: Setting, given: &Given) ->
         && at <= level
         && id.text != device.as_str()
     {
-        return Err(conflict(given, id, "the connection string is another device's; leave one out"));
+        let why = "the connection string is another device's; leave one out";
+        let several = "a connection string is one device's; leave one out, or give an enrolment group's key";
+        return Err(conflict(given, id, if id.text.contains(',') { several } else { why }));
     }
     Ok(Target::Direct(string))
+}
+
+fn invalid(given: &Given, why: &str) -> ConfigError {
+    ConfigError::Invalid { origin: given.origin.clone(), why: why.to_owned() }
 }
 
 fn conflict(one: &Given, other: &Given, why: &'static str) -> ConfigError {
@@ -228,13 +348,21 @@ fn conflict(one: &Given, other: &Given, why: &'static str) -> ConfigError {
 }
 
 fn name<T: FromStr<Err = NameError>>(given: &Given) -> Result<T, ConfigError> {
-    given.parsed(|text| {
-        text.parse().map_err(|error| match error {
-            NameError::Character { what, name, bad, allowed } => {
-                format!("{what} {} has the character {bad:?}, allowed are {allowed}", quoted(&name))
-            }
-            other => other.to_string(),
-        })
+    given.parsed(named)
+}
+
+/// One device or several, in a list with commas. Case does not matter to a provisioning service,
+/// so names that differ in nothing else are one device.
+fn devices(given: &Given) -> Result<Vec<RegistrationId>, ConfigError> {
+    given.parsed(|text| listed(text, "device", str::eq_ignore_ascii_case)?.into_iter().map(named).collect())
+}
+
+fn named<T: FromStr<Err = NameError>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error| match error {
+        NameError::Character { what, name, bad, allowed } => {
+            format!("{what} {} has the character {bad:?}, allowed are {allowed}", quoted(&name))
+        }
+        other => other.to_string(),
     })
 }
 

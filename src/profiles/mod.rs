@@ -4,8 +4,18 @@
 //! checks follow from the profile's own tables.
 //!
 //! Never here: topics, sockets, screens, clocks.
+//!
+//! In reading order: the catalogue here, [`mod@compose`] (what goes with what), then the kinds.
 
+pub mod compose;
+pub mod edge_filter;
 pub mod environment;
+pub mod module;
+
+#[cfg(test)]
+mod testing;
+
+pub use compose::compose;
 
 use crate::device::{Model, Profile};
 
@@ -59,20 +69,57 @@ pub struct Part {
 pub struct Making {
     /// For everything random in it.
     pub seed: u64,
+    /// Whether a filter sends on every message, and not only alerts.
+    pub forward_all: bool,
 }
 
 /// Every kind of device.
-pub const CATALOG: &[Entry] = &[Entry {
-    name: "environment",
-    title: "environmental sensor",
-    seat: Seat::Device,
-    parts: &[Part {
-        module: None,
-        model: &environment::MODEL,
-        dtdl: include_str!("../../assets/models/environment.json"),
-        build: |making| Box::new(environment::Environment::new(making.seed)),
-    }],
-}];
+pub const CATALOG: &[Entry] = &[
+    Entry {
+        name: "environment",
+        title: "environmental sensor",
+        seat: Seat::Device,
+        parts: &[Part {
+            module: None,
+            model: &environment::MODEL,
+            dtdl: include_str!("../../assets/models/environment.json"),
+            build: |making| Box::new(environment::Environment::new(making.seed)),
+        }],
+    },
+    Entry {
+        name: "module",
+        title: "module on a machine, with a twin of its own",
+        seat: Seat::Module { device: "myFirstDevice", module: "myFirstModule" },
+        parts: &[Part {
+            module: None,
+            model: &module::MODEL,
+            dtdl: include_str!("../../assets/models/module.json"),
+            build: |making| Box::new(module::Machine::new(making.seed)),
+        }],
+    },
+    Entry {
+        name: "edge-filter",
+        title: "two modules of an IoT Edge device: a sensor, and a filter behind it",
+        seat: Seat::Edge {
+            device: "edge-01",
+            deployment: include_str!("../../assets/deployments/edge-filter.json"),
+        },
+        parts: &[
+            Part {
+                module: Some("tempSensor"),
+                model: &edge_filter::sensor::MODEL,
+                dtdl: include_str!("../../assets/models/edge-sensor.json"),
+                build: |making| Box::new(edge_filter::Sensor::new(making.seed)),
+            },
+            Part {
+                module: Some("filterModule"),
+                model: &edge_filter::filter::MODEL,
+                dtdl: include_str!("../../assets/models/edge-filter.json"),
+                build: |making| Box::new(edge_filter::Filter::new(making.forward_all)),
+            },
+        ],
+    },
+];
 
 /// The kind of device called `name`.
 pub fn find(name: &str) -> Option<&'static Entry> {
@@ -104,6 +151,23 @@ mod tests {
         contents.iter().map(|content| content["name"].as_str().unwrap_or("")).collect()
     }
 
+    /// The paths of the numbers in a message: `temp`, `machine.temperature`.
+    fn numbers(telemetry: &[&Value]) -> Vec<String> {
+        let mut paths = Vec::new();
+        for content in telemetry {
+            let name = content["name"].as_str().unwrap_or("");
+            match (&content["schema"], content["schema"]["fields"].as_array()) {
+                (Value::String(schema), _) if schema == "double" => paths.push(name.to_owned()),
+                (_, Some(fields)) => {
+                    let inner = |field: &Value| format!("{name}.{}", field["name"].as_str().unwrap_or(""));
+                    paths.extend(fields.iter().map(inner));
+                }
+                _ => {}
+            }
+        }
+        paths
+    }
+
     #[test]
     fn every_table_says_what_its_model_says() {
         for Part { model, dtdl, .. } in parts() {
@@ -111,7 +175,7 @@ mod tests {
             assert_eq!(dtdl["@id"], model.model_id);
             assert_eq!(dtdl["@context"], json!(["dtmi:dtdl:context;2", "dtmi:iotcentral:context;2"]));
             let telemetry: Vec<_> = model.telemetry.iter().map(|field| field.name).collect();
-            assert_eq!(names(&contents(&dtdl, "Telemetry")), telemetry);
+            assert_eq!(numbers(&contents(&dtdl, "Telemetry")), telemetry);
             let commands = contents(&dtdl, "Command");
             assert_eq!(names(&commands), model.commands.iter().map(|spec| spec.name).collect::<Vec<_>>());
             for (command, spec) in commands.iter().zip(model.commands) {

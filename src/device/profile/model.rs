@@ -32,7 +32,7 @@ pub struct Model {
 /// A field of a telemetry message.
 #[derive(Debug, PartialEq)]
 pub struct Field {
-    /// The member's name in the message.
+    /// The member's name in the message; of an inner one, its path: `machine.temperature`.
     pub name: &'static str,
     /// For people.
     pub title: &'static str,

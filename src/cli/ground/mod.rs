@@ -1,6 +1,9 @@
 //! What a run stands on: where its devices go, and who each of them is there.
 //!
-//! Everything that has to exist before a device can begin is made here, the local cloud above all.
+//! Everything that has to exist before a device can begin is made here: the local cloud, and what
+//! has to stand in a hub's registry (`registry`).
+
+mod registry;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -9,7 +12,7 @@ use anyhow::Context as _;
 use super::runtime_file::{Running, RuntimeFile};
 use crate::app::{Fact, Place};
 use crate::cloud::{CloudOptions, LocalCloud, PortChoice};
-use crate::config::{HubConfig, Layer, RunConfig, Target};
+use crate::config::{RunConfig, Sitting, Target};
 use crate::device::{Assignment, HubHost, ModuleId, RegistrationId};
 use crate::net::ProvisioningOptions;
 use crate::profiles::{self, Part};
@@ -29,6 +32,8 @@ pub(super) struct Ground {
     pub(super) service: Option<ConnectionString>,
     /// The local cloud, when it is in here.
     pub(super) cloud: Option<LocalCloud>,
+    /// What was made in the hub's registry, or found there.
+    made: Vec<Fact>,
     _found: Option<RuntimeFile>,
 }
 
@@ -50,39 +55,51 @@ pub(super) struct Seat {
     pub(super) parts: Vec<&'static Part>,
 }
 
+/// As whom profiles connect when they are put together, in the configuration's words.
+pub(super) fn compose(names: &[&str]) -> Result<Sitting, String> {
+    profiles::compose(names).map(|seat| match seat {
+        profiles::Seat::Device => Sitting::Device,
+        profiles::Seat::Module { .. } => Sitting::Module,
+        profiles::Seat::Edge { .. } => Sitting::Edge,
+    })
+}
+
 impl Ground {
     /// Prepares what `config` asks for.
     pub(super) async fn prepare(config: &RunConfig) -> anyhow::Result<Self> {
         match &config.target {
-            Target::Local { registration } => Self::local(config, registration).await,
-            Target::Dps { host, scope, registration, key } => {
+            Target::Local { devices } => {
+                Self::local(config).await.map(|ground| ground.with_local(devices, config))
+            }
+            Target::Dps { host, scope, devices, key } => {
                 let seat = |registration: &RegistrationId| {
-                    Seat::provisioned(
-                        config,
-                        ProvisioningOptions {
-                            host: host.url(),
-                            scope: scope.clone(),
-                            registration: registration.clone(),
-                            key: key.for_device(registration),
-                        },
-                    )
+                    let options = ProvisioningOptions {
+                        host: host.url(),
+                        scope: scope.clone(),
+                        registration: registration.clone(),
+                        key: key.for_device(registration),
+                    };
+                    Seat::provisioned(options, parts(config))
                 };
-                Self::elsewhere(config, Place::Service(host.to_string()), vec![seat(registration)])
+                let seats = devices.iter().map(seat).collect();
+                Self::elsewhere(config, Place::Service(host.to_string()), seats)
             }
             Target::Direct(connection) => {
                 let Who::Device(device, module) = &connection.who else {
                     anyhow::bail!("the connection string is a service's, a device's has `DeviceId`");
                 };
-                let seat = Seat {
-                    name: device.to_string(),
-                    key: connection.key.clone(),
-                    module: module.clone(),
-                    direct: Some(Assignment { hub: connection.hub.clone(), device_id: device.clone() }),
-                    provisioning: None,
-                    gateway: connection.gateway.clone(),
-                    parts: parts(config),
-                };
+                let to = Assignment { hub: connection.hub.clone(), device_id: device.clone() };
+                let seat = Seat::direct(to, module.clone(), connection.key.clone(), parts(config));
+                let seat = Seat { gateway: connection.gateway.clone(), ..seat };
                 Self::elsewhere(config, Place::Hub(connection.hub.to_string()), vec![seat])
+            }
+            Target::Registry { hub, device, module } => {
+                let mut ground = match hub {
+                    Some(hub) => Self::elsewhere(config, Place::Hub(hub.name.clone()), Vec::new())?,
+                    None => Self::local(config).await?,
+                };
+                ground.take_seats(config, device.as_ref(), module.as_ref()).await?;
+                Ok(ground)
             }
         }
     }
@@ -94,11 +111,12 @@ impl Ground {
             let from = authority.path.display().to_string();
             trust = trust.and(&String::from_utf8_lossy(&authority.pem), &from)?;
         }
-        let service = HubConfig::load(Layer::new())?.connection;
-        Ok(Self { place, seats, trust, service, cloud: None, _found: None })
+        let service = config.service.clone();
+        Ok(Self { place, seats, trust, service, cloud: None, made: Vec::new(), _found: None })
     }
 
-    async fn local(config: &RunConfig, registration: &RegistrationId) -> anyhow::Result<Self> {
+    /// The local cloud, and nobody in it yet.
+    async fn local(config: &RunConfig) -> anyhow::Result<Self> {
         let options = CloudOptions {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             mqtt_port: PortChoice::Preferred(config.mqtt_port),
@@ -110,27 +128,35 @@ impl Ground {
             .context("the local cloud's own connection string")?;
         // Without it `envsim hub` has to be told where the hub is; that is no reason not to run.
         let found = RuntimeFile::leave(&Running::this_process(cloud.hub(), &service, cloud.ca_pem())).ok();
-        let seat = Seat::provisioned(
-            config,
-            ProvisioningOptions {
-                host: cloud.provisioning_endpoint(),
-                scope: cloud.id_scope(),
-                registration: registration.clone(),
-                key: cloud.group_key().derive(registration.as_str()),
-            },
-        );
         Ok(Self {
             place: Place::Local {
                 hub: cloud.hub().to_owned(),
                 mqtt_port: cloud.mqtt_port(),
                 https_port: cloud.https_port(),
             },
-            seats: vec![seat],
+            seats: Vec::new(),
             trust: Trust::only(cloud.ca_pem(), "the local cloud's authority")?,
             service: Some(service),
             cloud: Some(cloud),
+            made: Vec::new(),
             _found: found,
         })
+    }
+
+    /// Devices that the local cloud in here provisions.
+    fn with_local(mut self, devices: &[RegistrationId], config: &RunConfig) -> Self {
+        let Some(cloud) = &self.cloud else { return self };
+        let seat = |registration: &RegistrationId| {
+            let options = ProvisioningOptions {
+                host: cloud.provisioning_endpoint(),
+                scope: cloud.id_scope(),
+                registration: registration.clone(),
+                key: cloud.group_key().derive(registration.as_str()),
+            };
+            Seat::provisioned(options, parts(config))
+        };
+        self.seats = devices.iter().map(seat).collect();
+        self
     }
 
     /// The first lines of a run, each with the device that it is about.
@@ -149,14 +175,14 @@ impl Ground {
             let (hub, mqtt_port, https_port) = (hub.clone(), *mqtt_port, *https_port);
             facts.push((None, Fact::CloudReady { hub, mqtt_port, https_port, note }));
         }
+        facts.extend(self.made.iter().map(|fact| (None, fact.clone())));
         for (slot, seat) in self.seats.iter().enumerate() {
             let place = match &self.place {
                 Place::Local { .. } => "in the local cloud".to_owned(),
                 Place::Service(host) => format!("by way of {host}"),
                 Place::Hub(host) => format!("straight to {host}"),
             };
-            let profiles: Vec<_> = seat.parts.iter().map(|part| part.model.name).collect();
-            let (device, profiles, seed) = (seat.name.clone(), profiles.join(", "), seed(slot));
+            let (device, profiles, seed) = (seat.name.clone(), config.profiles.join(", "), seed(slot));
             facts.push((Some(slot), Fact::Started { device, profiles, place, seed }));
         }
         facts
@@ -165,7 +191,7 @@ impl Ground {
 
 impl Seat {
     /// A device that is told its hub by a provisioning service.
-    fn provisioned(config: &RunConfig, provisioning: ProvisioningOptions) -> Self {
+    fn provisioned(provisioning: ProvisioningOptions, parts: Vec<&'static Part>) -> Self {
         Self {
             name: provisioning.registration.to_string(),
             key: provisioning.key.clone(),
@@ -173,8 +199,17 @@ impl Seat {
             direct: None,
             provisioning: Some(provisioning),
             gateway: None,
-            parts: parts(config),
+            parts,
         }
+    }
+
+    /// A device or a module that knows its hub.
+    fn direct(to: Assignment, module: Option<ModuleId>, key: SharedKey, parts: Vec<&'static Part>) -> Self {
+        let name = match &module {
+            Some(module) => format!("{}/{module}", to.device_id),
+            None => to.device_id.to_string(),
+        };
+        Self { name, key, module, direct: Some(to), provisioning: None, gateway: None, parts }
     }
 }
 
