@@ -6,13 +6,14 @@ use std::path::Path;
 
 use super::*;
 use crate::config::DeviceKey;
+use crate::device::{DeviceId, ModuleId, RegistrationId};
 
 const K1: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const K2: &str = "//79/Pv6+fj39vX08/Lx8O/u7ezr6uno5+bl5OPi4eDf3t3c29rZ2NfW1dTT0tHQz87NzMvKycjHxsXEw8LBwA==";
 const DIRECT: &str = "HostName=h.azure-devices.net;DeviceId=dev-7;SharedAccessKey=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const SERVICE: &str =
     "HostName=h;SharedAccessKeyName=service;SharedAccessKey=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-const PROFILES: &[&str] = &["environment", "reboot", "firmware"];
+const PROFILES: &[&str] = &["environment", "reboot", "firmware", "module", "edge-filter"];
 
 const SCOPE: &str = "IOTHUB_DEVICE_DPS_ID_SCOPE";
 const DEVICE_ID: &str = "IOTHUB_DEVICE_DPS_DEVICE_ID";
@@ -20,6 +21,8 @@ const KEY: &str = "IOTHUB_DEVICE_DPS_DEVICE_KEY";
 const GROUP: &str = "ENVSIM_GROUP_KEY";
 const HOST: &str = "IOTHUB_DEVICE_DPS_ENDPOINT";
 const STRING: &str = "IOTHUB_DEVICE_CONNECTION_STRING";
+
+const OPERATOR: &str = "IOTHUB_CONNECTION_STRING";
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
@@ -50,14 +53,24 @@ fn resolve(options: Pairs<'_>, variables: Pairs<'_>, file: &str) -> Result<RunCo
         };
         Ok(text.as_bytes().to_vec())
     };
-    RunConfig::read(options, environment, PROFILES, &read).map_err(|error| error.to_string())
+    let compose = |names: &[&str]| match names {
+        ["module", ..] => Ok(Sitting::Module),
+        ["edge-filter"] => Ok(Sitting::Edge),
+        ["edge-filter", ..] => Err("`edge-filter` goes with no other profile".to_owned()),
+        _ => Ok(Sitting::Device),
+    };
+    let profiles = Profiles { names: PROFILES, compose: &compose };
+    RunConfig::read(options, environment, &profiles, &read).map_err(|error| error.to_string())
 }
 
 /// Where it goes, in one line: scope, device, kind of key; or hub and device.
 fn target(config: &RunConfig) -> String {
+    let list =
+        |devices: &[RegistrationId]| devices.iter().map(RegistrationId::as_str).collect::<Vec<_>>().join("+");
     match &config.target {
-        Target::Local { registration } => format!("local {registration}"),
-        Target::Dps { host, scope, registration, key } => {
+        Target::Local { devices } => format!("local {}", list(devices)),
+        Target::Dps { host, scope, devices, key } => {
+            let registration = list(devices);
             let key = match key {
                 DeviceKey::Device(key) => format!("key {}", key.fingerprint()),
                 DeviceKey::Group(key) => format!("group {}", key.fingerprint()),
@@ -65,6 +78,11 @@ fn target(config: &RunConfig) -> String {
             format!("{} {scope} {registration} {key}", host.url())
         }
         Target::Direct(string) => format!("direct {string:?}"),
+        Target::Registry { hub, device, module } => {
+            let hub = hub.as_ref().map_or("local".to_owned(), ToString::to_string);
+            let device = device.as_ref().map_or("-", DeviceId::as_str);
+            format!("registry of {hub} {device} {}", module.as_ref().map_or("-", ModuleId::as_str))
+        }
     }
 }
 
@@ -116,6 +134,15 @@ fn where_a_device_goes_follows_from_what_is_given() {
             &[(SCOPE, "0neA"), (DEVICE_ID, "d"), (KEY, K1), (HOST, "dps.example")],
             "",
             "https://dps.example 0neA d key 630dcd29",
+        ),
+        // Several devices.
+        (&[("device-id", "a,b")], &[], "", "local a+b"),
+        (&[], &[], "device-id = ['a', 'b']", "local a+b"),
+        (
+            &[("device-id", "a,b"), ("group-key", K1)],
+            &[(SCOPE, "0neA")],
+            "",
+            &format!("{GLOBAL} 0neA a+b group 630dcd29"),
         ),
         // A scope above a connection string, and the other way round.
         (&[("id-scope", "0neA"), ("device-id", "d"), ("key", K1)], &[(STRING, DIRECT)], "", &k1),
@@ -194,6 +221,8 @@ fn what_excludes_each_other_is_an_error_on_one_level() {
         (&[("connection-string", DIRECT), ("key", K1)], &[], &["--connection-string and --key"]),
         (&[("key", K1)], &[(STRING, DIRECT)], &[STRING, "--key exclude"]),
         (&[("connection-string", DIRECT), ("device-id", "x")], &[], &["another device's"]),
+        (&[("connection-string", DIRECT), ("device-id", "dev-7,b")], &[], &["one device's"]),
+        (&[scope, ("device-id", "a,b"), ("key", K1)], &[], &["--device-id and --key ", "enrolment group's"]),
         (&[("connection-string", SERVICE)], &[], &["back end's", "envsim hub"]),
     ];
     for (options, variables, expected) in rows {
@@ -203,6 +232,60 @@ fn what_excludes_each_other_is_an_error_on_one_level() {
         }
         assert!(!error.contains(&K1[..12]) && !error.contains(&K2[..12]), "{error}");
     }
+}
+
+#[test]
+fn modules_are_made_in_the_local_cloud_or_where_a_service_points() {
+    const LOCAL_SERVICE: &str = "HostName=localhost:8443;SharedAccessKeyName=s;SharedAccessKey=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let module = ("profile", "module");
+    // What `envsim cloud --env` sets.
+    let cloud: Pairs<'_> = &[(SCOPE, "0neA"), (HOST, "h"), (GROUP, K1), (OPERATOR, LOCAL_SERVICE)];
+    let rows: &[(Pairs<'_>, Pairs<'_>, &str)] = &[
+        (&[module], &[], "registry of local - -"),
+        (&[module, ("device-id", "d"), ("module-id", "m")], &[], "registry of local d m"),
+        (&[module], &[(OPERATOR, SERVICE)], "registry of h - -"),
+        (&[module], cloud, "registry of localhost:8443 - -"),
+        (&[("profile", "edge-filter")], &[], "registry of local - -"),
+        (&[("profile", "edge-filter"), ("device-id", "e")], cloud, "registry of localhost:8443 e -"),
+    ];
+    for (options, variables, expected) in rows {
+        let config = resolve(options, variables, "").unwrap_or_else(|error| panic!("{expected}: {error}"));
+        assert_eq!(&target(&config), expected);
+        assert_eq!(config.service.is_some(), !expected.contains("local -") && !expected.contains("local d"));
+    }
+    let direct = &format!("{DIRECT};ModuleId=m");
+    for options in [&[module, ("connection-string", direct)][..], &[("connection-string", direct)]] {
+        assert!(target(&resolve(options, &[], "").expect("a configuration")).contains("dev-7"));
+    }
+}
+
+#[test]
+fn what_modules_cannot_be_given_is_refused_in_words() {
+    const AZURE: &str = "HostName=h.azure-devices.net;SharedAccessKeyName=s;SharedAccessKey=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let (module, edge) = (("profile", "module"), ("profile", "edge-filter"));
+    let direct = &format!("{DIRECT};ModuleId=m");
+    let rows: &[(Pairs<'_>, Pairs<'_>, &[&str])] = &[
+        (&[("module-id", "m")], &[], &["--module-id is given", "add `module` to --profile"]),
+        (&[edge, ("module-id", "m")], &[], &["--module-id: ", "named by its deployment"]),
+        (&[module, ("connection-string", DIRECT)], &[], &["is a device's", "ModuleId"]),
+        (&[module, ("connection-string", direct), ("module-id", "n")], &[], &["another module's"]),
+        (&[module, ("connection-string", direct), ("connection-string-file", "c")], &[], &["-file exclude"]),
+        (&[module, ("id-scope", "0neA")], &[(OPERATOR, SERVICE)], &["--id-scope: is for devices"]),
+        (&[module], &[(SCOPE, "0neA")], &[SCOPE, "registry", "IOTHUB_CONNECTION_STRING"]),
+        (&[module], &[(GROUP, K1)], &[GROUP, "registry"]),
+        (&[edge, ("connection-string", direct)], &[], &["--connection-string: is for devices"]),
+        (&[edge, ("device-id", "a,b")], &[], &["--device-id: names several devices"]),
+        (&[module], &[(OPERATOR, DIRECT)], &["IOTHUB_CONNECTION_STRING", "is a device's"]),
+        (&[edge], &[(OPERATOR, AZURE)], &["IOTHUB_CONNECTION_STRING", "does not route", "Edge runtime"]),
+    ];
+    for (options, variables, expected) in rows {
+        let error = resolve(options, variables, "").expect_err("an error");
+        for part in *expected {
+            assert!(error.contains(part), "{error}\nlacks {part}");
+        }
+        assert!(!error.contains(&K1[..12]), "{error}");
+    }
+    assert!(resolve(&[module], &[(OPERATOR, AZURE)], "").is_ok());
 }
 
 #[test]
@@ -247,6 +330,9 @@ fn values_are_taken_at_their_bounds_and_refused_beyond() {
         ("for", "1ms"),
         ("count", "1"),
         ("profile", "reboot, firmware"),
+        ("edge-forward", "alerts"),
+        ("edge-forward", "all"),
+        ("device-id", "a, b,c"),
         ("ca", "ca.pem"),
         ("verbose", "2"),
     ];
@@ -274,6 +360,12 @@ fn values_are_taken_at_their_bounds_and_refused_beyond() {
         ("profile", "enviroment", "did you mean `environment`?"),
         ("profile", "reboot,reboot", "twice"),
         ("profile", "reboot,,firmware", "empty name"),
+        ("profile", "edge-filter,reboot", "goes with no other profile"),
+        ("edge-forward", "some", "alerts or all"),
+        ("device-id", "a,,b", "has an empty name between its commas"),
+        ("device-id", "a,b,", "has an empty name between its commas"),
+        ("device-id", "a,b,A", "names the device `A` twice"),
+        ("device-id", "a,b/c", "the registration id `b/c` has the character '/'"),
         ("ca", "none.pem", "cannot read none.pem: there is no such file"),
         ("ca", "k", "holds no certificate"),
         ("device-id", "a/b", "the registration id `a/b` has the character '/'"),

@@ -132,9 +132,9 @@ const ONLY_WITH_DPS: &[Setting] =
 const ELSEWHERE: &[Setting] = &[Setting::IdScope, Setting::ConnectionString, Setting::ConnectionStringFile];
 
 /// Decides where the devices go.
-pub(super) fn resolve(levels: &Levels<'_>, sitting: Sitting) -> Result<Target, ConfigError> {
-    if let (Some((_, module)), true) = (levels.get(Setting::ModuleId), sitting != Sitting::Module) {
-        return Err(match sitting {
+pub(super) fn resolve(levels: &Levels<'_>, whom: Sitting) -> Result<Target, ConfigError> {
+    if let (Some((_, module)), true) = (levels.get(Setting::ModuleId), whom != Sitting::Module) {
+        return Err(match whom {
             Sitting::Edge => {
                 invalid(module, "the modules of an IoT Edge device are named by its deployment; leave it out")
             }
@@ -145,7 +145,7 @@ pub(super) fn resolve(levels: &Levels<'_>, sitting: Sitting) -> Result<Target, C
         });
     }
     let found = levels.highest(ELSEWHERE);
-    match sitting {
+    match whom {
         Sitting::Device => {}
         Sitting::Module => match found {
             // A scope may stand in the environment for other devices of the same hub.
@@ -154,7 +154,7 @@ pub(super) fn resolve(levels: &Levels<'_>, sitting: Sitting) -> Result<Target, C
             }
             _ => return registry(levels),
         },
-        Sitting::Edge => return registry(levels),
+        Sitting::Edge => return edge(levels),
     }
     let Some((level, found)) = found else { return local(levels) };
     match found.as_slice() {
@@ -190,6 +190,26 @@ fn module(levels: &Levels<'_>, level: usize, found: &[(Setting, &Given)]) -> Res
         }
         _ => Ok(target),
     }
+}
+
+/// The modules of an IoT Edge device. The messages between them are the Edge hub's to carry.
+fn edge(levels: &Levels<'_>) -> Result<Target, ConfigError> {
+    let target = registry(levels)?;
+    match (&target, levels.get(Setting::Service)) {
+        (Target::Registry { hub: Some(hub), .. }, Some((_, given))) if is_azure(hub) => Err(invalid(
+            given,
+            "is a hub's in Azure, which does not route between modules: there an IoT Edge runtime on the device \
+             does, and envsim's modules would wait for messages for ever; leave it out for the local cloud, which \
+             routes them, or set it to that of another `envsim cloud`",
+        )),
+        _ => Ok(target),
+    }
+}
+
+/// Azure's public cloud, and those of China and of the United States' government.
+fn is_azure(hub: &HubHost) -> bool {
+    let name = hub.name.to_ascii_lowercase();
+    [".azure-devices.net", ".azure-devices.cn", ".azure-devices.us"].iter().any(|end| name.ends_with(end))
 }
 
 /// Modules that are made in the registry of a hub.

@@ -63,7 +63,9 @@ impl Bench {
                 _ => Vec::new(),
             })
             .collect();
-        taken.into_iter().for_each(|input| self.feed(input));
+        for input in taken {
+            self.feed(input);
+        }
     }
 
     pub(super) fn desire(&mut self, patch: &Value) {

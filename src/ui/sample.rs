@@ -46,7 +46,10 @@ impl World {
             unattended: false,
         };
         let entry = crate::profiles::find("environment").expect("the environment profile");
-        let device = Device::new(options, vec![(entry.parts[0].build)(&crate::profiles::Making { seed: 7 })]);
+        let device = Device::new(
+            options,
+            vec![(entry.parts[0].build)(&crate::profiles::Making { seed: 7, ..Default::default() })],
+        );
         let station = Station::new(device, "env-sensor-01".to_owned(), "3f9c1a70".to_owned());
         let place = Place::Local { hub: HUB.to_owned(), mqtt_port: 8883, https_port: 8443 };
         let state = AppState::new(now(0), TimeZone::UTC, vec![station], place, Desk::new(None, true), 7);

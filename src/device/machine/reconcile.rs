@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{Due, MOST_WISHES, note};
 use crate::device::backoff::Backoff;
 use crate::device::property::{Wish, acknowledged_value, acknowledged_version};
-use crate::device::{Device, Now, Output, Severity, Standing, Ticket, TwinDocument, twin};
+use crate::device::{Device, Now, Output, PropertySpec, Severity, Standing, Ticket, TwinDocument, twin};
 use rand::RngExt as _;
 
 impl Device {
@@ -33,12 +33,14 @@ impl Device {
                 missed.insert(name.clone(), member.clone());
             }
         }
+        let mut held = Vec::new();
         for state in &mut self.properties {
             if state.value.is_null() {
                 // What an earlier run of this device acknowledged is still what it holds.
-                let held = document.reported.get(state.spec.name).and_then(acknowledged_value);
-                if let Some(value) = held.filter(|value| state.spec.schema.check("", value).is_ok()) {
+                let value = document.reported.get(state.spec.name).and_then(acknowledged_value);
+                if let Some(value) = value.filter(|value| state.spec.schema.check("", value).is_ok()) {
                     state.value = value.clone();
+                    held.push((state.spec, value.clone()));
                 }
             }
             if let Some(member) = document.desired.get(state.spec.name) {
@@ -49,6 +51,9 @@ impl Device {
             }
         }
         self.twin = Some(document);
+        for (spec, value) in held {
+            self.apply(now, spec, &value);
+        }
         self.wish(now, version, missed);
     }
 
@@ -146,10 +151,7 @@ impl Device {
         let spec = self.properties[place].spec;
         if verdict.is_ok() {
             self.properties[place].value = wish.value.clone();
-            let owner = self.profiles.iter().position(|profile| profile.model().properties.contains(spec));
-            if let Some(owner) = owner {
-                self.with_profile(now, owner, |profile, ctx| profile.apply(ctx, spec.name, &wish.value));
-            }
+            self.apply(now, spec, &wish.value);
         }
         let state = &mut self.properties[place];
         let ack = wish.acknowledgement(&state.value, &verdict);
@@ -161,6 +163,14 @@ impl Device {
             };
         }
         self.report(json!({ spec.name: ack }));
+    }
+
+    /// Puts a value in force, whose profile knows what that means.
+    fn apply(&mut self, now: Now, spec: &PropertySpec, value: &Value) {
+        let owner = self.profiles.iter().position(|profile| profile.model().properties.contains(spec));
+        if let Some(owner) = owner {
+            self.with_profile(now, owner, |profile, ctx| profile.apply(ctx, spec.name, value));
+        }
     }
 
     pub(super) fn report_taken(&mut self, ticket: Ticket, version: Option<u64>) {

@@ -70,7 +70,10 @@ impl Pair {
         };
         let entry = profiles::find("environment").expect("the profile");
         Self {
-            device: Device::new(options, vec![(entry.parts[0].build)(&profiles::Making { seed: 7 })]),
+            device: Device::new(
+                options,
+                vec![(entry.parts[0].build)(&profiles::Making { seed: 7, ..Default::default() })],
+            ),
             cloud: Core::new(settings, [1; 32]),
             at: 0,
             network: true,
