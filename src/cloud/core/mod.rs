@@ -39,6 +39,7 @@ pub mod provisioning;
 pub mod query;
 pub mod quota;
 pub mod registry;
+pub mod routes;
 pub mod rows;
 mod search;
 pub mod service;
