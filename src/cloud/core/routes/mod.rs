@@ -6,8 +6,11 @@
 //!
 //! Never here: topics, sockets, clocks, or what happens to a message once it is in the hub.
 //!
-//! In reading order: [`route`] says what a route is, `parser` reads one.
+//! In reading order: [`route`] says what a route is, `parser` reads one, [`deployment`] reads all of
+//! a device, [`message`] is what is routed and what conditions ask of it.
 
+pub mod deployment;
+pub mod message;
 mod parser;
 pub mod route;
 #[cfg(test)]
