@@ -37,6 +37,54 @@ pub fn drop_path(device: Option<&str>) -> String {
     device.map_or_else(|| path.to_owned(), |device| format!("{path}?device={}", percent::encode(device)))
 }
 
+/// Where our own local cloud tells what the routes of an IoT Edge device do, as [`EdgeStatus`]. In
+/// Azure the device's Edge hub has metrics of its own for this.
+pub fn edge_path(device: &str) -> String {
+    format!("/envsim/edge/{}", percent::encode(device))
+}
+
+/// What the routes of an IoT Edge device do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EdgeStatus {
+    /// Which device.
+    pub device_id: String,
+    /// The version of the Edge hub's desired properties read last; none when nothing is deployed,
+    /// and messages go to the hub as those of any device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired_version: Option<u64>,
+    /// Why they could not be taken; the routes are those before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// The routes by name.
+    pub routes: Vec<EdgeRoute>,
+    /// Messages that no route took.
+    pub unrouted: u64,
+}
+
+/// A route of an IoT Edge device, and what became of its messages since the local cloud started.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EdgeRoute {
+    /// Its name.
+    pub name: String,
+    /// As the deployment has it.
+    pub route: String,
+    /// 0 goes first, 9 last; none is behind all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
+    /// How long a message waits.
+    pub time_to_live_secs: u64,
+    /// Delivered to its sink.
+    pub passed: u64,
+    /// Waiting, or delivered and not acknowledged.
+    pub queued: usize,
+    /// Waited too long.
+    pub expired: u64,
+    /// Not taken, because the queue was full or no topic could carry it.
+    pub dropped: u64,
+}
+
 /// The path of a twin.
 pub fn twin_path(device: &str, module: Option<&str>) -> String {
     match module {

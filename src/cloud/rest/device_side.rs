@@ -51,7 +51,7 @@ pub(super) fn send(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault> 
     let system = system.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Some(value?))));
     let own = names::own(&call.headers)?.into_iter().map(|(name, value)| (name, Some(value)));
     let bag = Bag(system.chain(own).collect()).encode();
-    call.shared.change(|core, now, _| core.message(now, &address, &bag, call.body.clone()))?;
+    call.shared.change(|core, now, out| core.message(now, &address, &bag, call.body.clone(), out))?;
     Ok(no_content())
 }
 

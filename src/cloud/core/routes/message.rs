@@ -15,6 +15,10 @@ use crate::wire::bag::{Bag, system};
 /// The bag of a changed twin's message. Edge hub marks it by its schema.
 pub const TWIN_CHANGE_BAG: &str = "%24.ct=application%2Fjson&%24.ce=utf-8&%24.schema=twinChangeNotification";
 
+/// The most that properties may take in a topic: MQTT's strings end at 65,535 bytes, and names of the
+/// device, of modules, and of the input need some of them.
+const TOPIC_LIMIT: usize = 60_000;
+
 /// A message of a module.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Routed {
@@ -38,6 +42,24 @@ impl Routed {
     /// About how many bytes it takes.
     pub fn size(&self) -> usize {
         self.bag.len() + self.body.len()
+    }
+
+    /// The properties with which it goes to an input: who sent it, and all that it came with but
+    /// the name of its output, and what its sender says of who sent it.
+    pub fn for_input(&self) -> Bag {
+        let device = self.from.device.as_str();
+        let module = self.from.module.as_ref().map(|module| (system::CONNECTION_MODULE, module.as_str()));
+        let mut bag = Bag::of([(system::CONNECTION_DEVICE, device)].into_iter().chain(module));
+        let own = [system::OUTPUT, system::CONNECTION_DEVICE, system::CONNECTION_MODULE];
+        let others = self.properties.0.iter().filter(|(name, _)| !own.contains(&name.as_str()));
+        bag.0.extend(others.cloned());
+        bag
+    }
+
+    /// Whether its properties fit into the topic of an input. Encoding makes three bytes of one at
+    /// most, so that they are nearly always known to.
+    pub(super) fn fits_a_topic(&self) -> bool {
+        self.bag.len() * 3 <= TOPIC_LIMIT || self.for_input().encode().len() <= TOPIC_LIMIT
     }
 
     /// JSON in UTF-8, when the message says that it is that: only then are bodies looked into. IoT

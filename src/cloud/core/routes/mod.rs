@@ -7,12 +7,18 @@
 //! Never here: topics, sockets, clocks, or what happens to a message once it is in the hub.
 //!
 //! In reading order: [`route`] says what a route is, `parser` reads one, [`deployment`] reads all of
-//! a device, [`message`] is what is routed and what conditions ask of it.
+//! a device, [`message`] is what is routed and what conditions ask of it, `queue` is what waits for
+//! one module, [`router`] keeps all of it, and `flow` puts it between the clients of the hub.
 
 pub mod deployment;
+mod flow;
 pub mod message;
 mod parser;
+mod queue;
 pub mod route;
+pub mod router;
+#[cfg(test)]
+mod router_tests;
 #[cfg(test)]
 mod tests;
 
