@@ -1,6 +1,6 @@
 //! What the desired properties of `$edgeHub` say: its routes, and how long messages wait.
 //!
-//! "Properties of the IoT Edge agent and IoT Edge hub module twins", EdgeHub desired properties;
+//! "Properties of the IoT Edge agent and IoT Edge hub module twins", desired properties;
 //! schema 1.0 has routes as texts, 1.1 and later also as objects. As in Edge hub, all of it holds or
 //! nothing does.
 
@@ -117,7 +117,7 @@ fn declared(value: &Value, takes_objects: bool, waiting: Duration) -> Result<Opt
         };
     }
     if let Some(seconds) = members.get("timeToLiveSecs") {
-        let number = seconds.as_u64().filter(|seconds| *seconds <= u64::from(u32::MAX));
+        let number = seconds.as_u64().filter(|seconds| u32::try_from(*seconds).is_ok());
         let number = number.ok_or_else(|| {
             format!("`timeToLiveSecs` is {seconds}, it has to be a whole number from 0 to {}", u32::MAX)
         })?;

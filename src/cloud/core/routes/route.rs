@@ -78,9 +78,10 @@ impl Source {
     pub fn takes(&self, origin: &Origin) -> bool {
         let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
         match (self, origin) {
-            (Self::Everything, _) | (Self::TwinChanges, Origin::TwinChange { .. }) => true,
+            (Self::Everything, _)
+            | (Self::TwinChanges, Origin::TwinChange { .. })
+            | (Self::Messages | Self::Modules, Origin::Message { .. }) => true,
             (Self::TwinChanges, Origin::Message { .. }) | (_, Origin::TwinChange { .. }) => false,
-            (Self::Messages | Self::Modules, Origin::Message { .. }) => true,
             (Self::Module(wanted), Origin::Message { module, .. }) => same(wanted.as_str(), module.as_str()),
             (Self::Outputs(wanted), Origin::Message { module, output }) => {
                 same(wanted.as_str(), module.as_str()) && output.is_some()

@@ -72,7 +72,7 @@ struct Router {
 /// The routers of all devices that have routes.
 #[derive(Debug, Default)]
 pub struct Routers {
-    routers: HashMap<DeviceId, Router>,
+    devices: HashMap<DeviceId, Router>,
     /// One entry for each message, and one for a hub that is to be asked again: when time alone
     /// changes something.
     due: BTreeSet<(Millis, DeviceId, Target, Place)>,
@@ -93,17 +93,17 @@ enum Outcome {
 impl Routers {
     /// Whether messages of the device's modules are routed.
     pub fn has(&self, device: &DeviceId) -> bool {
-        self.routers.contains_key(device)
+        self.devices.contains_key(device)
     }
 
     /// The version of the desired properties that was read last.
     pub fn version(&self, device: &DeviceId) -> Option<u64> {
-        self.routers.get(device).map(|router| router.version)
+        self.devices.get(device).map(|router| router.version)
     }
 
     /// Puts routes in the place of those before. What waits goes on waiting.
     pub fn deploy(&mut self, device: &DeviceId, version: u64, deployment: &Deployment) {
-        let router = self.routers.entry(device.clone()).or_default();
+        let router = self.devices.entry(device.clone()).or_default();
         (router.version, router.refused) = (version, None);
         for account in router.accounts.values_mut() {
             account.declared = None;
@@ -117,13 +117,13 @@ impl Routers {
 
     /// Notes why routes could not be taken. Those before stay in force.
     pub fn refuse(&mut self, device: &DeviceId, version: u64, why: String) {
-        let router = self.routers.entry(device.clone()).or_default();
+        let router = self.devices.entry(device.clone()).or_default();
         (router.version, router.refused) = (version, Some(why));
     }
 
     /// Forgets a device's routes and all that waits.
     pub fn forget(&mut self, device: &DeviceId) {
-        let Some(router) = self.routers.remove(device) else { return };
+        let Some(router) = self.devices.remove(device) else { return };
         if let Some(until) = router.paused {
             self.due.remove(&(until, device.clone(), None, WAKE));
         }
@@ -138,7 +138,7 @@ impl Routers {
     /// Gives a message to the sinks of all routes that take it. Answers whom it waits for now.
     pub(super) fn route(&mut self, now: Now, message: Routed) -> Vec<Target> {
         let device = message.from.device.clone();
-        let Some(router) = self.routers.get_mut(&device) else { return Vec::new() };
+        let Some(router) = self.devices.get_mut(&device) else { return Vec::new() };
         let view = View::of(&message);
         let takes = |declared: &Declared| {
             let route = &declared.route;
@@ -186,7 +186,7 @@ impl Routers {
 
     /// Lets a message wait, where there is room. Answers whether there was.
     fn enqueue(&mut self, device: &DeviceId, target: &Target, place: Place, entry: Entry) -> bool {
-        let Some(router) = self.routers.get_mut(device) else { return false };
+        let Some(router) = self.devices.get_mut(device) else { return false };
         let account = router.accounts.entry(Arc::clone(&entry.route)).or_default();
         let size = entry.size();
         // The encoding of SDKs may be shorter than ours, and a topic has an end.
@@ -247,7 +247,7 @@ impl Routers {
 
     /// What waits for the hub, first to last; none while it is not to be asked.
     pub(super) fn next_upstream(&self, now: Now, device: &DeviceId) -> Option<(Place, Arc<Routed>)> {
-        let router = self.routers.get(device)?;
+        let router = self.devices.get(device)?;
         if router.paused.is_some() {
             return None;
         }
@@ -263,7 +263,7 @@ impl Routers {
 
     /// The hub has not taken a message: it is asked again a little later.
     pub(super) fn pause_upstream(&mut self, now: Now, device: &DeviceId) {
-        if let Some(router) = self.routers.get_mut(device) {
+        if let Some(router) = self.devices.get_mut(device) {
             let until = now.at + AGAIN;
             if let Some(before) = router.paused.replace(until) {
                 self.due.remove(&(before, device.clone(), None, WAKE));
@@ -287,7 +287,7 @@ impl Routers {
             let (device, target, place) = (device.clone(), target.clone(), *place);
             if place == WAKE {
                 self.due.pop_first();
-                if let Some(router) = self.routers.get_mut(&device) {
+                if let Some(router) = self.devices.get_mut(&device) {
                     router.paused = None;
                 }
                 again.insert((device, target));
@@ -312,7 +312,7 @@ impl Routers {
     /// What there is to see of a device's routes.
     pub fn status(&self, device: &DeviceId) -> EdgeStatus {
         let mut status = EdgeStatus { device_id: device.to_string(), ..EdgeStatus::default() };
-        let Some(router) = self.routers.get(device) else { return status };
+        let Some(router) = self.devices.get(device) else { return status };
         status.desired_version = Some(router.version);
         status.refused.clone_from(&router.refused);
         status.unrouted = router.unrouted;
@@ -333,7 +333,7 @@ impl Routers {
     }
 
     fn queue(&self, device: &DeviceId, target: &Target) -> Option<&Queue> {
-        self.routers.get(device)?.queues.get(target)
+        self.devices.get(device)?.queues.get(target)
     }
 
     /// Puts messages back that are held; those that have expired meanwhile go.
@@ -355,7 +355,7 @@ impl Routers {
     }
 
     fn hold(&mut self, device: &DeviceId, target: &Target, place: Place, held: Option<Held>) {
-        let queue = self.routers.get_mut(device).and_then(|router| router.queues.get_mut(target));
+        let queue = self.devices.get_mut(device).and_then(|router| router.queues.get_mut(target));
         let Some(queue) = queue else { return };
         let due = |queue: &Queue| {
             queue.get(place).map(|entry| (entry.due(), device.clone(), target.clone(), place))
@@ -368,7 +368,7 @@ impl Routers {
     }
 
     fn remove(&mut self, device: &DeviceId, target: &Target, place: Place, outcome: Outcome) {
-        let Some(router) = self.routers.get_mut(device) else { return };
+        let Some(router) = self.devices.get_mut(device) else { return };
         let Some(queue) = router.queues.get_mut(target) else { return };
         let Some(entry) = queue.remove(place) else { return };
         if queue.is_empty() {
