@@ -26,7 +26,7 @@ impl Core {
         let Some(module) = &address.module else { return false };
         self.routers.has(&address.device)
             && !module.as_str().starts_with('$')
-            && self.registry.get(&address.of_device()).is_some_and(|device| device.edge)
+            && self.is_edge(&address.device)
             && !self.has_edge_hub(&address.device)
     }
 
@@ -166,7 +166,7 @@ impl Core {
     /// Takes the routes that the twin of an Edge hub has after a write, and reports in its place
     /// whether that could be done. Edge hub, `TwinConfigSource`.
     pub(in crate::cloud::core) fn take_routes(&mut self, now: Now, address: &Address) {
-        if !is_edge_hub(address) || self.has_edge_hub(&address.device) {
+        if !is_edge_hub(address) || !self.is_edge(&address.device) || self.has_edge_hub(&address.device) {
             return;
         }
         let Some(identity) = self.registry.get(address) else { return };
@@ -239,6 +239,10 @@ impl Core {
         if address.module.is_none() || is_edge_hub(address) {
             self.routers.forget(&address.device);
         }
+    }
+
+    fn is_edge(&self, device: &DeviceId) -> bool {
+        self.registry.get(&Address::device(device.clone())).is_some_and(|device| device.edge)
     }
 
     /// Whether a real Edge hub is connected.

@@ -7,6 +7,9 @@ use super::message::Routed;
 use crate::cloud::core::clients::ConnectionId;
 use crate::device::Millis;
 
+/// About what a message takes in memory besides its properties and its body, which are shared.
+pub(super) const OVERHEAD: usize = 512;
+
 /// Where a message stands in a queue: what is smaller goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
@@ -43,7 +46,7 @@ impl Entry {
 
     /// What it takes of its route's room, with something for what is around it.
     pub(super) fn size(&self) -> usize {
-        self.message.size() + 128
+        self.message.size() + OVERHEAD
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::deployment::EDGE_HUB;
+use super::queue::OVERHEAD;
 use super::router::{BYTES, IN_FLIGHT, LOCK, MESSAGES};
 use crate::cloud::core::auth::HubNames;
 use crate::cloud::core::clients::ConnectionId;
@@ -352,7 +353,11 @@ fn a_full_queue_drops_the_newest_of_its_route_and_counts_it() {
         send(&mut core, 1, "filterModule", "", &large);
     }
     let (_, queued, _, dropped) = account(&core, "b");
-    assert_eq!((queued, dropped), (BYTES / (large.len() + 128), 3), "one route does not take another's room");
+    assert_eq!(
+        (queued, dropped),
+        (BYTES / (large.len() + OVERHEAD), 3),
+        "one route does not take another's room"
+    );
     let (_, out) = listening(&mut core, 2, "other", 1);
     assert_eq!(bodies(&out)[0], "0", "the oldest stay");
 }
@@ -441,6 +446,45 @@ fn routes_are_taken_up_again_from_a_store() {
     );
     send(&mut core, 1, "tempSensor", "", "1");
     assert_eq!(status(&core).unrouted, 1);
+}
+
+#[test]
+fn a_deployment_for_many_devices_brings_routes_as_one_for_a_single_device() {
+    let mut core = core();
+    let agent = json!({"properties.desired": {"schemaVersion": "1.1"}});
+    let hub = json!({"properties.desired": {"schemaVersion": "1.1", "routes": {"up": TO_HUB}}});
+    let put = |core: &mut Core, id: &str, content: Value, priority: u32| {
+        let body = json!({
+            "id": id, "content": {"modulesContent": content}, "targetCondition": "*", "priority": priority,
+        });
+        core.put_configuration(now(1), id, body.as_object().expect("an object"), None).expect("taken");
+        while core.next_due().is_some_and(|due| due <= now(1).at) {
+            tick(core, 1);
+        }
+    };
+    put(&mut core, "base", json!({"$edgeAgent": agent, "$edgeHub": hub}), 1);
+    let names = |core: &Core| status(core).routes.into_iter().map(|route| route.name).collect::<Vec<_>>();
+    assert_eq!(names(&core), ["up"]);
+    put(&mut core, "layer", json!({"$edgeHub": {"properties.desired.routes.down": TO_FILTER}}), 2);
+    assert_eq!(names(&core), ["down", "up"]);
+    assert_eq!(reported(&core)["lastDesiredStatus"]["code"], 200);
+}
+
+#[test]
+fn a_device_that_is_no_edge_device_has_no_routes() {
+    let mut core = core();
+    let device = Address::device("plain".parse().expect("a name"));
+    let module = |name: &str| Address::module(device.device.clone(), name.parse().expect("a name"));
+    for address in [device.clone(), module(EDGE_HUB), module("m")] {
+        core.create(now(0), Spec::plain(address)).expect("created");
+    }
+    let update = TwinUpdate { tags: None, desired: json!({"routes": {}}).as_object().cloned() };
+    let hub = module(EDGE_HUB);
+    core.write_twin(now(1), &hub, &update, Write::Merge, &Precondition::Any, &mut Vec::new())
+        .expect("written");
+    assert!(core.identity(&hub).expect("a module").twin.reported.value.is_empty());
+    core.message(now(2), &module("m"), "", "1".into(), &mut Vec::new()).expect("taken");
+    assert_eq!(upstream(&core).len(), 1);
 }
 
 #[test]
