@@ -270,6 +270,21 @@ mod tests {
     }
 
     #[test]
+    fn what_routes_do_is_written_and_read() {
+        assert_eq!(edge_path("e#1"), "/envsim/edge/e%231");
+        let text = json!({"deviceId": "e", "desiredVersion": 4, "refused": "why", "unrouted": 2, "routes": [{
+            "name": "up", "route": "FROM /* INTO $upstream", "priority": 3, "timeToLiveSecs": 60,
+            "passed": 1, "queued": 0, "expired": 0, "dropped": 5,
+        }]});
+        let status: EdgeStatus = serde_json::from_value(text.clone()).expect("a status");
+        assert_eq!((status.routes[0].priority, status.routes[0].dropped), (Some(3), 5));
+        assert_eq!(serde_json::to_value(status).expect("JSON"), text);
+        let bare = json!({"deviceId": "e", "routes": [], "unrouted": 0});
+        let status: EdgeStatus = serde_json::from_value(bare.clone()).expect("a status");
+        assert_eq!(serde_json::to_value(status).expect("JSON"), bare);
+    }
+
+    #[test]
     fn an_absent_payload_and_null_are_different() {
         let call: MethodCall = serde_json::from_value(json!({"methodName": "x"})).expect("a call");
         assert_eq!(call.payload, None);

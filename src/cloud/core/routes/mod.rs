@@ -18,8 +18,6 @@ mod queue;
 pub mod route;
 pub mod router;
 #[cfg(test)]
-mod router_tests;
-#[cfg(test)]
 mod tests;
 
 pub use self::parser::{MAX_LENGTH, RouteError};

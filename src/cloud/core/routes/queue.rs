@@ -55,6 +55,8 @@ impl Entry {
 pub(super) struct Queue {
     entries: BTreeMap<Place, Entry>,
     held: BTreeSet<Place>,
+    /// Of those that are held: to be handed over once more.
+    again: BTreeSet<Place>,
 }
 
 impl Queue {
@@ -68,6 +70,7 @@ impl Queue {
 
     pub(super) fn remove(&mut self, place: Place) -> Option<Entry> {
         self.held.remove(&place);
+        self.again.remove(&place);
         self.entries.remove(&place)
     }
 
@@ -85,8 +88,21 @@ impl Queue {
                 self.held.insert(place);
             } else {
                 self.held.remove(&place);
+                self.again.remove(&place);
             }
         }
+    }
+
+    /// Has a message that is held handed over once more.
+    pub(super) fn repeat(&mut self, place: Place) {
+        if self.held.contains(&place) {
+            self.again.insert(place);
+        }
+    }
+
+    /// The first that is to be handed over once more, which it then is.
+    pub(super) fn next_again(&mut self) -> Option<Place> {
+        self.again.pop_first()
     }
 
     /// What is in somebody's hands, first to last.

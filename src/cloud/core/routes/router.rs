@@ -216,12 +216,16 @@ impl Routers {
         by: ConnectionId,
     ) -> Option<Taken> {
         let target = Some(module.clone());
-        let queue = self.queue(device, &target)?;
-        if queue.held().count() >= IN_FLIGHT {
-            return None;
-        }
-        let place = queue.first(now.at)?;
-        self.hold(device, &target, place, Some(Held { by, until: now.at + LOCK }));
+        let queue = self.devices.get_mut(device)?.queues.get_mut(&target)?;
+        let place = match queue.next_again() {
+            Some(place) => place,
+            None if queue.held().count() >= IN_FLIGHT => return None,
+            None => {
+                let place = queue.first(now.at)?;
+                self.hold(device, &target, place, Some(Held { by, until: now.at + LOCK }));
+                place
+            }
+        };
         let entry = self.queue(device, &target)?.get(place)?;
         // A message has the same lock with every delivery: one that is acknowledged late has been
         // delivered all the same.
@@ -240,9 +244,19 @@ impl Routers {
         true
     }
 
-    /// Puts back what a connection held that has ended.
+    /// Puts back what a connection held that has ended; what has expired meanwhile goes.
     pub fn release(&mut self, now: Now, device: &DeviceId, module: &ModuleId, by: ConnectionId) {
-        self.put_back(now, device, &Some(module.clone()), |held| held.by == by);
+        let target = Some(module.clone());
+        let queue = self.queue(device, &target);
+        let held: Vec<_> =
+            queue.into_iter().flat_map(Queue::held).filter(|(_, held)| held.by == by).collect();
+        for (place, _) in held {
+            self.hold(device, &target, place, None);
+            let entry = self.queue(device, &target).and_then(|queue| queue.get(place));
+            if entry.is_some_and(|entry| entry.expires <= now.at) {
+                self.remove(device, &target, place, Outcome::Expired);
+            }
+        }
     }
 
     /// What waits for the hub, first to last; none while it is not to be asked.
@@ -295,9 +309,8 @@ impl Routers {
             }
             let queue = self.queue(&device, &target);
             match queue.and_then(|queue| queue.get(place)).map(|entry| entry.held.is_some()) {
-                // All of them, because what came later must not come earlier.
                 Some(true) => {
-                    self.put_back(now, &device, &target, |_| true);
+                    self.repeat(now, &device, &target);
                     again.insert((device, target));
                 }
                 Some(false) => self.remove(&device, &target, place, Outcome::Expired),
@@ -336,20 +349,18 @@ impl Routers {
         self.devices.get(device)?.queues.get(target)
     }
 
-    /// Puts messages back that are held; those that have expired meanwhile go.
-    fn put_back(&mut self, now: Now, device: &DeviceId, target: &Target, which: impl Fn(&Held) -> bool) {
-        let queue = self.queue(device, target);
-        let places: Vec<_> = queue
-            .into_iter()
-            .flat_map(Queue::held)
-            .filter(|(_, held)| which(held))
-            .map(|(place, _)| place)
-            .collect();
-        for place in places {
-            self.hold(device, target, place, None);
-            let queue = self.queue(device, target);
-            if queue.and_then(|queue| queue.get(place)).is_some_and(|entry| entry.expires <= now.at) {
+    /// Has a module handed once more all that it holds, because what came later must not come
+    /// earlier; what has expired in its hands goes.
+    fn repeat(&mut self, now: Now, device: &DeviceId, target: &Target) {
+        let held: Vec<_> = self.queue(device, target).into_iter().flat_map(Queue::held).collect();
+        for (place, held) in held {
+            self.hold(device, target, place, Some(Held { until: now.at + LOCK, ..held }));
+            let queue = self.devices.get_mut(device).and_then(|router| router.queues.get_mut(target));
+            let Some(queue) = queue else { continue };
+            if queue.get(place).is_some_and(|entry| entry.expires <= now.at) {
                 self.remove(device, target, place, Outcome::Expired);
+            } else {
+                queue.repeat(place);
             }
         }
     }

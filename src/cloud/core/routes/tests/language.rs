@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{MAX_LENGTH, Origin, Route, Sink, Source};
+use super::super::{MAX_LENGTH, Origin, Route, Sink, Source};
 use crate::cloud::core::query::MAX_DEPTH;
 use crate::device::ModuleId;
 
