@@ -98,6 +98,8 @@ impl Core {
         let Some(address) = self.clients.disconnect(connection) else { return };
         self.release_messages(now, &address, connection);
         self.release_routed(now, &address, connection);
+        // An Edge hub of its own may have been sent other routes while it was here.
+        self.take_routes(now, &address);
         if let Some(identity) = self.registry.get_mut(&address) {
             identity.connected = false;
             identity.connection_updated = Some(now.wall);

@@ -30,6 +30,7 @@ fn a_real_edge_hub_that_is_connected_sees_to_its_routes_itself() {
     assert_eq!(upstream(&core).len(), 1);
     assert_eq!(reported(&core)["lastDesiredStatus"]["code"], 200, "it reports itself");
     core.disconnected(now(3), connection);
+    assert_eq!(reported(&core)["lastDesiredStatus"]["code"], 400);
     send(&mut core, 4, "tempSensor", "", "2");
     assert_eq!(upstream(&core).len(), 1);
 }
