@@ -194,7 +194,6 @@ impl Core {
             }
             Err(why) => {
                 let why = shortened(&why);
-                tracing::warn!(device = %address.device, "routes cannot be taken, those before stay: {why}");
                 let report = status(
                     400,
                     &format!("the desired properties cannot be taken, the routes before them stay: {why}"),
