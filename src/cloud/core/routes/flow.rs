@@ -175,7 +175,8 @@ impl Core {
             return;
         }
         let version = desired.version;
-        let had_status = identity.twin.reported.value.contains_key("lastDesiredStatus");
+        // Otherwise what is reported there is not from here.
+        let had_routes = self.routers.has(&address.device);
         let status = |code: u16, description: &str| {
             let status = json!({"code": code, "description": description});
             json!({"lastDesiredVersion": version, "lastDesiredStatus": status})
@@ -187,7 +188,7 @@ impl Core {
             }
             Ok(None) => {
                 self.routers.forget(&address.device);
-                if !had_status {
+                if !had_routes {
                     return;
                 }
                 json!({"lastDesiredVersion": null, "lastDesiredStatus": null})
