@@ -13,9 +13,7 @@ use crate::device::{Assignment, DeviceId, HubHost, ModuleId, Severity};
 use crate::operator::{Client, Identity, NewIdentity, OperatorError};
 use crate::profiles::{self, Part};
 use crate::wire::SharedKey;
-
-/// Whose twins hold an IoT Edge device's deployment.
-const EDGE_MODULES: [&str; 2] = ["$edgeAgent", "$edgeHub"];
+use crate::wire::service::{EDGE_AGENT, EDGE_HUB};
 
 impl Ground {
     /// Finds or makes the modules that the profiles connect as, these two names before the
@@ -113,7 +111,8 @@ impl Office<'_> {
     }
 
     async fn is_deployed(&self, device: &DeviceId) -> anyhow::Result<bool> {
-        for module in EDGE_MODULES {
+        // Their twins hold the deployment.
+        for module in [EDGE_AGENT, EDGE_HUB] {
             let twin = match self.client.twin(device, Some(&named(None, module)?)).await {
                 Err(OperatorError::Unknown { .. }) => continue,
                 twin => explained(twin)?,
