@@ -95,8 +95,8 @@ async fn operate(
     let mut state = AppState::new(clock.now(), zone.clone(), stations, ground.place.clone(), desk, seed);
     state.limits = Limits { until: config.run_for.map(|span| clock.now().at + span), count: config.count };
     state.unattended = !on_screen;
-    for (slot, fact) in ground.facts(config, seed_of) {
-        state.log.add(clock.now(), slot, fact, None);
+    for fact in ground.facts(config, seed_of) {
+        state.log.add(clock.now(), None, fact, None);
     }
 
     let (clerk, answers) = DeskClerk::new(client);

@@ -159,12 +159,8 @@ impl Ground {
         self
     }
 
-    /// The first lines of a run, each with the device that it is about.
-    pub(super) fn facts(
-        &self,
-        config: &RunConfig,
-        seed: impl Fn(usize) -> u64,
-    ) -> Vec<(Option<usize>, Fact)> {
+    /// The first lines of a run.
+    pub(super) fn facts(&self, config: &RunConfig, seed: impl Fn(usize) -> u64) -> Vec<Fact> {
         let mut facts = Vec::new();
         if let Place::Local { hub, mqtt_port, https_port } = &self.place {
             let note = if *mqtt_port == config.mqtt_port {
@@ -173,9 +169,9 @@ impl Ground {
                 format!(" (port {} is taken, so official SDKs cannot connect to this one)", config.mqtt_port)
             };
             let (hub, mqtt_port, https_port) = (hub.clone(), *mqtt_port, *https_port);
-            facts.push((None, Fact::CloudReady { hub, mqtt_port, https_port, note }));
+            facts.push(Fact::CloudReady { hub, mqtt_port, https_port, note });
         }
-        facts.extend(self.made.iter().map(|fact| (None, fact.clone())));
+        facts.extend(self.made.iter().cloned());
         for (slot, seat) in self.seats.iter().enumerate() {
             let place = match &self.place {
                 Place::Local { .. } => "in the local cloud".to_owned(),
@@ -183,7 +179,7 @@ impl Ground {
                 Place::Hub(host) => format!("straight to {host}"),
             };
             let (device, profiles, seed) = (seat.name.clone(), config.profiles.join(", "), seed(slot));
-            facts.push((Some(slot), Fact::Started { device, profiles, place, seed }));
+            facts.push(Fact::Started { device, profiles, place, seed });
         }
         facts
     }
