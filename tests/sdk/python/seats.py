@@ -152,6 +152,7 @@ def an_edge_filter_s_threshold_comes_with_a_deployment():
     with Events(device) as events, running(
         "--profile", "edge-filter", "--device-id", device, "--interval", "100ms", "--seed", "1"
     ) as run:
+        wait("the filter", lambda: run.told("connected", modules[1]))
         wait("the threshold", lambda: threshold(device) == 25)
         wait("readings", lambda: len(run.told("received", modules[1])) >= 3)
         # Higher than any machine gets: nothing goes on any more.
