@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::support::{CloudProcess, Outcome, Sandbox};
+use super::support::{CloudProcess, Outcome, Program, Sandbox};
 
 const FAST: [&str; 2] = ["--interval", "50ms"];
 
@@ -223,4 +223,88 @@ fn a_reader_that_has_had_enough_ends_it_without_a_word() {
     let outcome = outcome.expect("a shell");
     assert_eq!(String::from_utf8_lossy(&outcome.stderr), "");
     assert_eq!(String::from_utf8_lossy(&outcome.stdout).lines().count(), 1);
+}
+
+#[test]
+fn several_devices_run_at_once_each_under_its_own_name_and_with_values_of_its_own() {
+    let sandbox = Sandbox::new();
+    let mut args =
+        vec!["--headless", "--format", "json", "--device-id", "a,b,c", "--seed", "7", "--count", "30"];
+    args.extend(FAST);
+    let events = sandbox.run(&args).expect(0).events();
+    let of = |name: &str, device: &str| -> Vec<Value> {
+        let is = |event: &&Value| event["event"] == name && event["device"] == device;
+        events.iter().filter(is).cloned().collect()
+    };
+    for (place, device) in ["a", "b", "c"].into_iter().enumerate() {
+        assert_eq!(of("started", device)[0]["seed"], 7 + place);
+        assert_eq!(of("assigned", device)[0]["deviceId"], device);
+        assert_eq!(of("connected", device).len(), 1);
+        assert!(of("acknowledged", device).len() >= 3, "{device}");
+    }
+    let first = |device| {
+        of("sent", device).into_iter().take(3).map(|event| event["body"].clone()).collect::<Vec<_>>()
+    };
+    assert!(first("a") != first("b") && first("b") != first("c"));
+    let summary = events.last().expect("events");
+    assert!(summary["acknowledged"].as_u64() >= Some(30), "{summary}");
+    assert_eq!((&summary["event"], &summary["device"]), (&Value::from("summary"), &Value::Null));
+    // Alone, with the seed that it was told to have, a device has the same values again.
+    let alone =
+        sandbox.run(&["--headless", "--format", "json", "--device-id", "b", "--seed", "8", "--count", "3"]);
+    assert_eq!(bodies(&alone.expect(0))[0], first("b")[0].to_string());
+}
+
+#[test]
+fn modules_are_made_where_they_are_missing_and_found_where_they_are_not() {
+    let cloud = CloudProcess::start();
+    let mqtt = cloud.ready["mqttPort"].to_string();
+    let run = |options: &[&str]| {
+        let args =
+            [&["run", "--headless", "--format", "json", "--mqtt-port", &mqtt, "--count", "2"], options]
+                .concat();
+        let mut command = cloud.sandbox.command(&args);
+        command.env("IOTHUB_CONNECTION_STRING", cloud.text("serviceConnectionString"));
+        command.env("ENVSIM_CA", cloud.text("caFile"));
+        Program::start(command).end().expect(0)
+    };
+    let notes = |outcome: &Outcome| -> Vec<String> {
+        let events = outcome.events();
+        let notes = events.iter().filter(|event| event["event"] == "note");
+        notes.map(|event| event["text"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let first = run(&["--profile", "module", "--interval", "50ms"]);
+    assert!(notes(&first)[0].starts_with("made the device myFirstDevice "), "{}", first.all());
+    assert!(notes(&first)[1].starts_with("made the module myFirstDevice/myFirstModule "), "{}", first.all());
+    let again = run(&["--profile", "module,environment", "--interval", "50ms"]);
+    assert!(notes(&again)[1].starts_with("found the module myFirstDevice/myFirstModule "), "{}", again.all());
+    let body = &again.events().into_iter().find(|event| event["event"] == "sent").expect("a message")["body"];
+    assert!(body["machineTemperature"].is_f64() && body["temp"].is_f64(), "{body}");
+
+    // What was a device of its own is not turned into an IoT Edge device.
+    let mut command = cloud.sandbox.command(&[
+        "run",
+        "--headless",
+        "--profile",
+        "edge-filter",
+        "--device-id",
+        "myFirstDevice",
+    ]);
+    command.env("IOTHUB_CONNECTION_STRING", cloud.text("serviceConnectionString"));
+    command.env("ENVSIM_CA", cloud.text("caFile"));
+    let refused = Program::start(command).end().expect(1);
+    assert!(refused.err.contains("is no IoT Edge device"), "{}", refused.all());
+}
+
+#[test]
+fn profiles_that_do_not_go_together_are_bad_usage() {
+    let sandbox = Sandbox::new();
+    for (options, expected) in [
+        (["--profile", "edge-filter,environment"], "goes with no other profile"),
+        (["--device-id", "a,b,a"], "names the device `a` twice"),
+        (["--module-id", "m"], "add `module` to --profile"),
+    ] {
+        let outcome = sandbox.run(&[&["run", "--headless"][..], &options].concat()).expect(2);
+        assert!(outcome.err.contains(expected), "{}", outcome.all());
+    }
 }

@@ -4,6 +4,7 @@
 //! Never here: a sleep. Everything waits on what a process writes, with a deadline.
 
 mod cloud;
+pub mod modules;
 pub mod pair;
 mod program;
 mod sandbox;
