@@ -1,6 +1,6 @@
 //! A device that reboots, with the real program on both sides.
 
-use super::support::CloudProcess;
+use super::support::{CloudProcess, Screen};
 
 #[test]
 fn a_device_asked_to_reboot_while_it_does_refuses_in_words() {
@@ -30,4 +30,24 @@ fn while_the_link_is_down_for_a_reboot_the_hub_says_that_the_device_is_not_conne
     // And it can be ended while it is away.
     device.signal("INT");
     device.end().expect(130);
+}
+
+#[test]
+fn the_screen_shows_the_device_going_away_and_coming_back() {
+    for (profile, style) in [("reboot", "link"), ("environment,reboot", "hold")] {
+        let args = ["run", "--profile", profile, "--reboot-style", style, "--time-scale", "5"];
+        let mut screen = Screen::open(120, 40, &args);
+        screen.wait_for("● online");
+        let invoke = ["hub", "invoke", "env-sensor-01", "rebootDevice", "--format", "json"];
+        let waiting = screen.sandbox.start(&invoke);
+        screen.wait_until("a reboot that goes on", |screen| {
+            screen.contains("restarting, back in") && screen.contains("rebooting")
+        });
+        screen.wait_until("a device that is back", |screen| {
+            screen.contains("● online") && screen.contains("200 rebootDevice")
+        });
+        assert_eq!(waiting.end().expect(0).json()["status"], 200);
+        screen.keys("q");
+        assert_eq!(screen.end().0, 0);
+    }
 }
