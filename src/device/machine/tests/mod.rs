@@ -10,7 +10,7 @@ mod telemetry;
 use serde_json::json;
 
 use super::*;
-use crate::device::{Call, FailureKind, Led};
+use crate::device::{Call, Context, FailureKind, Led, Message};
 use crate::profiles::environment::Environment;
 
 /// A device, its clock, and everything it has asked for.
