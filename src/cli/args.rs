@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::cloud_args::CloudArgs;
 use super::exit::{self, Exit};
-use super::hub_args::HubArgs;
+use super::hub::HubArgs;
 use super::run_args::RunArgs;
 use crate::config::error::may_be_secret;
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::cli::cloud_args::OutputFormat;
-use crate::cli::hub_args::{FaultsVerb, TwinVerb, Verb};
+use crate::cli::hub::Verb;
+use crate::cli::hub::faults::{DropArgs, FaultsVerb};
+use crate::cli::hub::twin::TwinVerb;
 use crate::config::Setting;
 use crate::config::setting::{HUB, RUN, Row};
 
@@ -128,8 +130,8 @@ fn the_local_cloud_is_difficult_on_request() {
         ("hub faults show", Verb::Faults(FaultsVerb::Show)),
         ("hub faults set {}", Verb::Faults(FaultsVerb::Set { faults: "{}".to_owned() })),
         ("hub faults clear", Verb::Faults(FaultsVerb::Clear)),
-        ("hub drop", Verb::Drop { device: None }),
-        ("hub drop d", Verb::Drop { device: "d".parse().ok() }),
+        ("hub drop", Verb::Drop(DropArgs { device: None })),
+        ("hub drop d", Verb::Drop(DropArgs { device: "d".parse().ok() })),
     ] {
         let Command::Hub(args) = command(line) else { panic!("{line}") };
         assert_eq!(args.verb, verb, "{line}");

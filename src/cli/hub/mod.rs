@@ -1,11 +1,143 @@
-//! The verbs of `envsim hub`: what is asked, how it is waited for, and how it is told.
+//! `envsim hub`: one file for each family of verbs, with its options, its work, and how its outcome
+//! is told to people and to programs.
 //!
-//! Everything but [`verbs`] is pure; the requests themselves are `operator`'s.
+//! The requests themselves are `operator`'s.
 //!
-//! In reading order: [`payload`] (what is sent), [`wait_for`] (when an outcome is there),
-//! [`mod@print`] (how it is told), [`verbs`] (carried out).
+//! In reading order: [`mod@self`] (the shared options, and the table of verbs), [`which`] (the hub
+//! that is spoken to), [`values`] (what a person typed, read), [`tell`] (what all verbs tell in the
+//! same way), [`wait_for`] (when an outcome is there); then the verbs: [`invoke`], [`twin`],
+//! [`send`], [`monitor`], [`faults`].
 
-pub mod payload;
-pub mod print;
-pub mod verbs;
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments of options are the help, where back quotes only disturb"
+)]
+
+pub mod faults;
+pub mod invoke;
+pub mod monitor;
+pub mod send;
+pub mod tell;
+pub mod twin;
+pub mod values;
 pub mod wait_for;
+pub mod which;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+
+use self::which::Hub;
+use super::cloud_args::OutputFormat;
+use super::exit::{self, Exit};
+use crate::app::Ending;
+use crate::config::setting::HUB;
+use crate::config::{Layer, Setting};
+use crate::runtime::signals::Signals;
+
+const EXAMPLES: &str = "Examples:
+  envsim hub invoke env-sensor-01 blink --payload 5
+  envsim hub invoke env-sensor-01 rundiagnostics --wait-for rundiagnostics --timeout 1m
+  envsim hub twin update env-sensor-01 --desired '{\"brightness\": 80}'
+  envsim hub send env-sensor-01 '{\"on\": true}' --property level=3 --ack full
+  envsim hub monitor --device env-sensor-01 --count 3 --format json
+  envsim hub faults set '{\"latency\": 500}'
+
+Without a connection string the verbs go to the local cloud that runs on this computer.";
+
+const WHICH: &str = "Which hub";
+
+/// The options and verbs of `envsim hub`.
+///
+/// The shared ones have identifiers of their own: the parser hands global options up as well, where
+/// `run` has options of the same names.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP), disable_help_subcommand = true)]
+pub struct HubArgs {
+    /// A back end's connection string, with SharedAccessKeyName
+    /// [env: IOTHUB_CONNECTION_STRING]
+    #[arg(verbatim_doc_comment, id = "hub_connection_string", long = "connection-string", value_name = "STRING", global = true, help_heading = WHICH)]
+    connection_string: Option<String>,
+
+    /// The connection string from a file, so that it stands in no process list
+    #[arg(id = "hub_connection_string_file", long = "connection-string-file", value_name = "FILE", global = true, help_heading = WHICH)]
+    connection_string_file: Option<String>,
+
+    /// Certificates (PEM) to trust besides the system's; checking is never off
+    /// [env: ENVSIM_CA]
+    #[arg(verbatim_doc_comment, id = "hub_ca", long = "ca", value_name = "FILE", global = true, help_heading = WHICH)]
+    ca: Option<String>,
+
+    /// Form of the output
+    #[arg(
+        id = "hub_format",
+        long = "format",
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        global = true,
+        help_heading = "Output"
+    )]
+    pub format: OutputFormat,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What a back end can do.
+#[derive(Debug, Clone, PartialEq, Subcommand)]
+pub enum Verb {
+    /// Invoke a command, and on request wait for its outcome in the twin
+    Invoke(invoke::InvokeArgs),
+    /// Read or change a twin
+    #[command(subcommand, disable_help_subcommand = true)]
+    Twin(twin::TwinVerb),
+    /// Send a message to a device
+    Send(send::SendArgs),
+    /// Watch what devices send
+    Monitor(monitor::MonitorArgs),
+    /// Let things go wrong in the local cloud, to see what devices make of it
+    #[command(subcommand, disable_help_subcommand = true)]
+    Faults(faults::FaultsVerb),
+    /// Drop the connections of a device, or of all, in the local cloud
+    Drop(faults::DropArgs),
+}
+
+impl HubArgs {
+    /// The options that say which hub.
+    pub fn layer(&self) -> Layer {
+        Layer::from_options(
+            HUB,
+            [
+                (Setting::ConnectionString, self.connection_string.clone()),
+                (Setting::ConnectionStringFile, self.connection_string_file.clone()),
+                (Setting::Ca, self.ca.clone()),
+            ],
+        )
+    }
+}
+
+/// Carries out one verb, until it is done or a signal comes.
+pub async fn run(args: HubArgs) -> anyhow::Result<Exit> {
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let hub = Hub::of(&args)?;
+    tokio::select! {
+        biased;
+        ending = signals.next() => Ok(match ending {
+            Ending::Terminated => Exit::Done,
+            _ => Exit::Interrupted,
+        }),
+        outcome = carry_out(&hub, &args.verb) => outcome,
+    }
+}
+
+async fn carry_out(hub: &Hub, verb: &Verb) -> anyhow::Result<Exit> {
+    match verb {
+        Verb::Invoke(args) => invoke::run(hub, args).await,
+        Verb::Twin(verb) => twin::run(hub, verb).await,
+        Verb::Send(args) => send::run(hub, args).await,
+        Verb::Monitor(args) => monitor::run(hub, args).await,
+        Verb::Faults(verb) => faults::run(hub, verb).await,
+        Verb::Drop(args) => faults::drop_connections(hub, args).await,
+    }
+}
