@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, IF_MATCH};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, IF_MATCH};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
@@ -85,14 +85,26 @@ impl Client {
         subject: &str,
         wait: Option<Duration>,
     ) -> Result<Value, OperatorError> {
+        let (_, body) = self.answer(request, subject, wait).await?;
+        serde_json::from_slice(&body).map_err(|_| OperatorError::NotAHub(self.host.clone()))
+    }
+
+    /// Sends a request and reads what it answers, which is a success.
+    pub(super) async fn answer(
+        &self,
+        request: RequestBuilder,
+        subject: &str,
+        wait: Option<Duration>,
+    ) -> Result<(HeaderMap, Vec<u8>), OperatorError> {
         let request = request.timeout(wait.unwrap_or(REQUEST));
         let response = request.send().await.map_err(|error| self.unreached(&error))?;
-        let (status, date) = (response.status(), OperatorError::clock_ahead(response.headers(), now()));
+        let (status, headers) = (response.status(), response.headers().clone());
         let body = self.read(response).await?;
         if !status.is_success() {
-            return Err(OperatorError::refused(&self.host, subject, status.as_u16(), &body, date));
+            let ahead = OperatorError::clock_ahead(&headers, now());
+            return Err(OperatorError::refused(&self.host, subject, status.as_u16(), &body, ahead));
         }
-        serde_json::from_slice(&body).map_err(|_| OperatorError::NotAHub(self.host.clone()))
+        Ok((headers, body))
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, OperatorError> {

@@ -26,7 +26,7 @@ pub struct MonitorArgs {
 
 /// Watches, until there is enough of it or a signal comes.
 pub async fn run(hub: &Hub, args: &MonitorArgs) -> anyhow::Result<Exit> {
-    let mut events = explained(hub.client.monitor().await)?;
+    let mut events = explained(hub.client.monitor(args.device.as_ref()).await)?;
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 {
         let Some(event) = explained(events.next().await)? else {
