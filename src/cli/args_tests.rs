@@ -150,17 +150,18 @@ fn the_verbs_of_hub_are_taken() {
     ) else {
         panic!("invoke")
     };
-    assert_eq!((invoke.device.as_str(), invoke.command.as_str()), ("dev-1", "reboot"));
+    assert_eq!((invoke.target.to_string().as_str(), invoke.command.as_str()), ("dev-1", "reboot"));
     assert_eq!(invoke.payload.as_deref(), Some("{\"a\":1}"));
     assert_eq!(
         [invoke.response_timeout, invoke.connect_timeout, invoke.timeout],
         [60, 5, 90].map(Duration::from_secs)
     );
     assert_eq!(invoke.wait_for.map(|wanted| wanted.to_string()).as_deref(), Some("rebootTime"));
-    let (Verb::Twin(TwinVerb::Show { device }), OutputFormat::Text) = verb("hub twin show d") else {
+    let (Verb::Twin(TwinVerb::Show { target }), OutputFormat::Text) = verb("hub twin show d --module m")
+    else {
         panic!("show")
     };
-    assert_eq!(device.as_str(), "d");
+    assert_eq!(target.to_string(), "d/m");
     assert!(matches!(verb("hub twin update d --desired {} --tags {}"), (Verb::Twin(TwinVerb::Update(_)), _)));
     let (Verb::Monitor(monitor), _) = verb("hub --format json monitor --device d --count 3") else {
         panic!("monitor")
