@@ -150,7 +150,8 @@ fn for_people(device: &DeviceId, deployed: bool, modules: &[Value], routes: &[Va
     if deployed {
         parts.push(format!("deployed to {device}; what stands now:"));
     }
-    let modules = rows(modules, &["moduleId", "status", "image", "connectionState"]);
+    let mut modules = rows(modules, &["moduleId", "status", "image", "connectionState"]);
+    modules.iter_mut().filter_map(|row| row.last_mut()).for_each(|state| *state = state.to_lowercase());
     parts.push(Table::new(["module", "status", "image", "connection"]).part(&modules));
     if routes.is_empty() {
         parts.push("no routes: no message of a module goes anywhere".to_owned());

@@ -163,7 +163,7 @@ fn what_instead(why: &OperatorError, target: &Target) -> Option<String> {
     let is_device = |subject: &String| *subject == target.device.to_string();
     match why {
         OperatorError::Exists { .. } => Some(format!(
-            "`{}` shows it, and --or-show makes that of `create` and succeeds; `{}` deletes it",
+            "`{}` shows it, as --or-show does instead of failing, and `{}` deletes it",
             verb("show", target),
             verb("delete", target)
         )),

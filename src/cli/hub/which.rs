@@ -44,7 +44,10 @@ impl Hub {
             return Err(InputError::TwoHubs.into());
         }
         let (connection, mut trust, port) = if let Some(connection) = given {
-            (connection, Trust::system(), None)
+            // It may be one of this computer's as well; if that cannot be told, nothing is lost.
+            let all = runtime_file::running().unwrap_or_default();
+            let same = all.iter().find(|running| service_host(running).as_ref() == Some(&connection.hub));
+            (connection, Trust::system(), same.and_then(|running| running.mqtt_port))
         } else {
             let all = runtime_file::running().context("cannot look for a running local cloud")?;
             let chosen = Cloud::choose(&all, args.hub.as_ref())?;
