@@ -100,7 +100,9 @@ impl Saving<'_> {
         let key = identity.key.clone().ok_or(InputError::NoKey)?;
         let line = hub.connection_string(&target.device, target.module.as_ref(), key).reveal();
         let path = self.path.display().to_string();
-        self.file.fill(&line).with_context(|| format!("cannot write {path}"))?;
+        self.file.fill(&line).with_context(|| {
+            format!("{target} is there, and its connection string is not: cannot write {path}; `{}` writes it again", verb("show", target))
+        })?;
         Ok(path)
     }
 }

@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::values::InputError;
+use super::values::{self, InputError};
 
 /// A file that waits for its content.
 #[derive(Debug)]
@@ -23,6 +23,10 @@ impl SecretFile {
     /// Makes sure that it can be written. Another file in its place is an error, unless it is to be
     /// replaced; then it stays until the new one is whole.
     pub fn reserve(path: &Path, replace: bool) -> Result<Self, InputError> {
+        // The file's name is told.
+        if values::may_be_key(&path.display().to_string()) {
+            return Err(InputError::NotFile);
+        }
         let draft = if replace { draft_of(path) } else { path.to_owned() };
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -97,6 +101,10 @@ mod tests {
         drop(SecretFile::reserve(&path, false).expect("free"));
         assert!(!path.exists());
         let nowhere = folder.path().join("no/such/folder");
+        for name in ["HostName=h;DeviceId=d;SharedAccessKey=AAEC", "AAEC="] {
+            let path = folder.path().join(name);
+            assert_eq!(SecretFile::reserve(&path, false).err(), Some(InputError::NotFile));
+        }
         assert!(SecretFile::reserve(&nowhere, false).expect_err("no folder").to_string().contains("cannot"));
     }
 }

@@ -65,6 +65,9 @@ pub enum InputError {
     /// Two ways to say which hub.
     #[error("--hub and --connection-string exclude each other: give the one that names the hub")]
     TwoHubs,
+    /// A connection string in the place of its file.
+    #[error("--save-connection-string takes the name of a file to write, not a connection string or key")]
+    NotFile,
     /// A file that must not be written over.
     #[error("{path} is there already; give another name, or --force to replace it")]
     FileExists {
@@ -136,9 +139,23 @@ pub fn object_of(path: &Path) -> Result<Map<String, Value>, InputError> {
     }
 }
 
-/// A file as messages name it.
+/// A file as messages name it. Someone who gives the key itself where its file belongs must not see
+/// it printed.
 pub fn name_of(path: &Path) -> String {
-    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+    let name = path.display().to_string();
+    if name == "-" {
+        "standard input".to_owned()
+    } else if may_be_key(&name) {
+        "the file given (not named here, as it looks like a key itself)".to_owned()
+    } else {
+        name
+    }
+}
+
+/// Whether the name of a file is a key or a connection string. Keys of 32 and 64 bytes in base64 end
+/// with `=`.
+pub fn may_be_key(name: &str) -> bool {
+    name.ends_with('=') || name.contains("SharedAccess")
 }
 
 /// Any JSON.
