@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::tell::{Table, cell};
+use super::tell::{Table, cell, clean};
 use super::values::{self, InputError};
 use super::which::{Hub, advised, explained};
 use crate::cli::Exit;
 use crate::device::{DeviceId, ModuleId};
 use crate::operator::OperatorError;
-use crate::wire::service::{EDGE_AGENT, EDGE_HUB};
+use crate::wire::service::{EDGE_AGENT, EDGE_HUB, EdgeStatus};
 
 /// The options of `envsim hub deploy`.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -99,16 +99,55 @@ fn content(mut file: Map<String, Value>) -> Result<Value, String> {
 /// The modules and routes that stand.
 async fn show(hub: &Hub, device: &DeviceId, deployed: bool) -> anyhow::Result<Exit> {
     let modules = explained(hub.client.modules(device).await)?;
-    let agent = desired(hub, device, EDGE_AGENT).await?;
-    let routes = routes(&desired(hub, device, EDGE_HUB).await?);
+    let agent = twin(hub, device, EDGE_AGENT).await?["desired"].take();
+    let router = twin(hub, device, EDGE_HUB).await?;
+    let status = explained(hub.client.edge_status(device).await)?;
     let modules: Vec<_> = modules.iter().map(|module| self::module(&module.told, &agent)).collect();
-    let told = json!({"event": "deployment", "deviceId": device.as_str(), "deployed": deployed,
-        "modules": modules, "routes": routes});
-    hub.tell(&told, || for_people(device, deployed, &modules, &routes))
+    let taken = Taken::read(&router);
+    let mut told = json!({"event": "deployment", "deviceId": device.as_str(), "deployed": deployed,
+        "modules": modules, "routes": routes(&router["desired"], status.as_ref()),
+        "taken": taken == Taken::Yes, "refused": null});
+    if let Taken::Refused(why) = &taken {
+        told["refused"] = json!(why);
+    }
+    hub.tell(&told, || for_people(device, deployed, &told, &taken))?;
+    match taken {
+        Taken::Refused(why) if deployed => {
+            anyhow::bail!(
+                "the Edge hub of {device} refused the deployment, and goes on as before: {}",
+                clean(&why)
+            )
+        }
+        _ => Ok(Exit::Done),
+    }
 }
 
-/// What is desired of one of the two modules that every IoT Edge device has.
-async fn desired(hub: &Hub, device: &DeviceId, module: &str) -> anyhow::Result<Value> {
+/// What an Edge hub says of the properties desired of it. "Properties of the IoT Edge agent and IoT
+/// Edge hub module twins", reported properties.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Taken {
+    Yes,
+    /// The device has not been there since.
+    NotYet,
+    Refused(String),
+}
+
+impl Taken {
+    fn read(router: &Value) -> Self {
+        let (desired, reported) = (&router["desired"], &router["reported"]);
+        let status = &reported["lastDesiredStatus"];
+        if reported["lastDesiredVersion"] != desired["$version"] {
+            Self::NotYet
+        } else if status["code"] == 200 {
+            Self::Yes
+        } else {
+            Self::Refused(status["description"].as_str().unwrap_or("it does not say why").to_owned())
+        }
+    }
+}
+
+/// The properties of one of the two modules that every IoT Edge device has.
+async fn twin(hub: &Hub, device: &DeviceId, module: &str) -> anyhow::Result<Value> {
     let id: ModuleId = module.parse()?;
     let mut twin = advised(hub.client.twin(device, Some(&id)).await, |why| match why {
         OperatorError::Unknown { subject, .. } if subject.contains('/') => {
@@ -116,7 +155,7 @@ async fn desired(hub: &Hub, device: &DeviceId, module: &str) -> anyhow::Result<V
         }
         _ => None,
     })?;
-    Ok(twin["properties"]["desired"].take())
+    Ok(twin["properties"].take())
 }
 
 /// A module as the registry has it, and as the agent is to run it. Nothing else of what the agent
@@ -131,38 +170,59 @@ fn module(identity: &Value, agent: &Value) -> Value {
         "image": wanted["settings"]["image"], "status": wanted["status"]})
 }
 
-/// A route is its text, or an object with it. "Deploy modules and establish routes in IoT Edge".
-fn routes(router: &Value) -> Vec<Value> {
-    let named = router["routes"].as_object().into_iter().flatten();
+/// A route is its text, or an object with it; and what became of its messages, where that is known.
+/// "Deploy modules and establish routes in IoT Edge".
+fn routes(desired: &Value, status: Option<&EdgeStatus>) -> Vec<Value> {
+    let named = desired["routes"].as_object().into_iter().flatten();
     let route = |(name, route): (&String, &Value)| {
         let text = if route.is_string() { route } else { &route["route"] };
-        json!({"name": name, "route": text, "priority": route["priority"],
-            "timeToLiveSecs": route["timeToLiveSecs"]})
+        let mut told = json!({"name": name, "route": text, "priority": route["priority"],
+            "timeToLiveSecs": route["timeToLiveSecs"]});
+        let counts = status.and_then(|status| status.routes.iter().find(|it| it.name == *name));
+        if let Some(counts) = counts {
+            told["passed"] = json!(counts.passed);
+            told["queued"] = json!(counts.queued);
+            told["lost"] = json!(counts.expired + counts.dropped);
+        }
+        told
     };
     named.map(route).collect()
 }
 
-fn for_people(device: &DeviceId, deployed: bool, modules: &[Value], routes: &[Value]) -> String {
-    let rows = |items: &[Value], names: &[&str]| -> Vec<Vec<String>> {
-        items.iter().map(|item| names.iter().map(|name| cell(&item[*name])).collect()).collect()
-    };
+fn for_people(device: &DeviceId, deployed: bool, told: &Value, taken: &Taken) -> String {
+    let items = |name: &str| told[name].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut parts = Vec::new();
     if deployed {
         parts.push(format!("deployed to {device}; what stands now:"));
     }
-    let mut modules = rows(modules, &["moduleId", "status", "image", "connectionState"]);
-    modules.iter_mut().filter_map(|row| row.last_mut()).for_each(|state| *state = state.to_lowercase());
+    let module = |item: &Value| {
+        let state = cell(&item["connectionState"]).to_lowercase();
+        vec![cell(&item["moduleId"]), cell(&item["status"]), cell(&item["image"]), state]
+    };
+    let modules: Vec<_> = items("modules").iter().map(module).collect();
     parts.push(Table::new(["module", "status", "image", "connection"]).part(&modules));
+    let routes = items("routes");
     if routes.is_empty() {
-        parts.push("no routes: no message of a module goes anywhere".to_owned());
+        parts.push("no routes".to_owned());
     } else {
-        // A route is told whole, however long it is.
-        let whole = |route: &Value| {
-            let text = |name: &str| route[name].as_str().unwrap_or_default().to_owned();
-            vec![text("name"), cell(&route["priority"]), text("route")]
+        let columns: &[&str] = if routes.iter().any(|route| route.get("passed").is_some()) {
+            &["name", "priority", "passed", "queued", "lost"]
+        } else {
+            &["name", "priority"]
         };
-        let rows: Vec<_> = routes.iter().map(whole).collect();
-        parts.push(Table::new(["route", "priority", "from and to"]).part(&rows));
+        // A route is told whole, however long it is.
+        let row = |route: &Value| {
+            let whole = clean(route["route"].as_str().unwrap_or_default());
+            columns.iter().map(|name| cell(&route[*name])).chain([whole]).collect()
+        };
+        let rows: Vec<Vec<String>> = routes.iter().map(row).collect();
+        let heads = std::iter::once("route").chain(columns[1..].iter().copied()).chain(["from and to"]);
+        parts.push(Table::new(heads).part(&rows));
+    }
+    match taken {
+        Taken::Yes => {}
+        Taken::NotYet => parts.push(format!("{device} has not taken this deployment yet: is it connected?")),
+        Taken::Refused(why) => parts.push(format!("{device} has refused this deployment: {}", clean(why))),
     }
     parts.join("\n\n")
 }
@@ -170,6 +230,7 @@ fn for_people(device: &DeviceId, deployed: bool, modules: &[Value], routes: &[Va
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::service::EdgeRoute;
 
     fn read(text: &str) -> Result<Value, String> {
         content(serde_json::from_str(text).expect("an object"))
@@ -219,11 +280,41 @@ mod tests {
             json!({"moduleId": "m", "connectionState": "Connected", "image": "m:1", "status": "running"})
         );
         assert_eq!(module(&json!({"moduleId": "$edgeHub"}), &agent)["image"], "hub:1");
-        let routes = routes(&json!({"routes": {"a": "FROM /* INTO $upstream",
-            "b": {"route": "FROM /x INTO $upstream", "priority": 1, "timeToLiveSecs": 60}}}));
+        let desired = json!({"routes": {"a": "FROM /* INTO $upstream",
+            "b": {"route": "FROM /x INTO $upstream", "priority": 1, "timeToLiveSecs": 60}}});
         let device = "d".parse().expect("an id");
-        let text = for_people(&device, true, &[], &routes);
-        assert!(text.contains("a                FROM /* INTO $upstream"), "{text}");
-        assert!(text.contains("b      1         FROM /x INTO $upstream"), "{text}");
+        let text = |status: Option<&EdgeStatus>| {
+            let told = json!({"modules": [], "routes": routes(&desired, status)});
+            for_people(&device, true, &told, &Taken::NotYet)
+        };
+        let bare = text(None);
+        assert!(bare.contains("a                FROM /* INTO $upstream"), "{bare}");
+        assert!(bare.contains("b      1         FROM /x INTO $upstream"), "{bare}");
+        assert!(bare.ends_with("d has not taken this deployment yet: is it connected?"), "{bare}");
+        let counts = EdgeRoute {
+            name: "b".to_owned(),
+            passed: 7,
+            queued: 2,
+            expired: 1,
+            dropped: 1,
+            ..EdgeRoute::default()
+        };
+        let counted = text(Some(&EdgeStatus { routes: vec![counts], ..EdgeStatus::default() }));
+        assert!(
+            counted.contains("b      1         7       2       2     FROM /x INTO $upstream"),
+            "{counted}"
+        );
+    }
+
+    #[test]
+    fn what_the_edge_hub_made_of_it_is_read_from_its_twin() {
+        let taken = |last: u64, code: u64| {
+            Taken::read(&json!({"desired": {"$version": 3}, "reported":
+                {"lastDesiredVersion": last, "lastDesiredStatus": {"code": code, "description": "why"}}}))
+        };
+        assert_eq!(taken(3, 200), Taken::Yes);
+        assert_eq!(taken(2, 200), Taken::NotYet);
+        assert_eq!(taken(3, 400), Taken::Refused("why".to_owned()));
+        assert_eq!(Taken::read(&json!({"desired": {"$version": 1}, "reported": {}})), Taken::NotYet);
     }
 }

@@ -43,10 +43,23 @@ fn modules_and_routes_are_deployed_and_read_back() {
         assert_eq!(routes, ["sensorToFilter", "filterToIoTHub"]);
     }
     let shown = cloud.hub(&["deploy", "edge-1", "--show"]).expect(0).out;
+    assert!(!shown.contains("not taken") && shown.contains("passed"), "{shown}");
     assert!(shown.contains("filterModule  running  filtermodule:0.0.1-amd64"), "{shown}");
     assert!(shown.contains("FROM /messages/modules/filterModule/outputs/output1 INTO $upstream"), "{shown}");
     let twin = cloud.hub(&["twin", "show", "edge-1", "--module", "filterModule", "--format", "json"]);
     assert_eq!(twin.expect(0).json()["properties"]["desired"]["TemperatureThreshold"], 25);
+}
+
+#[test]
+fn routes_that_the_edge_hub_refuses_are_a_failure_with_its_reason() {
+    let cloud = CloudProcess::start();
+    cloud.hub(&["device", "create", "edge-1", "--edge"]).expect(0);
+    let mut bad = deployment();
+    bad["modulesContent"]["$edgeHub"]["properties.desired"]["routes"]["filterToIoTHub"] =
+        json!("FROM /messages/* INTO");
+    let file = cloud.sandbox.write("bad.json", &bad.to_string()).display().to_string();
+    let refused = cloud.hub(&["deploy", "edge-1", &file, "--format", "json"]).expect(1);
+    assert!(refused.err.contains("filterToIoTHub") && refused.err.contains("column 22"), "{}", refused.all());
 }
 
 #[test]
