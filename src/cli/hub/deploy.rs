@@ -127,6 +127,8 @@ async fn show(hub: &Hub, device: &DeviceId, deployed: bool) -> anyhow::Result<Ex
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Taken {
     Yes,
+    /// There is nothing to take.
+    Nothing,
     /// The device has not been there since.
     NotYet,
     Refused(String),
@@ -136,7 +138,9 @@ impl Taken {
     fn read(router: &Value) -> Self {
         let (desired, reported) = (&router["desired"], &router["reported"]);
         let status = &reported["lastDesiredStatus"];
-        if reported["lastDesiredVersion"] != desired["$version"] {
+        if desired.get("routes").is_none() {
+            Self::Nothing
+        } else if reported["lastDesiredVersion"] != desired["$version"] {
             Self::NotYet
         } else if status["code"] == 200 {
             Self::Yes
@@ -220,8 +224,10 @@ fn for_people(device: &DeviceId, deployed: bool, told: &Value, taken: &Taken) ->
         parts.push(Table::new(heads).part(&rows));
     }
     match taken {
-        Taken::Yes => {}
-        Taken::NotYet => parts.push(format!("{device} has not taken this deployment yet: is it connected?")),
+        Taken::Yes | Taken::Nothing => {}
+        Taken::NotYet => parts.push(format!(
+            "{device} has not taken this deployment yet; `envsim hub deploy {device} --show` tells when it has"
+        )),
         Taken::Refused(why) => parts.push(format!("{device} has refused this deployment: {}", clean(why))),
     }
     parts.join("\n\n")
@@ -290,7 +296,7 @@ mod tests {
         let bare = text(None);
         assert!(bare.contains("a                FROM /* INTO $upstream"), "{bare}");
         assert!(bare.contains("b      1         FROM /x INTO $upstream"), "{bare}");
-        assert!(bare.ends_with("d has not taken this deployment yet: is it connected?"), "{bare}");
+        assert!(bare.ends_with("`envsim hub deploy d --show` tells when it has"), "{bare}");
         let counts = EdgeRoute {
             name: "b".to_owned(),
             passed: 7,
@@ -309,12 +315,16 @@ mod tests {
     #[test]
     fn what_the_edge_hub_made_of_it_is_read_from_its_twin() {
         let taken = |last: u64, code: u64| {
-            Taken::read(&json!({"desired": {"$version": 3}, "reported":
+            Taken::read(&json!({"desired": {"routes": {}, "$version": 3}, "reported":
                 {"lastDesiredVersion": last, "lastDesiredStatus": {"code": code, "description": "why"}}}))
         };
         assert_eq!(taken(3, 200), Taken::Yes);
         assert_eq!(taken(2, 200), Taken::NotYet);
         assert_eq!(taken(3, 400), Taken::Refused("why".to_owned()));
-        assert_eq!(Taken::read(&json!({"desired": {"$version": 1}, "reported": {}})), Taken::NotYet);
+        assert_eq!(
+            Taken::read(&json!({"desired": {"routes": {}, "$version": 1}, "reported": {}})),
+            Taken::NotYet
+        );
+        assert_eq!(Taken::read(&json!({"desired": {"$version": 1}, "reported": {}})), Taken::Nothing);
     }
 }

@@ -56,13 +56,27 @@ const EXAMPLES: &str = "Examples:
   envsim hub query \"SELECT deviceId FROM devices WHERE tags.floor = 2\"
   envsim hub faults set '{\"latency\": 500}'
 
-Without a connection string the verbs go to the local cloud that runs on this computer. With one they
-go to a hub in Azure just as well; only monitor, send, faults and drop need the local cloud.
+Without a connection string the verbs go to the local cloud that runs on this computer. With one
+they go to a hub in Azure just as well; only monitor, send, faults and drop need the local cloud.
 
-With --format json every line of output is one JSON object: what the hub said (a twin, an identity
-with fingerprints in the place of keys, a result of a query), or an object with `event`: answer, wait,
-sent, deleted, watching, changed, lost, back, deployment, dropped. Errors are words on standard
-error, and the exit code says of which kind.";
+With --format json every line of output is one JSON object:
+  device, module  the identity as the registry has it, with primaryKeyFingerprint and
+                  secondaryKeyFingerprint in the place of keys; also created, connectionStringFile;
+                  deleted: deviceId, moduleId
+  device list     deviceId, status, statusReason, connectionState, lastActivityTime,
+                  cloudToDeviceMessageCount, authenticationType, capabilities
+  twin            the twin
+  twin watch      watching: time, deviceId, moduleId, version; changed: time, path, old, new (null:
+                  nothing), version; lost: time, why; back: time; deleted: time, deviceId, moduleId
+  invoke          answer: command, status, payload, tookMs; wait: time, for, state (missing, other,
+                  before, met), value
+  send            sent: deviceId, messageId, sequenceNumber, enqueuedTimeUtc, expiryTimeUtc
+  monitor         sequence, enqueuedTime, source, deviceId, moduleId, properties, body
+  deploy          deployment: deviceId, deployed, taken, refused, modules, routes
+  query           each result as the hub gives it
+  faults, drop    the faults; dropped: connections
+A name before a colon is the member `event`. Errors are words on standard error, and the exit code
+says of which kind.";
 
 const WHICH: &str = "Which hub";
 

@@ -209,6 +209,22 @@ fn exit_codes_tell_usage_from_a_hub_out_of_reach() {
 }
 
 #[test]
+fn what_only_the_local_cloud_has_says_so() {
+    let azure = "HostName=contoso.azure-devices.net;SharedAccessKeyName=service;SharedAccessKey=c3VwZXJzZWNyZXRrZXkxMjM=";
+    let sandbox = Sandbox::new();
+    for (verb, why) in [
+        (&["monitor", "--device", "d"][..], "cannot stream its messages to envsim: in Azure that needs AMQP"),
+        (&["faults", "show"], "only envsim's local cloud makes it on request"),
+        (&["drop", "d"], "only envsim's local cloud makes it on request"),
+        (&["send", "d", "hello"], "AMQP only"),
+    ] {
+        let refused = sandbox.run(&[&["hub", "--connection-string", azure], verb].concat()).expect(1);
+        assert!(refused.err.contains(why), "{}", refused.all());
+        assert!(!refused.all().contains("c3VwZXJz"), "{}", refused.all());
+    }
+}
+
+#[test]
 fn a_command_s_payload_comes_from_a_file_as_well() {
     let (cloud, _device) = with_device(&[]);
     let file = cloud.sandbox.write("payload.json", "7\n").display().to_string();
