@@ -19,8 +19,13 @@ use crate::operator::OperatorError;
 /// For how long the hub may be away before the watch ends.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+const ABOUT_OUTAGES: &str =
+    "A hub that is away is waited for, for five minutes at most. The watch ends with 1 when the twin is
+deleted. What happens between two reads of the twin is told as one change.";
+
 /// The options of `envsim hub twin watch`.
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = ABOUT_OUTAGES)]
 pub struct WatchArgs {
     /// Which device or module.
     #[command(flatten)]

@@ -303,6 +303,11 @@ fn one_of_several_clouds_is_named() {
     let list = one.hub(&["device", "list", "--hub", &address(&two)]).expect(0);
     assert!(!list.out.contains("in-one") && list.err.is_empty(), "{}", list.all());
 
+    // An option beats the environment.
+    let mut command = one.sandbox.command(&["hub", "device", "list", "--hub", &address(&one)]);
+    command.env("IOTHUB_CONNECTION_STRING", two.text("serviceConnectionString"));
+    assert!(Program::start(command).end().expect(0).out.contains("in-one"));
+
     let none = one.hub(&["device", "list", "--hub", "localhost:1"]).expect(4);
     assert!(none.err.contains("goes by localhost:1"), "{}", none.all());
     let service = one.text("serviceConnectionString");
