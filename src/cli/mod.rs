@@ -4,7 +4,7 @@
 //!
 //! In reading order: [`args`] (the grammar), [`run_args`], [`cloud_args`], [`difficult_args`], [`exit`],
 //! [`logging`], [`runtime_file`] (how one terminal finds the other's local cloud), `ground`
-//! (what a run stands on), [`mod@run`], [`cloud`], [`hub`].
+//! (what a run stands on), [`mod@run`], [`cloud`], [`hub`], [`manual`].
 
 pub mod args;
 pub mod cloud;
@@ -14,6 +14,7 @@ pub mod exit;
 mod ground;
 pub mod hub;
 pub mod logging;
+pub mod manual;
 pub mod run;
 pub mod run_args;
 pub mod runtime_file;
@@ -85,6 +86,8 @@ fn carry_out(command: Command, clock: Clock) -> anyhow::Result<Exit> {
             runtime(threads().div_ceil(2))?.block_on(cloud::run(args))
         }
         Command::Hub(args) => runtime(threads())?.block_on(hub::run(args)),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
     }
 }
 

@@ -13,7 +13,7 @@ use super::exit::Exit;
 use super::ground::{Ground, Seat};
 use crate::app::{AppState, Desk, Ending, Limits, Station};
 use crate::config::RunConfig;
-use crate::device::{Device, DeviceOptions, RestartStyle};
+use crate::device::{Device, DeviceOptions};
 use crate::net::{self, LinkOptions};
 use crate::operator;
 use crate::profiles;
@@ -74,7 +74,7 @@ async fn operate(
             period: config.interval,
             seed: seed_of(slot),
             scale: config.time_scale,
-            restarts: RestartStyle::Held,
+            restarts: config.reboot_style,
             zone: zone.clone(),
             unattended: !on_screen,
         };

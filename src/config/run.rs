@@ -7,7 +7,7 @@ use super::error::{nearest, quoted};
 use super::secrets::{self, Reader};
 use super::setting::{self, RUN, Setting};
 use super::{Authority, ConfigError, Given, Layer, Origin, Sitting, Target, durations, hub, target};
-use crate::device::TimeScale;
+use crate::device::{RestartStyle, TimeScale};
 use crate::wire::ConnectionString;
 
 /// The longest keep-alive that is of use: a hub drops a silent client after 1.5 times as long,
@@ -62,6 +62,8 @@ pub struct RunConfig {
     pub seed: Option<u64>,
     /// Divides simulated durations.
     pub time_scale: TimeScale,
+    /// What becomes of the link while the device restarts.
+    pub reboot_style: RestartStyle,
     /// Whether no screen was asked for. Without a terminal there is none either way.
     pub headless: bool,
     /// The form of headless lines.
@@ -188,6 +190,7 @@ impl RunConfig {
             sas_ttl: effective(Setting::SasTtl).span(Duration::from_secs(1), 365 * day).map(whole_seconds)?,
             seed: given(Setting::Seed).map(|given| given.whole(0, u64::MAX, "a seed")).transpose()?,
             time_scale: effective(Setting::TimeScale).parsed(time_scale)?,
+            reboot_style: effective(Setting::RebootStyle).parsed(reboot_style)?,
             headless: given(Setting::Headless).is_some(),
             format: effective(Setting::Format).parsed(str::parse)?,
             run_for: given(Setting::For)
@@ -309,6 +312,14 @@ fn profiles<'a>(text: &'a str, known: &[&str]) -> Result<Vec<&'a str>, String> {
             Err(format!("there is no profile {}{hint}; there is {}", quoted(name), known.join(", ")))
         }
         None => Ok(names),
+    }
+}
+
+fn reboot_style(text: &str) -> Result<RestartStyle, String> {
+    match text.trim() {
+        "hold" => Ok(RestartStyle::Held),
+        "link" => Ok(RestartStyle::Link),
+        _ => Err(format!("{} is no way to reboot: hold (keeps the link) or link (drops it)", quoted(text))),
     }
 }
 

@@ -17,8 +17,8 @@ use crate::wire::{ConnectionString, SharedKey, connect, service};
 const REQUEST: Duration = Duration::from_secs(30);
 /// How long a token is good for. Signing costs a microsecond, so each request has a new one.
 const TOKEN_LIFE: i64 = 600;
-/// The most that is read of an answer.
-const MAX_BODY: usize = 4 * 1024 * 1024;
+/// The most that is read of an answer: a page of a hundred of the largest twins, notes and all.
+const MAX_BODY: usize = 32 * 1024 * 1024;
 
 /// A hub's service side, reached with a service connection string. Its `Debug` shows no key.
 pub struct Client {

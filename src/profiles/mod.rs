@@ -11,6 +11,7 @@ pub mod compose;
 pub mod edge_filter;
 pub mod environment;
 pub mod module;
+pub mod reboot;
 
 #[cfg(test)]
 mod testing;
@@ -118,6 +119,17 @@ pub const CATALOG: &[Entry] = &[
                 build: |making| Box::new(edge_filter::Filter::new(making.forward_all)),
             },
         ],
+    },
+    Entry {
+        name: "reboot",
+        title: "a device that reboots on request",
+        seat: Seat::Device,
+        parts: &[Part {
+            module: None,
+            model: &reboot::MODEL,
+            dtdl: include_str!("../../assets/models/reboot.json"),
+            build: |_| Box::new(reboot::Reboot::default()),
+        }],
     },
 ];
 

@@ -45,38 +45,6 @@ pub fn drop_path(device: Option<&str>) -> String {
     device.map_or_else(|| path.to_owned(), |device| format!("{path}?device={}", percent::encode(device)))
 }
 
-/// The path of a device or module in the identity registry.
-pub fn identity_path(device: &str, module: Option<&str>) -> String {
-    let path = format!("/devices/{}", percent::encode(device));
-    module.map_or_else(|| path.clone(), |module| format!("{path}/modules/{}", percent::encode(module)))
-}
-
-/// The path of a device's modules in the identity registry.
-pub fn modules_path(device: &str) -> String {
-    format!("/devices/{}/modules", percent::encode(device))
-}
-
-/// The path that sets modules and routes on an IoT Edge device. IoT Hub REST, "Configuration -
-/// Apply On Edge Device".
-pub fn apply_path(device: &str) -> String {
-    format!("/devices/{}/applyConfigurationContent", percent::encode(device))
-}
-
-/// Where queries are asked. IoT Hub REST, "Query - Get Twins".
-pub const QUERY_PATH: &str = "/devices/query";
-/// The header with the most items that a page of an answer may have.
-pub const MAX_ITEMS: &str = "x-ms-max-item-count";
-/// The header that leads from one page of an answer to the next.
-pub const CONTINUATION: &str = "x-ms-continuation";
-/// The header that says what the items of an answer are, such as `Twin` or `Raw`.
-pub const ITEM_TYPE: &str = "x-ms-item-type";
-
-/// The modules that every IoT Edge device has: the one that runs the others, and the one that
-/// routes messages between them.
-pub const EDGE_AGENT: &str = "$edgeAgent";
-/// See [`EDGE_AGENT`].
-pub const EDGE_HUB: &str = "$edgeHub";
-
 /// Where our own local cloud tells what the routes of an IoT Edge device do, as [`EdgeStatus`]. In
 /// Azure the device's Edge hub has metrics of its own for this.
 pub fn edge_path(device: &str) -> String {
@@ -124,6 +92,38 @@ pub struct EdgeRoute {
     /// Not taken, because the queue was full or no topic could carry it.
     pub dropped: u64,
 }
+
+/// The path of a device or module in the identity registry.
+pub fn identity_path(device: &str, module: Option<&str>) -> String {
+    let path = format!("/devices/{}", percent::encode(device));
+    module.map_or_else(|| path.clone(), |module| format!("{path}/modules/{}", percent::encode(module)))
+}
+
+/// The path of a device's modules in the identity registry.
+pub fn modules_path(device: &str) -> String {
+    format!("/devices/{}/modules", percent::encode(device))
+}
+
+/// The path that sets modules and routes on an IoT Edge device. IoT Hub REST, "Configuration -
+/// Apply On Edge Device".
+pub fn apply_path(device: &str) -> String {
+    format!("/devices/{}/applyConfigurationContent", percent::encode(device))
+}
+
+/// Where queries are asked. IoT Hub REST, "Query - Get Twins".
+pub const QUERY_PATH: &str = "/devices/query";
+/// The header with the most items that a page of an answer may have.
+pub const MAX_ITEMS: &str = "x-ms-max-item-count";
+/// The header that leads from one page of an answer to the next.
+pub const CONTINUATION: &str = "x-ms-continuation";
+/// The header that says what the items of an answer are, such as `Twin` or `Raw`.
+pub const ITEM_TYPE: &str = "x-ms-item-type";
+
+/// The modules that every IoT Edge device has: the one that runs the others, and the one that
+/// routes messages between them.
+pub const EDGE_AGENT: &str = "$edgeAgent";
+/// See [`EDGE_AGENT`].
+pub const EDGE_HUB: &str = "$edgeHub";
 
 /// The path of a twin.
 pub fn twin_path(device: &str, module: Option<&str>) -> String {

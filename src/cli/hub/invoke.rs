@@ -1,5 +1,6 @@
 //! `envsim hub invoke`: a command, its answer, and on request its outcome in the twin.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -8,14 +9,13 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::tell::{clean, millis, time_of_day};
-use super::values::{self, InputError};
+use super::values::{self, InputError, Target};
 use super::wait_for::{Progress, WaitFor};
-use super::which::{Hub, explained};
+use super::which::{Hub, advised, explained};
 use crate::cli::Exit;
 use crate::cli::cloud_args::OutputFormat;
-use crate::device::DeviceId;
 use crate::device::time::Spoken;
-use crate::operator::Invocation;
+use crate::operator::{Invocation, OperatorError};
 use crate::wire::service::MethodResult;
 
 /// How often the twin is read while an outcome is waited for. Azure allows many more a second.
@@ -24,8 +24,9 @@ const POLL: Duration = Duration::from_millis(500);
 /// The options of `envsim hub invoke`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct InvokeArgs {
-    /// The device
-    pub device: DeviceId,
+    /// Which device or module.
+    #[command(flatten)]
+    pub target: Target,
 
     /// The command
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
@@ -34,6 +35,10 @@ pub struct InvokeArgs {
     /// The request, as JSON; a text in quotes of its own: '"text"'
     #[arg(long, value_name = "JSON")]
     pub payload: Option<String>,
+
+    /// The request from a file; - for standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "payload")]
+    pub payload_file: Option<PathBuf>,
 
     /// How long the device may take to answer, 5s to 300s
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::response_timeout)]
@@ -57,11 +62,12 @@ pub async fn run(hub: &Hub, args: &InvokeArgs) -> anyhow::Result<Exit> {
     let invocation = invocation(args)?;
     // A twin remembers; only what is reported after this counts.
     let before = match &args.wait_for {
-        Some(_) => Some(reported(hub, &args.device).await?),
+        Some(_) => Some(reported(hub, &args.target).await?),
         None => None,
     };
     let began = Instant::now();
-    let result = explained(hub.client.invoke(&args.device, None, &invocation).await)?;
+    let (device, module) = (&args.target.device, args.target.module.as_ref());
+    let result = advised(hub.client.invoke(device, module, &invocation).await, |why| advice(why, args))?;
     hub.say(&answer(&args.command, &result, began.elapsed(), hub.format))?;
     let exit = exit_of(&result);
     match &args.wait_for {
@@ -70,8 +76,26 @@ pub async fn run(hub: &Hub, args: &InvokeArgs) -> anyhow::Result<Exit> {
     }
 }
 
-async fn reported(hub: &Hub, device: &DeviceId) -> anyhow::Result<Value> {
-    let mut twin = explained(hub.client.twin(device, None).await)?;
+/// A device that is not there and one that does not answer are two things, and so is what helps.
+fn advice(why: &OperatorError, args: &InvokeArgs) -> Option<String> {
+    match why {
+        OperatorError::Offline { .. } if args.connect_timeout.is_zero() => {
+            Some("start it, or give --connect-timeout 30s to wait until it is connected".to_owned())
+        }
+        OperatorError::Offline { .. } => Some(format!(
+            "it did not come within {}: start it, or give a longer --connect-timeout",
+            Spoken(args.connect_timeout)
+        )),
+        OperatorError::NoAnswer { .. } => Some(format!(
+            "see what it is doing, or give --response-timeout more than {}",
+            Spoken(args.response_timeout)
+        )),
+        _ => None,
+    }
+}
+
+async fn reported(hub: &Hub, target: &Target) -> anyhow::Result<Value> {
+    let mut twin = explained(hub.client.twin(&target.device, target.module.as_ref()).await)?;
     Ok(twin["properties"]["reported"].take())
 }
 
@@ -84,7 +108,7 @@ async fn wait_for(
     let began = Instant::now();
     let mut last = None;
     loop {
-        let progress = wanted.progress(before, &reported(hub, &args.device).await?);
+        let progress = wanted.progress(before, &reported(hub, &args.target).await?);
         if last.as_ref() != Some(&progress) {
             hub.say(&step(wanted, &progress, Timestamp::now(), &hub.zone, hub.format))?;
         }
@@ -101,9 +125,14 @@ async fn wait_for(
 
 /// What invokes a command. No payload stays none, which is not the same as null.
 fn invocation(args: &InvokeArgs) -> Result<Invocation, InputError> {
+    let payload = match (&args.payload, &args.payload_file) {
+        (Some(text), _) => Some(values::json("payload", text)?),
+        (None, Some(file)) => Some(values::json_of(file)?),
+        (None, None) => None,
+    };
     Ok(Invocation {
         name: args.command.clone(),
-        payload: args.payload.as_deref().map(|text| values::json("payload", text)).transpose()?,
+        payload,
         response_timeout: args.response_timeout,
         connect_timeout: args.connect_timeout,
     })
@@ -190,9 +219,10 @@ mod tests {
 
     fn invoke(payload: Option<&str>) -> Result<Option<Value>, String> {
         let args = InvokeArgs {
-            device: "d".parse().expect("an id"),
+            target: Target { device: "d".parse().expect("an id"), module: None },
             command: "blink".to_owned(),
             payload: payload.map(str::to_owned),
+            payload_file: None,
             response_timeout: Duration::from_secs(30),
             connect_timeout: Duration::ZERO,
             wait_for: None,
