@@ -52,7 +52,7 @@ pub struct Cli {
 pub enum Command {
     /// Run the device (what `envsim` alone does)
     #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Run only the local cloud: an IoT Hub and DPS for devices in any language
     Cloud(CloudArgs),
     /// Be the back end: invoke commands, read and change twins, watch messages
@@ -66,7 +66,7 @@ pub enum Command {
 impl Cli {
     /// What to do; `envsim` alone is `envsim run`.
     pub fn into_command(self) -> Command {
-        self.command.unwrap_or(Command::Run(self.run))
+        self.command.unwrap_or_else(|| Command::Run(Box::new(self.run)))
     }
 }
 
