@@ -222,7 +222,7 @@ impl Device {
         out.append(&mut self.asides);
         match self.change.take() {
             Some(Change::Restart(span)) => self.restart(now, span, out),
-            Some(Change::Move(scope)) => self.move_to(scope, out),
+            Some(Change::Move(scope)) => self.move_to(now, scope, out),
             None => {}
         }
     }
@@ -302,7 +302,7 @@ impl Device {
             self.started = true;
             self.each_profile(now, |profile, ctx| profile.started(ctx));
         }
-        self.arrived(now);
+        self.arrived(now, out);
         self.desired_heard = false;
         self.fetch_twin(now, out);
         if self.samples() {
@@ -335,7 +335,7 @@ impl Device {
             self.phase = Phase::Left;
             return;
         }
-        if matches!(self.phase, Phase::Restarting { .. }) || self.turns_back(&failure, out) {
+        if matches!(self.phase, Phase::Restarting { .. }) || self.turns_back(now, &failure, out) {
             return;
         }
         let next = match failure.kind.retry() {
@@ -398,7 +398,7 @@ impl Device {
     /// Whether it makes telemetry now, as far as that depends on itself.
     fn samples(&self) -> bool {
         let measures = self.profiles.iter().any(|profile| !profile.model().telemetry.is_empty());
-        measures && !self.paused && self.away().is_none()
+        measures && !self.paused && self.away().is_none() && self.moving.is_none()
     }
 
     fn due(&mut self, now: Now, due: Due, out: &mut Vec<Output>) {

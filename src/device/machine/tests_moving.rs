@@ -27,10 +27,7 @@ fn failure(kind: FailureKind) -> Failure {
 /// What is asked of the link besides messages, reports, replies and notes.
 fn course(out: &[Output]) -> Vec<Output> {
     let course = |output: &&Output| {
-        matches!(
-            output,
-            Output::Disconnect | Output::Abandon | Output::Provision { .. } | Output::Connect(_)
-        )
+        matches!(output, Output::Disconnect | Output::Abandon | Output::Provision { .. } | Output::Connect(_))
     };
     out.iter().filter(course).cloned().collect()
 }
@@ -137,7 +134,8 @@ impl Bench {
     }
 
     fn outcome(&self) -> String {
-        let said = self.reports().iter().find_map(|patch| patch["DeviceMove"]["value"].as_str().map(str::to_owned));
+        let said =
+            self.reports().iter().find_map(|patch| patch["DeviceMove"]["value"].as_str().map(str::to_owned));
         said.expect("an outcome")
     }
 
@@ -169,7 +167,10 @@ fn the_reply_and_what_was_decided_go_out_then_the_link_closes_then_the_new_scope
     assert_eq!(bench.order(json!("0neNEW")), Reply::accepted());
     let kinds: Vec<_> = bench.out.iter().filter(|output| !matches!(output, Output::Note(_))).collect();
     assert!(
-        matches!(kinds[..], [Output::Reply { .. }, Output::Send { .. }, Output::Disconnect, Output::Provision { .. }]),
+        matches!(
+            kinds[..],
+            [Output::Reply { .. }, Output::Send { .. }, Output::Disconnect, Output::Provision { .. }]
+        ),
         "{kinds:?}"
     );
     assert_eq!(course(&bench.out), [Output::Disconnect, to("0neNEW")]);
@@ -289,7 +290,10 @@ fn a_scope_that_does_not_want_it_is_left_at_once() {
                 "Not moved to the ID scope 0neNEW, back at 2030-01-01 00:00:01.000000: no."
             );
             assert_eq!(bench.messages(), 1, "and telemetry goes on");
-            assert!(bench.reports().iter().all(|patch| patch.get("state").is_none()), "nothing is begun anew");
+            assert!(
+                bench.reports().iter().all(|patch| patch.get("state").is_none()),
+                "nothing is begun anew"
+            );
             assert!(bench.device.jobs().is_empty());
         }
     }
@@ -420,7 +424,9 @@ fn it_moves_on_from_there_and_returns_there() {
 #[test]
 fn orders_that_make_no_sense_are_refused() {
     let mut bench = Bench::new(false, false);
-    for payload in [json!(""), json!("not a scope"), json!("0ne_1"), json!(null), json!({"idScope": "0neA"}), json!(5)] {
+    for payload in
+        [json!(""), json!("not a scope"), json!("0ne_1"), json!(null), json!({"idScope": "0neA"}), json!(5)]
+    {
         let reply = bench.order(payload.clone());
         assert_eq!(reply.status, 400, "{payload}: {reply:?}");
     }

@@ -190,7 +190,7 @@ impl Profile for Environment {
 
     fn moved(&mut self, ctx: &mut Context<'_>, scope: &IdScope, outcome: Result<(), &str>) {
         // Another part of the device may have asked for it; then the outcome is that part's to tell.
-        if self.moving.take().is_none() {
+        if self.moving.take_if(|moving| moving.to == *scope).is_none() {
             return;
         }
         let at = ctx.date_time();

@@ -9,7 +9,8 @@ pub(super) const MOVE: &str = "DeviceMove";
 
 pub(super) const TEMPERATURE: Field =
     Field { name: "temp", title: "Temperature", unit: "°F", range: (1.0, 75.0), digits: 1 };
-pub(super) const HUMIDITY: Field = Field { name: "humid", title: "Humidity", unit: "%", range: (30.0, 99.0), digits: 1 };
+pub(super) const HUMIDITY: Field =
+    Field { name: "humid", title: "Humidity", unit: "%", range: (30.0, 99.0), digits: 1 };
 
 /// Everything it offers.
 pub const MODEL: Model = Model {
