@@ -136,11 +136,11 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, ca_file: &Path) -> std::io::Re
             ready.to_string()
         }
         (false, OutputFormat::Text) => format!(
-            "local cloud ready: hub {hub}, MQTT on {}, HTTPS on {}, {amqp}ID scope {scope}{}, group key {group_key}, CA {ca_file}; \
+            "local cloud ready: hub {hub}, MQTT on {}, HTTPS on {}, {amqp}ID scope {}, group key {group_key}, CA {ca_file}; \
              {clause}{kept}; Ctrl-C ends it\n{NEXT}",
             cloud.mqtt_port(),
             cloud.https_port(),
-            others.iter().map(|other| format!(" or {other}")).collect::<String>(),
+            [&[scope.to_string()], &others[..]].concat().join(" or "),
         ),
     };
     let mut out = std::io::stdout().lock();

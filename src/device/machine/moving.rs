@@ -81,13 +81,12 @@ impl Device {
     pub(super) fn arrived(&mut self, now: Now, out: &mut Vec<Output>) {
         debug_assert!(matches!(self.phase, Phase::Online { .. }), "only called then");
         let Some(Move { to, failed, .. }) = self.moving.take() else { return };
-        match &failed {
-            Some(_) => note(out, Severity::Warning, format!("back from the move to the ID scope {to}")),
-            None => {
-                note(out, Severity::Info, format!("moved to the ID scope {to}"));
-                self.forget_the_application();
-                self.each_profile(now, |profile, ctx| profile.started(ctx));
-            }
+        if failed.is_some() {
+            note(out, Severity::Warning, format!("back from the move to the ID scope {to}"));
+        } else {
+            note(out, Severity::Info, format!("moved to the ID scope {to}"));
+            self.forget_the_application();
+            self.each_profile(now, |profile, ctx| profile.started(ctx));
         }
         let outcome = failed.as_deref().map_or(Ok(()), Err);
         self.each_profile(now, |profile, ctx| profile.moved(ctx, &to, outcome));
