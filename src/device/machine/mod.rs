@@ -370,5 +370,3 @@ fn note(out: &mut Vec<Output>, severity: Severity, text: String) {
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_moving;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::*;
+use crate::device::machine::*;
 use crate::device::{Call, FailureKind};
 use crate::profiles::environment::Environment;
 
