@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tui_input::Input as TextInput;
 
-use super::Station;
+use super::{Slot, Station};
 use crate::device::property::Convention;
 use crate::device::{Millis, Schema};
 
@@ -118,6 +118,8 @@ pub struct DeskRequest {
     pub id: u64,
     /// About which device.
     pub device: String,
+    /// About which of its modules, when it is one.
+    pub module: Option<String>,
     /// What.
     pub ask: Ask,
 }
@@ -154,6 +156,8 @@ pub struct DeskAnswer {
 pub struct Exchange {
     /// Which.
     pub id: u64,
+    /// About which device.
+    pub slot: Slot,
     /// In words.
     pub request: String,
     /// Whether the answer is a text to read, which is laid over the panes.
@@ -213,12 +217,12 @@ impl Desk {
     }
 
     /// Notes a request; returns its name.
-    pub fn asked(&mut self, at: Millis, request: String, opens: bool) -> u64 {
+    pub fn asked(&mut self, at: Millis, slot: Slot, request: String, opens: bool) -> u64 {
         self.count += 1;
         if self.exchanges.len() == CAPACITY {
             self.exchanges.pop_front();
         }
-        self.exchanges.push_back(Exchange { id: self.count, request, opens, asked: at, answer: None });
+        self.exchanges.push_back(Exchange { id: self.count, slot, request, opens, asked: at, answer: None });
         self.count
     }
 

@@ -12,13 +12,24 @@ use jiff::tz::TimeZone;
 
 use crate::app::Entry;
 
+/// Whom a fact is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Speaker<'a> {
+    /// The device.
+    pub device: &'a str,
+    /// The module that it is, when it is one.
+    pub module: Option<&'a str>,
+    /// What it is called among others; `None` when there are no others, or when it is about all.
+    pub label: Option<&'a str>,
+}
+
 /// One way to write a fact down; `None` when this format leaves it out.
 #[derive(Debug, Clone, Copy)]
 pub struct Format {
     /// The name on the command line.
     pub name: &'static str,
     /// One line, without its end.
-    pub line: fn(&Entry, device: &str, zone: &TimeZone) -> Option<String>,
+    pub line: fn(&Entry, speaker: &Speaker<'_>, zone: &TimeZone) -> Option<String>,
 }
 
 /// Every format.
@@ -48,7 +59,8 @@ mod tests {
     }
 
     fn line(format: &str, fact: Fact) -> Option<String> {
-        (find(format).expect("a format").line)(&entry(fact), "env-sensor-01", &TimeZone::UTC)
+        let speaker = Speaker { device: "env-sensor-01", ..Speaker::default() };
+        (find(format).expect("a format").line)(&entry(fact), &speaker, &TimeZone::UTC)
     }
 
     fn sent() -> Fact {
@@ -71,6 +83,21 @@ mod tests {
             json!({"time": "2030-01-01T00:00:01.500Z", "event": "sent", "device": "env-sensor-01",
                    "message": 3, "body": {"temp": 68.2, "humid": 45.1}})
         );
+    }
+
+    #[test]
+    fn with_several_devices_every_format_says_which() {
+        let speaker =
+            Speaker { device: "edge-01", module: Some("filterModule"), label: Some("filterModule") };
+        let line = |format: &str, fact| {
+            (find(format).expect("a format").line)(&entry(fact), &speaker, &TimeZone::UTC).expect("a line")
+        };
+        assert_eq!(line("text", Fact::Disconnected), "00:00:01.500 filterModule  link       disconnected");
+        let said: Value = serde_json::from_str(&line("json", Fact::Disconnected)).expect("JSON");
+        assert_eq!((&said["device"], &said["module"]), (&json!("edge-01"), &json!("filterModule")));
+        let failure = Failure::new(FailureKind::Unauthorized, "the hub refused the key");
+        let failed = Fact::Failed { failure, again_in: None, attempt: 0 };
+        assert_eq!(line("quiet", failed), "filterModule: the hub refused the key");
     }
 
     #[test]

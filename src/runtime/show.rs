@@ -8,8 +8,8 @@ use futures_util::StreamExt as _;
 
 use super::terminal::TakenTerminal;
 use crate::app::{AppState, Edit, EntryId, Event, Intent, Mode};
-use crate::device::Millis;
-use crate::report::Format;
+use crate::device::{Millis, ModuleId};
+use crate::report::{Format, Speaker};
 use crate::ui::{self, Theme};
 
 /// The least time between two pictures: thirty a second look fluent and cost little.
@@ -190,10 +190,16 @@ impl Screen {
 impl Lines {
     fn print(&mut self, state: &AppState) -> io::Result<()> {
         let mut out = io::stdout().lock();
+        let labels = if state.has_several() { state.labels() } else { Vec::new() };
         for entry in state.log.since(self.printed) {
-            let station = entry.slot.and_then(|slot| state.stations.get(slot)).or(state.stations.first());
-            let device = station.map_or("", |station| &station.name);
-            if let Some(line) = (self.format.line)(entry, device, &state.zone) {
+            let of_one = entry.slot.and_then(|slot| state.stations.get(slot));
+            let station = of_one.or(state.stations.first());
+            let speaker = Speaker {
+                device: station.map_or("", |station| &station.name),
+                module: of_one.and_then(|station| station.module.as_ref()).map(ModuleId::as_str),
+                label: entry.slot.and_then(|slot| labels.get(slot)).map(String::as_str),
+            };
+            if let Some(line) = (self.format.line)(entry, &speaker, &state.zone) {
                 writeln!(out, "{line}")?;
             }
         }

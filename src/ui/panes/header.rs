@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::app::{AppState, Place};
+use crate::app::{AppState, Place, Station};
 use crate::device::time::Spoken;
 use crate::device::{Phase, Profile};
 use crate::ui::Theme;
@@ -35,13 +35,21 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
 }
 
 fn name(state: &AppState, theme: &Theme) -> Piece {
-    Piece::new(9, clean(&state.station().name), theme.strong).cuttable()
+    let name = clean(&state.station().label());
+    if !state.has_several() {
+        return Piece::new(9, name, theme.strong).cuttable();
+    }
+    let place = format!("{}/{} ", state.ui.slot + 1, state.stations.len());
+    Piece::new(9, place, theme.dim).and(name, theme.strong).cuttable()
 }
 
-/// How the link stands: a symbol and a word.
-fn standing(phase: &Phase, theme: &Theme) -> (&'static str, &'static str, Style) {
+/// How the link of a device stands: a symbol and a word.
+pub(super) fn standing(station: &Station, theme: &Theme) -> (&'static str, &'static str, Style) {
     let symbols = theme.symbols;
-    match phase {
+    if station.device.away().is_some() {
+        return (symbols.pending, "restarting", theme.warn);
+    }
+    match station.device.phase() {
         Phase::Idle => (symbols.dark, "not started", theme.dim),
         Phase::Provisioning => (symbols.pending, "provisioning", theme.warn),
         Phase::Connecting(_) => (symbols.pending, "connecting", theme.warn),
@@ -59,7 +67,7 @@ fn link(state: &AppState, theme: &Theme) -> Piece {
         let span = left(away.until.since(state.now.at));
         return Piece::new(10, format!("{} restarting, back in {span}", theme.symbols.pending), theme.warn);
     }
-    let (symbol, word, style) = standing(state.station().device.phase(), theme);
+    let (symbol, word, style) = standing(state.station(), theme);
     Piece::new(10, format!("{symbol} {word}"), style)
 }
 
@@ -84,6 +92,11 @@ fn identity(state: &AppState, theme: &Theme) -> Vec<Piece> {
     let titles: Vec<_> =
         station.device.profiles().map(|profile: &dyn Profile| profile.model().title).collect();
     let mut pieces = vec![Piece::new(3, titles.join(" + "), theme.text).cuttable()];
+    // Modules show theirs in a pane of their own.
+    let figures = station.device.figures();
+    pieces.extend(figures.into_iter().filter(|_| !station.has_ports()).map(|figure| {
+        Piece::new(2, format!("{} ", figure.title), theme.dim).and(clean(&figure.value), theme.text)
+    }));
     if !station.fingerprint.is_empty() {
         pieces.push(Piece::new(1, format!("key {}", clean(&station.fingerprint)), theme.dim));
     }

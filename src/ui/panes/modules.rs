@@ -1,0 +1,125 @@
+//! The modules of a device, with what goes into them and comes out.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{header, is_focused};
+use crate::app::{AppState, PaneId, Station};
+use crate::device::{Flow, Port};
+use crate::ui::Theme;
+use crate::ui::text::{clean, clock, column, right, width, wrap};
+use crate::ui::widgets::list;
+
+/// Cells for how many messages went through a port.
+const COUNT: usize = 6;
+
+/// How many modules there are.
+pub fn note(state: &AppState, theme: &Theme, _: usize) -> Line<'static> {
+    match state.modules().count() {
+        0 | 1 => Line::default(),
+        count => Line::styled(format!("{count} modules"), theme.dim),
+    }
+}
+
+/// Draws every module: how its link stands, its figures, and a line for each input and output.
+pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+    let room = usize::from(area.width);
+    let focused = is_focused(state, PaneId::Modules);
+    let labels = state.labels();
+    let names = |port: &Port| width(port.name);
+    let wide = state.modules().flat_map(|(_, station)| station.device.ports()).map(|port| names(&port)).max();
+    let wide = wide.unwrap_or(0).min(room / 3);
+    let mut lines = Vec::new();
+    // The lines of the module under the cursor, to keep them in sight.
+    let mut under = 0..0;
+    for (place, (slot, station)) in state.modules().enumerate() {
+        let begins = lines.len();
+        let here = focused && place == state.ui.module;
+        let label = labels.get(slot).map_or("", String::as_str);
+        let mut own = head(state, theme, station, label, slot == state.ui.slot, room);
+        if here && let Some(first) = own.first_mut() {
+            *first = list::selected(std::mem::take(first), theme.selected, room);
+        }
+        lines.append(&mut own);
+        let ports = station.device.ports();
+        lines.extend(ports.iter().map(|one| port(state, theme, one, wide, room)));
+        if here {
+            under = begins..lines.len();
+        }
+    }
+    if lines.is_empty() {
+        lines.push(Line::styled("no device here has inputs or outputs", theme.dim));
+    }
+    let height = usize::from(area.height);
+    let middle = under.start + under.len().min(height) / 2;
+    let first = list::first(lines.len(), middle, height);
+    let below = lines.len().saturating_sub(first + height);
+    list::lines(frame, area, lines.split_off(first));
+    list::hidden(frame, theme, area, first, below);
+}
+
+/// Name, state and figures: in one line where they have room there.
+fn head(
+    state: &AppState,
+    theme: &Theme,
+    station: &Station,
+    label: &str,
+    shown: bool,
+    room: usize,
+) -> Vec<Line<'static>> {
+    let (symbol, word, style) = header::standing(station, theme);
+    let mut spans = vec![
+        Span::styled(format!("{symbol} "), style),
+        Span::styled(clean(label), theme.accent),
+        Span::styled(format!("  {word}"), theme.text),
+    ];
+    if shown && state.has_several() {
+        spans.push(Span::styled(" (shown)", theme.dim));
+    }
+    let figures: Vec<_> = station
+        .device
+        .figures()
+        .iter()
+        .map(|figure| format!("{} {}", clean(figure.title), clean(&figure.value)))
+        .collect();
+    let told = figures.join(&format!(" {} ", theme.symbols.separator));
+    if told.is_empty() {
+        return vec![Line::from(spans)];
+    }
+    let taken: usize = spans.iter().map(Span::width).sum();
+    if taken + 3 + width(&told) <= room {
+        spans.push(Span::styled(format!("   {told}"), theme.strong));
+        return vec![Line::from(spans)];
+    }
+    let mut lines = vec![Line::from(spans)];
+    let wrapped = wrap(&told, room.saturating_sub(2));
+    lines.extend(wrapped.into_iter().map(|text| Line::styled(format!("  {text}"), theme.strong)));
+    lines
+}
+
+/// One input or output: which way, its name, how many messages, and the last of them.
+fn port(state: &AppState, theme: &Theme, port: &Port, wide: usize, room: usize) -> Line<'static> {
+    let (symbol, word) = match port.flow {
+        Flow::In => (theme.symbols.inbound, "in "),
+        Flow::Out => (theme.symbols.outbound, "out"),
+    };
+    let mut spans = vec![Span::styled(format!("  {symbol} "), theme.text)];
+    if room >= 50 {
+        spans.push(Span::styled(format!("{word} "), theme.dim));
+    }
+    spans.push(Span::styled(column(port.name, wide), theme.text));
+    spans.push(Span::styled(right(&port.count.to_string(), COUNT), theme.strong));
+    let text = match &port.last {
+        None => Span::styled("  nothing yet", theme.dim),
+        Some((at, body)) => {
+            if room >= 60 {
+                let at = clock(state.now.wall_at(*at), &state.zone);
+                spans.push(Span::styled(format!("  {at}"), theme.dim));
+            }
+            Span::styled(format!("  {}", clean(body)), theme.text)
+        }
+    };
+    spans.push(text);
+    Line::from(spans)
+}
