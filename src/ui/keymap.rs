@@ -210,6 +210,8 @@ pub static KEYMAP: &[Binding] = &[
     row(Global, &[key(Esc)], I::Back, "back to the whole picture", ""),
     row(Global, &[char('?')], I::ToggleHelp, "this help", "help"),
     row(Global, &[char('q'), char('Q')], I::Quit, "quit", "quit"),
+    row(Context::Devices, &[key(Up), char('k')], I::Move(Motion::Up), "move", "move"),
+    row(Context::Devices, &[key(Down), char('j')], I::Move(Motion::Down), "move", "move"),
     row(Context::Devices, &[key(Enter)], I::Open, "show this device", "show it"),
     row(Over, &[key(Esc), char('q'), char('Q'), char('?'), key(Enter)], I::Back, "close", "close"),
     row(Over, &[key(Up), char('k')], I::Move(Motion::Up), "scroll", "scroll").when(is_long),
@@ -386,10 +388,15 @@ mod tests {
     fn state_for(row: &Binding) -> AppState {
         let mut state = match row.intent {
             Intent::RetryNow => sample::down(),
+            Intent::NextDevice | Intent::PreviousDevice | Intent::PickDevice => sample::three().state,
+            Intent::Focus(PaneId::Modules) => sample::edge(0),
+            _ if row.context == MODULES => sample::edge(0),
+            _ if row.context == Context::Devices => sample::three().state,
             _ => sample::online(),
         };
         match row.context {
             Context::Pane(pane) => state.ui.focus = pane,
+            Context::Devices => state.ui.overlay = Overlay::Devices(1),
             Context::Overlay => state.ui.overlay = Overlay::Text("t".into(), vec!["x".into()], 0),
             Context::Text => state.ui.mode = Mode::Filter,
             Context::Global | Context::Always => state.ui.focus = PaneId::Log,
@@ -435,6 +442,41 @@ mod tests {
         }
         let back = KeyEvent::new(KeyCode::Tab, KeyModifiers::SHIFT);
         assert_eq!(intent(&state, back), Some(Intent::FocusPrevious));
+    }
+
+    #[test]
+    fn keys_for_several_devices_mean_nothing_with_one() {
+        let (one, several) = (sample::online(), sample::three().state);
+        for c in ['[', ']', 'd'] {
+            let event = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
+            assert_eq!(intent(&one, event), None, "{c}");
+            assert!(intent(&several, event).is_some(), "{c}");
+        }
+        let seven = KeyEvent::new(KeyCode::Char('7'), KeyModifiers::NONE);
+        assert_eq!(intent(&several, seven), None, "no module is there");
+    }
+
+    #[test]
+    fn a_click_on_a_name_shows_that_device() {
+        let mut state = sample::three().state;
+        for width in [40, 80, 160] {
+            let area = Rect::new(0, 0, width, 24);
+            for shown in 0..3 {
+                state.ui.slot = shown;
+                let strip = layout::screen(&state, area).devices;
+                let found: Vec<_> = (0..strip.width)
+                    .filter_map(|column| {
+                        let kind = MouseEventKind::Down(MouseButton::Left);
+                        let event = MouseEvent { kind, column, row: strip.y, modifiers: KeyModifiers::NONE };
+                        mouse_intent(&state, area, event)
+                    })
+                    .collect();
+                // Those without room are reached by way of the nearest of them.
+                for slot in shown.saturating_sub(1)..(shown + 2).min(3) {
+                    assert!(found.contains(&Intent::Device(slot)), "{width}: {shown} {slot}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -133,20 +133,20 @@ pub fn device_tabs(state: &AppState, room: u16) -> Vec<DeviceTab> {
     if total <= room || count == 0 {
         return tabs;
     }
-    let room = room.saturating_sub(2 * MORE);
-    let mut shown = state.ui.slot.min(count - 1)..state.ui.slot.min(count - 1) + 1;
-    let mut taken = tabs[shown.start].width();
+    let fits = |from: Slot, to: Slot| {
+        let named: usize = tabs[from..to].iter().map(DeviceTab::width).sum();
+        let left_out = usize::from(from > 0) + usize::from(to < count);
+        named + left_out * MORE <= room
+    };
+    let from = state.ui.slot.min(count - 1);
+    let mut shown = from..from + 1;
     loop {
         // In turn to the right and to the left, as long as there is room for one more.
-        let right = (shown.end < count).then(|| tabs[shown.end].width());
-        let left = (shown.start > 0).then(|| tabs[shown.start - 1].width());
-        let to_right = right.is_some_and(|wide| taken + wide <= room);
-        let to_left = left.is_some_and(|wide| taken + wide <= room);
+        let to_right = shown.end < count && fits(shown.start, shown.end + 1);
+        let to_left = shown.start > 0 && fits(shown.start - 1, shown.end);
         if to_right && (!to_left || count - shown.end >= shown.start) {
-            taken += right.unwrap_or(0);
             shown.end += 1;
         } else if to_left {
-            taken += left.unwrap_or(0);
             shown.start -= 1;
         } else {
             break;
@@ -274,32 +274,56 @@ mod tests {
 
     #[test]
     fn nothing_overlaps_and_nothing_lies_outside() {
-        let mut state = sample::online();
-        for focus in PaneId::ALL {
-            state.ui.focus = focus;
-            for zoomed in [false, true] {
-                state.ui.zoomed = zoomed;
-                for width in (0..=250).step_by(25) {
-                    for height in (0..6).chain((6..=80).step_by(9)) {
-                        let area = Rect::new(0, 0, width, height);
-                        let screen = screen(&state, area);
-                        let mut rects = vec![screen.header, screen.devices, screen.tabs, screen.footer];
-                        rects.extend(screen.panes.iter().map(|(_, rect)| *rect));
-                        let cells: u32 = rects.iter().map(|rect| rect.area()).sum();
-                        assert_eq!(cells, area.area(), "{width}x{height}");
-                        assert!(rects.iter().all(|rect| rect.union(area) == area || rect.is_empty()));
-                        assert!(screen.panes.iter().any(|(pane, _)| *pane == focus));
-                    }
+        for mut state in [sample::online(), sample::three().state, sample::edge(0), sample::edge(1)] {
+            for focus in state.panes() {
+                state.ui.focus = focus;
+                for zoomed in [false, true] {
+                    state.ui.zoomed = zoomed;
+                    check_sizes(&state);
                 }
             }
         }
     }
 
+    fn check_sizes(state: &AppState) {
+        for width in (0..=250).step_by(25) {
+            for height in (0..6).chain((6..=80).step_by(9)) {
+                let area = Rect::new(0, 0, width, height);
+                let screen = screen(state, area);
+                let mut rects = vec![screen.header, screen.devices, screen.tabs, screen.footer];
+                rects.extend(screen.panes.iter().map(|(_, rect)| *rect));
+                let cells: u32 = rects.iter().map(|rect| rect.area()).sum();
+                assert_eq!(cells, area.area(), "{width}x{height}");
+                assert!(rects.iter().all(|rect| rect.union(area) == area || rect.is_empty()));
+                assert!(screen.panes.iter().any(|(pane, _)| *pane == state.ui.focus));
+                let unique: std::collections::HashSet<_> =
+                    screen.panes.iter().map(|(pane, _)| pane).collect();
+                assert_eq!(unique.len(), screen.panes.len(), "a pane twice at {width}x{height}");
+            }
+        }
+    }
+
     #[test]
-    fn all_six_panes_are_shown_where_there_is_room() {
-        let state = sample::online();
-        for (width, height) in [(200, 60), (120, 40), (160, 24), (80, 50)] {
-            assert_eq!(panes(&state, Rect::new(0, 0, width, height)).len(), 6, "{width}x{height}");
+    fn all_panes_with_anything_to_show_are_shown_where_there_is_room() {
+        for (state, count) in [(sample::online(), 6), (sample::edge(0), 7), (sample::edge(1), 6)] {
+            assert_eq!(state.panes().len(), count);
+            for (width, height) in [(200, 60), (120, 40), (160, 24), (100, 30), (80, 50)] {
+                assert_eq!(panes(&state, Rect::new(0, 0, width, height)).len(), count, "{width}x{height}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_shown_device_always_stands_in_the_strip() {
+        let mut state = sample::three().state;
+        for slot in 0..3 {
+            state.ui.slot = slot;
+            for width in 0..90 {
+                let tabs = device_tabs(&state, width);
+                assert!(tabs.iter().any(|tab| tab.slot == slot && !tab.more), "{width}");
+                let total: usize = tabs.iter().map(DeviceTab::width).sum();
+                assert!(width < 20 || total <= usize::from(width), "{width}: {tabs:?}");
+            }
         }
     }
 

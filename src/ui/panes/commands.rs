@@ -50,10 +50,14 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
         .profiles()
         .flat_map(|profile: &dyn Profile| profile.model().commands)
         .collect();
+    if specs.is_empty() && state.station().commands.is_empty() {
+        head.push(Line::styled("this kind of device has no commands", theme.dim));
+        return list::lines(frame, area, head);
+    }
     if height >= head.len() + specs.len() + 5 {
         head.extend(specs.iter().map(|spec| offer(theme, spec, room)));
         head.push(list::rule("history", theme.symbols.rule, theme.dim, room));
-    } else if height >= head.len() + 3 {
+    } else if height >= head.len() + 3 && !specs.is_empty() {
         let names: Vec<_> = specs.iter().map(|spec| spec.name).collect();
         let separator = format!(" {} ", theme.symbols.separator);
         head.push(Line::styled(names.join(&separator), theme.dim));

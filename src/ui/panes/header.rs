@@ -8,7 +8,7 @@ use crate::app::{AppState, Place, Station};
 use crate::device::time::Spoken;
 use crate::device::{Phase, Profile};
 use crate::ui::Theme;
-use crate::ui::text::{clean, left};
+use crate::ui::text::{clean, left, width};
 use crate::ui::widgets::list;
 use crate::ui::widgets::strip::{Piece, strip};
 
@@ -19,9 +19,9 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
         let mut right = counters(state, theme, true);
         right.extend(again(state, theme, true));
         right.push(link(state, theme));
-        vec![strip(vec![name(state, theme)], right, room)]
+        vec![strip(vec![name(state, theme, room)], right, room)]
     } else {
-        let mut first = vec![name(state, theme)];
+        let mut first = vec![name(state, theme, room)];
         first.extend(place(state, theme));
         let mut second = trouble(state, theme);
         if second.is_empty() {
@@ -34,13 +34,17 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     list::lines(frame, area, lines);
 }
 
-fn name(state: &AppState, theme: &Theme) -> Piece {
+fn name(state: &AppState, theme: &Theme, room: usize) -> Piece {
     let name = clean(&state.station().label());
-    if !state.has_several() {
-        return Piece::new(9, name, theme.strong).cuttable();
-    }
     let place = format!("{}/{} ", state.ui.slot + 1, state.stations.len());
-    Piece::new(9, place, theme.dim).and(name, theme.strong).cuttable()
+    // Where it is can rather be left out than its name be cut.
+    let short = width(&name) + width(&place) <= room / 3;
+    let piece = if state.has_several() {
+        Piece::new(9, place, theme.dim).and(name, theme.strong)
+    } else {
+        Piece::new(9, name, theme.strong)
+    };
+    if short { piece } else { piece.cuttable() }
 }
 
 /// How the link of a device stands: a symbol and a word.
@@ -84,6 +88,9 @@ fn place(state: &AppState, theme: &Theme) -> Vec<Piece> {
     };
     let mut pieces = vec![Piece::new(6, format!("{to} "), theme.dim).and(clean(&hub), theme.accent)];
     pieces.extend(local.map(|text| Piece::new(3, format!("({text})"), theme.dim)));
+    if state.desk.troubled {
+        pieces.push(Piece::new(7, format!("{} trouble on request", theme.symbols.warning), theme.warn));
+    }
     pieces
 }
 

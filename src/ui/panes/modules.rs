@@ -8,7 +8,7 @@ use super::{header, is_focused};
 use crate::app::{AppState, PaneId, Station};
 use crate::device::{Flow, Port};
 use crate::ui::Theme;
-use crate::ui::text::{clean, clock, column, right, width, wrap};
+use crate::ui::text::{clean, clock, column, right, width};
 use crate::ui::widgets::list;
 
 /// Cells for how many messages went through a port.
@@ -83,18 +83,31 @@ fn head(
         .iter()
         .map(|figure| format!("{} {}", clean(figure.title), clean(&figure.value)))
         .collect();
-    let told = figures.join(&format!(" {} ", theme.symbols.separator));
-    if told.is_empty() {
-        return vec![Line::from(spans)];
-    }
+    let separator = format!(" {} ", theme.symbols.separator);
+    let told = figures.join(&separator);
     let taken: usize = spans.iter().map(Span::width).sum();
-    if taken + 3 + width(&told) <= room {
+    if told.is_empty() || taken + 3 + width(&told) <= room {
         spans.push(Span::styled(format!("   {told}"), theme.strong));
         return vec![Line::from(spans)];
     }
     let mut lines = vec![Line::from(spans)];
-    let wrapped = wrap(&told, room.saturating_sub(2));
-    lines.extend(wrapped.into_iter().map(|text| Line::styled(format!("  {text}"), theme.strong)));
+    let packed = packed(figures, &separator, room.saturating_sub(2));
+    lines.extend(packed.into_iter().map(|text| Line::styled(format!("  {text}"), theme.strong)));
+    lines
+}
+
+/// As many figures in each line as have room there; none is broken.
+fn packed(figures: Vec<String>, separator: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for figure in figures {
+        match lines.last_mut() {
+            Some(line) if width(line) + width(separator) + width(&figure) <= room => {
+                line.push_str(separator);
+                line.push_str(&figure);
+            }
+            _ => lines.push(figure),
+        }
+    }
     lines
 }
 

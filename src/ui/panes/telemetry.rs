@@ -66,7 +66,7 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
 fn silence(state: &AppState, theme: &Theme) -> Option<Line<'static>> {
     let away = state.station().device.away()?;
     let span = left(away.until.since(state.now.at));
-    let text = format!("{} nothing is sent: restarting, back in {span}", theme.symbols.pending);
+    let text = format!("{} nothing is sent for {span}: restarting", theme.symbols.pending);
     Some(Line::styled(text, theme.warn))
 }
 
