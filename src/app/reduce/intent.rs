@@ -266,7 +266,9 @@ fn open(state: &mut AppState, effects: &mut Vec<Effect>) {
         PaneId::Operator => desk::open(state, effects),
         PaneId::Modules => {
             let slot = state.modules().nth(state.ui.module).map(|(slot, _)| slot);
-            slot.into_iter().for_each(|slot| show(state, slot));
+            if let Some(slot) = slot {
+                show(state, slot);
+            }
         }
         PaneId::Log => {
             let id = match state.ui.log {

@@ -3,16 +3,17 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use serde_json::Value;
 
 use super::{header, is_focused};
 use crate::app::{AppState, PaneId, Station};
 use crate::device::{Flow, Port};
 use crate::ui::Theme;
-use crate::ui::text::{clean, clock, column, right, width};
+use crate::ui::text::{clean, clock, column, right, spoken, width};
 use crate::ui::widgets::list;
 
-/// Cells for how many messages went through a port.
-const COUNT: usize = 6;
+/// How many values of a message are told.
+const MOST_VALUES: usize = 8;
 
 /// How many modules there are.
 pub fn note(state: &AppState, theme: &Theme, _: usize) -> Line<'static> {
@@ -27,9 +28,9 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     let room = usize::from(area.width);
     let focused = is_focused(state, PaneId::Modules);
     let labels = state.labels();
-    let names = |port: &Port| width(port.name);
-    let wide = state.modules().flat_map(|(_, station)| station.device.ports()).map(|port| names(&port)).max();
-    let wide = wide.unwrap_or(0).min(room / 3);
+    let all: Vec<_> = state.modules().flat_map(|(_, station)| station.device.ports()).collect();
+    let names = all.iter().map(|port| width(port.name)).max().unwrap_or(0).min(room / 3);
+    let counts = all.iter().map(|port| width(&port.count.to_string())).max().unwrap_or(0);
     let mut lines = Vec::new();
     // The lines of the module under the cursor, to keep them in sight.
     let mut under = 0..0;
@@ -43,7 +44,7 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
         }
         lines.append(&mut own);
         let ports = station.device.ports();
-        lines.extend(ports.iter().map(|one| port(state, theme, one, wide, room)));
+        lines.extend(ports.iter().map(|one| port(state, theme, one, (names, counts), room)));
         if here {
             under = begins..lines.len();
         }
@@ -86,7 +87,10 @@ fn head(
     let separator = format!(" {} ", theme.symbols.separator);
     let told = figures.join(&separator);
     let taken: usize = spans.iter().map(Span::width).sum();
-    if told.is_empty() || taken + 3 + width(&told) <= room {
+    if told.is_empty() {
+        return vec![Line::from(spans)];
+    }
+    if taken + 3 + width(&told) <= room {
         spans.push(Span::styled(format!("   {told}"), theme.strong));
         return vec![Line::from(spans)];
     }
@@ -112,7 +116,13 @@ fn packed(figures: Vec<String>, separator: &str, room: usize) -> Vec<String> {
 }
 
 /// One input or output: which way, its name, how many messages, and the last of them.
-fn port(state: &AppState, theme: &Theme, port: &Port, wide: usize, room: usize) -> Line<'static> {
+fn port(
+    state: &AppState,
+    theme: &Theme,
+    port: &Port,
+    (names, counts): (usize, usize),
+    room: usize,
+) -> Line<'static> {
     let (symbol, word) = match port.flow {
         Flow::In => (theme.symbols.inbound, "in "),
         Flow::Out => (theme.symbols.outbound, "out"),
@@ -121,8 +131,8 @@ fn port(state: &AppState, theme: &Theme, port: &Port, wide: usize, room: usize) 
     if room >= 50 {
         spans.push(Span::styled(format!("{word} "), theme.dim));
     }
-    spans.push(Span::styled(column(port.name, wide), theme.text));
-    spans.push(Span::styled(right(&port.count.to_string(), COUNT), theme.strong));
+    spans.push(Span::styled(column(port.name, names), theme.text));
+    spans.push(Span::styled(right(&port.count.to_string(), counts + 2), theme.strong));
     let text = match &port.last {
         None => Span::styled("  nothing yet", theme.dim),
         Some((at, body)) => {
@@ -130,9 +140,49 @@ fn port(state: &AppState, theme: &Theme, port: &Port, wide: usize, room: usize) 
                 let at = clock(state.now.wall_at(*at), &state.zone);
                 spans.push(Span::styled(format!("  {at}"), theme.dim));
             }
-            Span::styled(format!("  {}", clean(body)), theme.text)
+            let taken: usize = spans.iter().map(Span::width).sum();
+            Span::styled(format!("  {}", brief(body, room.saturating_sub(taken + 2))), theme.text)
         }
     };
     spans.push(text);
     Line::from(spans)
+}
+
+/// A message as it is where it has room; else the values in it, which say more than braces and
+/// the names around them.
+fn brief(body: &str, room: usize) -> String {
+    let whole = clean(body);
+    if width(&whole) <= room {
+        return whole;
+    }
+    match serde_json::from_str::<Value>(body) {
+        Ok(value @ Value::Object(_)) => {
+            let mut told = Vec::new();
+            values("", &value, &mut told);
+            told.join(", ")
+        }
+        _ => whole,
+    }
+}
+
+/// Every value under `name`, innermost names only, as far as anybody would read.
+fn values(name: &str, value: &Value, told: &mut Vec<String>) {
+    match value {
+        _ if told.len() >= MOST_VALUES => {}
+        Value::Object(members) => members.iter().for_each(|(name, value)| values(name, value, told)),
+        value => told.push(format!("{} {}", clean(name), spoken(value))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_without_room_is_told_by_its_values() {
+        let body = r#"{"machine":{"temperature":21.4,"pressure":1.2},"timeCreated":"noon\u001b[2J"}"#;
+        assert_eq!(brief(r#"{"a":1}"#, 7), r#"{"a":1}"#);
+        assert_eq!(brief(body, 20), "temperature 21.4, pressure 1.2, timeCreated noon�[2J");
+        assert_eq!(brief("not JSON, and long", 5), "not JSON, and long");
+    }
 }
