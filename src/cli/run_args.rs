@@ -93,6 +93,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "X", help_heading = BEHAVIOUR)]
     time_scale: Option<String>,
 
+    /// What a reboot does to the link: hold keeps it, link drops it and connects anew [default: hold]
+    #[arg(long, value_name = "STYLE", help_heading = BEHAVIOUR)]
+    reboot_style: Option<String>,
+
     /// Lines instead of the screen; chosen by itself when standard output is no terminal
     #[arg(long, help_heading = OUTPUT)]
     headless: bool,
@@ -147,6 +151,7 @@ impl RunArgs {
                 (S::Interval, self.interval),
                 (S::Seed, self.seed),
                 (S::TimeScale, self.time_scale),
+                (S::RebootStyle, self.reboot_style),
                 (S::Headless, self.headless.then(|| "true".to_owned())),
                 (S::Format, self.format),
                 (S::For, self.run_for),

@@ -6,6 +6,7 @@
 //! Never here: topics, sockets, screens, clocks.
 
 pub mod environment;
+pub mod reboot;
 
 use crate::device::{Model, Profile};
 
@@ -62,17 +63,30 @@ pub struct Making {
 }
 
 /// Every kind of device.
-pub const CATALOG: &[Entry] = &[Entry {
-    name: "environment",
-    title: "environmental sensor",
-    seat: Seat::Device,
-    parts: &[Part {
-        module: None,
-        model: &environment::MODEL,
-        dtdl: include_str!("../../assets/models/environment.json"),
-        build: |making| Box::new(environment::Environment::new(making.seed)),
-    }],
-}];
+pub const CATALOG: &[Entry] = &[
+    Entry {
+        name: "environment",
+        title: "environmental sensor",
+        seat: Seat::Device,
+        parts: &[Part {
+            module: None,
+            model: &environment::MODEL,
+            dtdl: include_str!("../../assets/models/environment.json"),
+            build: |making| Box::new(environment::Environment::new(making.seed)),
+        }],
+    },
+    Entry {
+        name: "reboot",
+        title: "a device that reboots on request",
+        seat: Seat::Device,
+        parts: &[Part {
+            module: None,
+            model: &reboot::MODEL,
+            dtdl: include_str!("../../assets/models/reboot.json"),
+            build: |_| Box::new(reboot::Reboot::default()),
+        }],
+    },
+];
 
 /// The kind of device called `name`.
 pub fn find(name: &str) -> Option<&'static Entry> {

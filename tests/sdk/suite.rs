@@ -12,7 +12,7 @@ use super::environment::{
     Language, PYTHON_DEVICE, PYTHON_EVENTS, PYTHON_SERVICE, node_modules, node_version, python, scripts,
 };
 use super::snippets::SNIPPETS;
-use super::{script, tutorial};
+use super::{reboot, script, tutorial};
 
 use Language::{Node, Python};
 
@@ -51,6 +51,7 @@ const FILES: &[File] = &[
     file(Python, "device_links.py", PYTHON_DEVICE, Ports::Any),
     file(Python, "websocket.py", PYTHON_DEVICE, Ports::Https),
     file(Python, "module.py", PYTHON_DEVICE, Ports::Any),
+    file(Python, "routes.py", PYTHON_DEVICE, Ports::Any),
     file(Python, "x509.py", PYTHON_DEVICE, Ports::Any),
     file(Python, "provisioning.py", PYTHON_DEVICE, Ports::Any),
     file(Python, "provisioning_websocket.py", PYTHON_DEVICE, Ports::Https),
@@ -177,14 +178,20 @@ impl Suite {
                 ));
             }
         }
-        for (name, story) in tutorial::STORIES {
-            let sdk = PYTHON_DEVICE.replace("==", " ");
+        let of_004 = tutorial::STORIES.iter().map(|(name, story)| ("tutorial", name, PYTHON_DEVICE, story));
+        let of_000 = reboot::STORIES.iter().map(|(name, sdk, story)| ("reboot", name, *sdk, story));
+        for (group, name, sdk, story) in of_004.chain(of_000) {
             let missing = || python().err().map(str::to_owned);
-            trials.push(self.trial(format!("python::tutorial::{name}"), sdk, missing, move || {
-                let python = python()?;
-                story(python);
-                Ok(())
-            }));
+            trials.push(self.trial(
+                format!("python::{group}::{name}"),
+                sdk.replace("==", " "),
+                missing,
+                move || {
+                    let python = python()?;
+                    story(python);
+                    Ok(())
+                },
+            ));
         }
         for snippet in SNIPPETS {
             let name = format!("snippets::{}", snippet.case);
