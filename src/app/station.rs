@@ -48,6 +48,9 @@ pub struct Station {
     pub scope: Option<IdScope>,
     /// How its last order of a firmware image stands, while that is worth a line.
     pub image: Option<ImageState>,
+    /// What has ports has them from the beginning, and they hold the last messages: asking for them
+    /// at every turn would copy those.
+    ports: bool,
 }
 
 /// How a firmware image stands that a device has ordered.
@@ -141,6 +144,7 @@ impl Station {
     /// A device that has not begun.
     pub fn new(device: Device, name: String, fingerprint: String) -> Self {
         let series = device.readings().iter().map(|reading| Series::new(reading.field)).collect();
+        let ports = !device.ports().is_empty();
         Self {
             device,
             name,
@@ -155,6 +159,7 @@ impl Station {
             gave_up: None,
             scope: None,
             image: None,
+            ports,
         }
     }
 
@@ -174,7 +179,7 @@ impl Station {
 
     /// Whether it has inputs or outputs, as modules of an IoT Edge device have.
     pub fn has_ports(&self) -> bool {
-        !self.device.ports().is_empty()
+        self.ports
     }
 
     /// Adds a step; the oldest goes when there are too many.

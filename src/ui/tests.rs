@@ -153,6 +153,20 @@ fn the_operators_desk_comes_to_the_front_when_it_has_the_keyboard() {
 }
 
 #[test]
+fn trouble_on_request_stands_in_the_header() {
+    let mut state = sample::online();
+    assert!(!screen(&state, 120, 40).contains("trouble on request"));
+    state.desk.troubled = true;
+    for (width, height) in [(200, 60), (120, 40), (80, 24)] {
+        let picture = screen(&state, width, height);
+        assert!(
+            picture.lines().next().is_some_and(|line| line.contains("▲ trouble on request")),
+            "{picture}"
+        );
+    }
+}
+
+#[test]
 fn a_form_says_what_it_takes_and_what_is_wrong() {
     let mut world = sample::world();
     world.want(Intent::Focus(PaneId::Operator));

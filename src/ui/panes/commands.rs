@@ -128,7 +128,7 @@ fn job(state: &AppState, theme: &Theme, job: &Job, room: usize) -> Line<'static>
     spans.extend(gauge::progress(theme, ratio, bar, theme.ok));
     spans.push(Span::styled(format!(" {:>3.0} % ", ratio * 100.0), theme.text));
     spans.push(Span::styled(clean(&job.phase), theme.dim));
-    if let Some(until) = job.until.filter(|_| job.steps == 0) {
+    if let Some(until) = job.until.filter(|_| job.steps <= 1) {
         spans.push(Span::styled(format!(", {} left", left(until.since(state.now.at))), theme.dim));
     }
     Line::from(spans)
