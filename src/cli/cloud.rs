@@ -44,13 +44,11 @@ pub async fn run(args: CloudArgs) -> anyhow::Result<Exit> {
     let cloud = LocalCloud::start(options).await.context("the local cloud cannot start")?;
     let service = ConnectionString::parse(&cloud.service_connection_string())
         .context("the local cloud's own connection string")?;
-    let found = RuntimeFile::leave(&Running::this_process(cloud.hub(), &service, cloud.ca_pem()))
-        .with_context(|| {
-            let folder = runtime_file::folder().map(|path| path.display().to_string()).unwrap_or_default();
-            format!(
-                "cannot write to the runtime directory {folder}; set XDG_RUNTIME_DIR to a folder of yours"
-            )
-        })?;
+    let running = Running::this_process(cloud.hub(), &service, cloud.ca_pem());
+    let found = RuntimeFile::leave(&running.with_mqtt_port(cloud.mqtt_port())).with_context(|| {
+        let folder = runtime_file::folder().map(|path| path.display().to_string()).unwrap_or_default();
+        format!("cannot write to the runtime directory {folder}; set XDG_RUNTIME_DIR to a folder of yours")
+    })?;
     // The one in the data folder stays where it is from run to run.
     let throw_away = match cloud.ca_file() {
         Some(_) => None,

@@ -13,6 +13,7 @@ mod data_folder;
 mod difficult;
 mod headless;
 mod hub;
+mod manual;
 mod picture;
 mod raw;
 mod raw_bytes;

@@ -12,7 +12,7 @@ use super::environment::{
     Language, PYTHON_DEVICE, PYTHON_EVENTS, PYTHON_SERVICE, node_modules, node_version, python, scripts,
 };
 use super::snippets::SNIPPETS;
-use super::{reboot, script, tutorial};
+use super::{operator, reboot, script, tutorial};
 
 use Language::{Node, Python};
 
@@ -180,7 +180,8 @@ impl Suite {
         }
         let of_004 = tutorial::STORIES.iter().map(|(name, story)| ("tutorial", name, PYTHON_DEVICE, story));
         let of_000 = reboot::STORIES.iter().map(|(name, sdk, story)| ("reboot", name, *sdk, story));
-        for (group, name, sdk, story) in of_004.chain(of_000) {
+        let of_hub = operator::STORIES.iter().map(|(name, story)| ("operator", name, PYTHON_DEVICE, story));
+        for (group, name, sdk, story) in of_004.chain(of_000).chain(of_hub) {
             let missing = || python().err().map(str::to_owned);
             trials.push(self.trial(
                 format!("python::{group}::{name}"),
