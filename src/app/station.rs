@@ -163,10 +163,17 @@ impl Station {
         }
     }
 
-    /// The same as a module of its device, if it is one.
+    /// The same as a module of its device, if it is one. A name that has the module in it already
+    /// (`device/module`) becomes the device's.
     #[must_use]
-    pub fn as_module(self, module: Option<ModuleId>) -> Self {
-        Self { module, ..self }
+    pub fn as_module(mut self, module: Option<ModuleId>) -> Self {
+        if let Some(module) = &module
+            && let Some(device) = self.name.strip_suffix(module.as_str()).and_then(|it| it.strip_suffix('/'))
+        {
+            self.name = device.to_owned();
+        }
+        self.module = module;
+        self
     }
 
     /// What it is called among others: `device`, or `device/module`.

@@ -12,15 +12,25 @@ use jiff::tz::TimeZone;
 
 use crate::app::Entry;
 
-/// Whom a fact is about.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Speaker<'a> {
-    /// The device.
-    pub device: &'a str,
-    /// The module that it is, when it is one.
-    pub module: Option<&'a str>,
-    /// What it is called among others; `None` when there are no others, or when it is about all.
-    pub label: Option<&'a str>,
+/// The device that a fact happened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of<'a> {
+    /// The only one there is; also for facts that are about none.
+    Only(&'a str),
+    /// One of several.
+    One(&'a str),
+    /// None of several: the fact is the program's.
+    Program,
+}
+
+impl Of<'_> {
+    /// What stands before a fact for people: who it is, where that could be a question.
+    fn prefix(self) -> String {
+        match self {
+            Self::One(device) => format!("{device}: "),
+            Self::Only(_) | Self::Program => String::new(),
+        }
+    }
 }
 
 /// One way to write a fact down; `None` when this format leaves it out.
@@ -29,7 +39,7 @@ pub struct Format {
     /// The name on the command line.
     pub name: &'static str,
     /// One line, without its end.
-    pub line: fn(&Entry, speaker: &Speaker<'_>, zone: &TimeZone) -> Option<String>,
+    pub line: fn(&Entry, of: Of<'_>, zone: &TimeZone) -> Option<String>,
 }
 
 /// Every format.
@@ -59,8 +69,7 @@ mod tests {
     }
 
     fn line(format: &str, fact: Fact) -> Option<String> {
-        let speaker = Speaker { device: "env-sensor-01", ..Speaker::default() };
-        (find(format).expect("a format").line)(&entry(fact), &speaker, &TimeZone::UTC)
+        (find(format).expect("a format").line)(&entry(fact), Of::Only("env-sensor-01"), &TimeZone::UTC)
     }
 
     fn sent() -> Fact {
@@ -76,6 +85,17 @@ mod tests {
     }
 
     #[test]
+    fn of_several_devices_each_line_names_its_own() {
+        let line = |format, of| (find(format).expect("a format").line)(&entry(sent()), of, &TimeZone::UTC);
+        let text = line("text", Of::One("edge-01/tempSensor")).expect("a line");
+        assert!(text.starts_with("00:00:01.500 telemetry  edge-01/tempSensor: sent #3 "), "{text}");
+        let said = |of| serde_json::from_str::<Value>(&line("json", of).expect("a line")).expect("JSON");
+        assert_eq!(said(Of::One("b"))["device"], "b");
+        assert_eq!(said(Of::Program)["device"], Value::Null);
+        assert_eq!(line("text", Of::Program), line("text", Of::Only("a")));
+    }
+
+    #[test]
     fn json_is_one_object_with_time_event_and_device() {
         let said: Value = serde_json::from_str(&line("json", sent()).expect("a line")).expect("JSON");
         assert_eq!(
@@ -83,21 +103,6 @@ mod tests {
             json!({"time": "2030-01-01T00:00:01.500Z", "event": "sent", "device": "env-sensor-01",
                    "message": 3, "body": {"temp": 68.2, "humid": 45.1}})
         );
-    }
-
-    #[test]
-    fn with_several_devices_every_format_says_which() {
-        let speaker =
-            Speaker { device: "edge-01", module: Some("filterModule"), label: Some("filterModule") };
-        let line = |format: &str, fact| {
-            (find(format).expect("a format").line)(&entry(fact), &speaker, &TimeZone::UTC).expect("a line")
-        };
-        assert_eq!(line("text", Fact::Disconnected), "00:00:01.500 filterModule  link       disconnected");
-        let said: Value = serde_json::from_str(&line("json", Fact::Disconnected)).expect("JSON");
-        assert_eq!((&said["device"], &said["module"]), (&json!("edge-01"), &json!("filterModule")));
-        let failure = Failure::new(FailureKind::Unauthorized, "the hub refused the key");
-        let failed = Fact::Failed { failure, again_in: None, attempt: 0 };
-        assert_eq!(line("quiet", failed), "filterModule: the hub refused the key");
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use jiff::tz::TimeZone;
 
-use super::Speaker;
+use super::Of;
 use crate::app::Entry;
 use crate::device::Severity;
 
-/// Time of day, device where there are several, part of the program, and the fact. Routine traffic is left out.
-pub fn line(entry: &Entry, speaker: &Speaker<'_>, zone: &TimeZone) -> Option<String> {
+/// Time of day, part of the program, which of several devices, and the fact. Routine traffic is left out.
+pub fn line(entry: &Entry, of: Of<'_>, zone: &TimeZone) -> Option<String> {
     if entry.severity() == Severity::Trace {
         return None;
     }
@@ -17,8 +17,8 @@ pub fn line(entry: &Entry, speaker: &Speaker<'_>, zone: &TimeZone) -> Option<Str
         Severity::Error => "error: ",
         _ => "",
     };
-    let label = speaker.label.map(|label| format!("{label}  ")).unwrap_or_default();
-    Some(printable(&format!("{time} {label}{:<10} {mark}{}", entry.source().name(), entry.fact)))
+    let device = of.prefix();
+    Some(printable(&format!("{time} {:<10} {device}{mark}{}", entry.source().name(), entry.fact)))
 }
 
 /// Text with every control character replaced, since parts of it come from the network.

@@ -7,9 +7,9 @@ use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind};
 use futures_util::StreamExt as _;
 
 use super::terminal::TakenTerminal;
-use crate::app::{AppState, Edit, EntryId, Event, Intent, Mode};
-use crate::device::{Millis, ModuleId};
-use crate::report::{Format, Speaker};
+use crate::app::{AppState, Edit, EntryId, Event, Intent, Mode, Station};
+use crate::device::Millis;
+use crate::report::{Format, Of};
 use crate::ui::{self, Theme};
 
 /// The least time between two pictures: thirty a second look fluent and cost little.
@@ -190,16 +190,15 @@ impl Screen {
 impl Lines {
     fn print(&mut self, state: &AppState) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        let labels = if state.has_several() { state.labels() } else { Vec::new() };
         for entry in state.log.since(self.printed) {
-            let of_one = entry.slot.and_then(|slot| state.stations.get(slot));
-            let station = of_one.or(state.stations.first());
-            let speaker = Speaker {
-                device: station.map_or("", |station| &station.name),
-                module: of_one.and_then(|station| station.module.as_ref()).map(ModuleId::as_str),
-                label: entry.slot.and_then(|slot| labels.get(slot)).map(String::as_str),
+            let station = entry.slot.and_then(|slot| state.stations.get(slot));
+            let label = station.or(state.stations.first()).map(Station::label).unwrap_or_default();
+            let of = match station {
+                _ if !state.has_several() => Of::Only(&label),
+                Some(_) => Of::One(&label),
+                None => Of::Program,
             };
-            if let Some(line) = (self.format.line)(entry, &speaker, &state.zone) {
+            if let Some(line) = (self.format.line)(entry, of, &state.zone) {
                 writeln!(out, "{line}")?;
             }
         }

@@ -189,6 +189,8 @@ fn help_shows_the_keys_of_the_focused_pane() {
     check("help", &state);
     state.ui.focus = PaneId::Operator;
     insta::assert_snapshot!("help_operator_80x24", screen(&state, 80, 24));
+    state.ui.overlay = Overlay::Help(60);
+    insta::assert_snapshot!("help_end_40x10", screen(&state, 40, 10));
 }
 
 #[test]

@@ -188,6 +188,23 @@ fn a_device_is_chosen_from_the_list_or_from_the_modules() {
 }
 
 #[test]
+fn a_module_is_called_by_its_device_and_its_own_name() {
+    let module = || "filter".parse().ok();
+    let named = |name: &str| {
+        let board = Box::new(Board { ports: true });
+        station(name, board, RestartStyle::Held).as_module(module())
+    };
+    for name in ["edge", "edge/filter"] {
+        assert_eq!((named(name).name, named(name).label()), ("edge".to_owned(), "edge/filter".to_owned()));
+    }
+    assert_eq!(named("prefilter").label(), "prefilter/filter");
+    // Among modules of one device its name says nothing; among others it does.
+    let story = Story::of(vec![named("edge"), named("edge")]);
+    assert_eq!(story.state.labels(), ["filter", "filter"]);
+    assert_eq!(Story::two().state.labels(), ["d1", "edge/filter"]);
+}
+
+#[test]
 fn the_operator_speaks_to_the_module_that_is_shown() {
     let mut story = Story::two();
     let asked = |story: &Story| {
