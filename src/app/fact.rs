@@ -20,7 +20,7 @@ use crate::device::{Failure, Severity};
 )]
 pub enum Fact {
     Started { device: String, profiles: String, place: String, seed: u64 },
-    CloudReady { hub: String, mqtt_port: u16, https_port: u16, note: String },
+    CloudReady { hub: String, mqtt_port: u16, https_port: u16, other_scopes: Vec<String>, note: String },
     Registering { host: String },
     Assigning { operation_id: String, again_in: Duration },
     Assigned { hub: String, device: String },
@@ -39,6 +39,8 @@ pub enum Fact {
     Failed { failure: Failure, again_in: Option<Duration>, attempt: u32 },
     Renewing,
     Disconnected,
+    Restarting { back_in: Duration },
+    Restarted { took: Duration },
     Turned { field: &'static str, unit: &'static str, value: f64 },
     Automatic,
     Paused(bool),
@@ -107,6 +109,8 @@ impl Fact {
             Self::Failed { .. } => "failed",
             Self::Renewing => "renewing",
             Self::Disconnected => "disconnected",
+            Self::Restarting { .. } => "restarting",
+            Self::Restarted { .. } => "restarted",
             Self::Turned { .. } => "turned",
             Self::Automatic => "automatic",
             Self::Paused(_) => "paused",
@@ -130,7 +134,9 @@ impl Fact {
             | Self::Connected { .. }
             | Self::Failed { .. }
             | Self::Renewing
-            | Self::Disconnected => Source::Link,
+            | Self::Disconnected
+            | Self::Restarting { .. }
+            | Self::Restarted { .. } => Source::Link,
             Self::Sent { .. }
             | Self::Acknowledged { .. }
             | Self::Received { .. }
@@ -165,8 +171,11 @@ impl Fact {
             Self::Started { device, profiles, place, seed } => {
                 json!({"device": device, "profiles": profiles, "place": place, "seed": seed})
             }
-            Self::CloudReady { hub, mqtt_port, https_port, note } => {
-                json!({"hub": hub, "mqttPort": mqtt_port, "httpsPort": https_port, "note": note})
+            Self::CloudReady { hub, mqtt_port, https_port, other_scopes, note } => {
+                json!({
+                    "hub": hub, "mqttPort": mqtt_port, "httpsPort": https_port,
+                    "otherScopes": other_scopes, "note": note
+                })
             }
             Self::Registering { host } => json!({ "host": host }),
             Self::Assigning { operation_id, again_in } => {
@@ -203,6 +212,8 @@ impl Fact {
                 "kind": failure.kind.name(), "reason": failure.what, "advice": failure.advice,
                 "againInMs": again_in.map(millis), "attempt": attempt,
             }),
+            Self::Restarting { back_in } => json!({ "backInMs": millis(*back_in) }),
+            Self::Restarted { took } => json!({ "tookMs": millis(*took) }),
             Self::Turned { field, unit, value } => json!({"field": field, "unit": unit, "value": value}),
             Self::Paused(paused) => json!({ "paused": paused }),
             Self::Period(period) => json!({ "periodMs": millis(*period) }),
@@ -240,8 +251,12 @@ impl fmt::Display for Fact {
             Self::Started { device, profiles, place, seed } => {
                 write!(f, "{device} ({profiles}) starts, {place}, seed {seed}")
             }
-            Self::CloudReady { hub, mqtt_port, https_port, note } => {
-                write!(f, "local cloud ready: {hub}, MQTT on {mqtt_port}, HTTPS on {https_port}{note}")
+            Self::CloudReady { hub, mqtt_port, https_port, other_scopes, note } => {
+                write!(f, "local cloud ready: {hub}, MQTT on {mqtt_port}, HTTPS on {https_port}")?;
+                if !other_scopes.is_empty() {
+                    write!(f, ", DeviceMove to {}", other_scopes.join(" or "))?;
+                }
+                f.write_str(note)
             }
             Self::Registering { host } => write!(f, "registering at {host}"),
             Self::Assigning { operation_id, again_in } => {
@@ -285,6 +300,8 @@ impl fmt::Display for Fact {
             Self::Failed { failure, again_in: None, .. } => write!(f, "{failure}"),
             Self::Renewing => write!(f, "renewing the token: connecting again"),
             Self::Disconnected => write!(f, "disconnected"),
+            Self::Restarting { back_in } => write!(f, "restarting, back in {}", Spoken(*back_in)),
+            Self::Restarted { took } => write!(f, "restarted after {}", Spoken(*took)),
             Self::Turned { field, unit, value } => write!(f, "{field} put to {value} {unit} by hand"),
             Self::Automatic => write!(f, "values move by themselves again"),
             Self::Paused(true) => write!(f, "telemetry paused"),

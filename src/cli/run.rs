@@ -80,7 +80,7 @@ async fn operate(
         };
         let making = profiles::Making { seed: seed_of(slot), forward_all: config.forward_all };
         let device = Device::new(options, seat.parts.iter().map(|part| (part.build)(&making)).collect());
-        Station::new(device, seat.name.clone(), seat.key.fingerprint())
+        Station::new(device, seat.name.clone(), seat.key.fingerprint()).as_module(seat.module.clone())
     };
     let stations: Vec<_> = ground.seats.iter().enumerate().map(station).collect();
 

@@ -7,7 +7,7 @@
 //! Never here: sockets, tasks, screens, profiles by name, or the command line's grammar.
 //!
 //! In reading order: [`setting`] (the table), [`layer`] (texts with their origin), [`mod@file`],
-//! [`run`] (the checks), [`target`] (whether it is Azure), [`hub`], [`secrets`], [`durations`],
+//! [`run`] (the checks), [`target`] (whether it is Azure), `modules`, [`hub`], [`secrets`], [`durations`],
 //! [`pattern`], [`error`].
 
 pub mod durations;
@@ -15,6 +15,7 @@ pub mod error;
 pub mod file;
 pub mod hub;
 pub mod layer;
+mod modules;
 pub mod pattern;
 pub mod run;
 pub mod secrets;

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use super::error::quoted;
 use super::run::{Levels, listed};
 use super::setting::{self, RUN, Setting};
-use super::{ConfigError, Given, hub, secrets};
+use super::{ConfigError, Given, modules, secrets};
 use crate::device::identity::NameError;
 use crate::device::{DeviceId, HubHost, IdScope, ModuleId, RegistrationId};
 use crate::wire::connection_string::Who;
@@ -125,11 +125,12 @@ impl FromStr for ProvisioningHost {
 }
 
 /// What only makes sense with a provisioning service, each with what it is good for.
-const ONLY_WITH_DPS: &[Setting] =
+pub(super) const ONLY_WITH_DPS: &[Setting] =
     &[Setting::Key, Setting::KeyFile, Setting::GroupKey, Setting::ProvisioningHost];
 
 /// What says that it is Azure, or a hub elsewhere.
-const ELSEWHERE: &[Setting] = &[Setting::IdScope, Setting::ConnectionString, Setting::ConnectionStringFile];
+pub(super) const ELSEWHERE: &[Setting] =
+    &[Setting::IdScope, Setting::ConnectionString, Setting::ConnectionStringFile];
 
 /// Decides where the devices go.
 pub(super) fn resolve(levels: &Levels<'_>, whom: Sitting) -> Result<Target, ConfigError> {
@@ -150,11 +151,11 @@ pub(super) fn resolve(levels: &Levels<'_>, whom: Sitting) -> Result<Target, Conf
         Sitting::Module => match found {
             // A scope may stand in the environment for other devices of the same hub.
             Some((level, found)) if found.iter().any(|(setting, _)| *setting != Setting::IdScope) => {
-                return module(levels, level, &found);
+                return modules::connected(levels, level, &found);
             }
-            _ => return registry(levels),
+            _ => return modules::made(levels),
         },
-        Sitting::Edge => return edge(levels),
+        Sitting::Edge => return modules::edge(levels),
     }
     let Some((level, found)) = found else { return local(levels) };
     match found.as_slice() {
@@ -167,82 +168,6 @@ pub(super) fn resolve(levels: &Levels<'_>, whom: Sitting) -> Result<Target, Conf
         )),
         [] => local(levels),
     }
-}
-
-/// A module whose connection string is given.
-fn module(levels: &Levels<'_>, level: usize, found: &[(Setting, &Given)]) -> Result<Target, ConfigError> {
-    let strings: Vec<_> = found.iter().filter(|(setting, _)| *setting != Setting::IdScope).collect();
-    let [(setting, given)] = strings.as_slice() else {
-        let why = "both are the module's connection string; give one of them";
-        return Err(conflict(strings[0].1, strings[1].1, why));
-    };
-    let target = direct(levels, level, *setting, given)?;
-    let Target::Direct(ConnectionString { who: Who::Device(_, Some(own)), .. }) = &target else {
-        return Err(invalid(
-            given,
-            "is a device's connection string, but the profile connects as a module: a module's has ModuleId \
-             too; or leave it out, and the module is made in the hub's registry",
-        ));
-    };
-    match levels.get(Setting::ModuleId) {
-        Some((_, id)) if id.text != own.as_str() => {
-            Err(conflict(given, id, "the connection string is another module's; leave one out"))
-        }
-        _ => Ok(target),
-    }
-}
-
-/// The modules of an IoT Edge device. The messages between them are the Edge hub's to carry.
-fn edge(levels: &Levels<'_>) -> Result<Target, ConfigError> {
-    let target = registry(levels)?;
-    match (&target, levels.get(Setting::Service)) {
-        (Target::Registry { hub: Some(hub), .. }, Some((_, given))) if is_azure(hub) => Err(invalid(
-            given,
-            "is a hub's in Azure, which does not route between modules: there an IoT Edge runtime on the device \
-             does, and envsim's modules would wait for messages for ever; leave it out for the local cloud, which \
-             routes them, or set it to that of another `envsim cloud`",
-        )),
-        _ => Ok(target),
-    }
-}
-
-/// Azure's public cloud, and those of China and of the United States' government.
-fn is_azure(hub: &HubHost) -> bool {
-    let name = hub.name.to_ascii_lowercase();
-    [".azure-devices.net", ".azure-devices.cn", ".azure-devices.us"].iter().any(|end| name.ends_with(end))
-}
-
-/// Modules that are made in the registry of a hub.
-fn registry(levels: &Levels<'_>) -> Result<Target, ConfigError> {
-    let service = levels.get(Setting::Service).map(|(_, given)| given);
-    // What a local cloud's variables set for devices is no mistake beside its service's connection
-    // string; what is given as an option was meant to be used.
-    let stray = ELSEWHERE
-        .iter()
-        .chain(ONLY_WITH_DPS)
-        .find_map(|setting| levels.get(*setting).filter(|(level, _)| *level == 0 || service.is_none()));
-    if let Some((_, stray)) = stray {
-        let ways = setting::ways(RUN, Setting::Service);
-        return Err(invalid(
-            stray,
-            &format!(
-                "is for devices, but the profile's modules are made in their hub's registry: leave it out for \
-                 the local cloud, or set {ways} to a service's connection string for another hub"
-            ),
-        ));
-    }
-    let hub = service.map(hub::service).transpose()?.map(|string| string.hub);
-    let one = |given: &Given| -> Result<DeviceId, ConfigError> {
-        if given.text.contains(',') {
-            return Err(invalid(given, "names several devices, but modules are made on one; give one name"));
-        }
-        name(given)
-    };
-    Ok(Target::Registry {
-        hub,
-        device: levels.get(Setting::DeviceId).map(|(_, given)| one(given)).transpose()?,
-        module: levels.get(Setting::ModuleId).map(|(_, given)| name(given)).transpose()?,
-    })
 }
 
 fn local(levels: &Levels<'_>) -> Result<Target, ConfigError> {
@@ -323,7 +248,12 @@ fn device_key<'a>(levels: &Levels<'a>) -> Result<Option<(&'a Given, DeviceKey)>,
     Ok(found.first().map(|(_, given)| (*given, key)))
 }
 
-fn direct(levels: &Levels<'_>, level: usize, setting: Setting, given: &Given) -> Result<Target, ConfigError> {
+pub(super) fn direct(
+    levels: &Levels<'_>,
+    level: usize,
+    setting: Setting,
+    given: &Given,
+) -> Result<Target, ConfigError> {
     // A key for the environment's usual device may stay in the environment; one given as loudly
     // as the connection string, or louder, was meant to be used.
     let stray = ONLY_WITH_DPS.iter().find_map(|other| levels.get(*other).filter(|(at, _)| *at <= level));
@@ -359,15 +289,15 @@ fn direct(levels: &Levels<'_>, level: usize, setting: Setting, given: &Given) ->
     Ok(Target::Direct(string))
 }
 
-fn invalid(given: &Given, why: &str) -> ConfigError {
+pub(super) fn invalid(given: &Given, why: &str) -> ConfigError {
     ConfigError::Invalid { origin: given.origin.clone(), why: why.to_owned() }
 }
 
-fn conflict(one: &Given, other: &Given, why: &'static str) -> ConfigError {
+pub(super) fn conflict(one: &Given, other: &Given, why: &'static str) -> ConfigError {
     ConfigError::Conflict { one: one.origin.clone(), other: other.origin.clone(), why }
 }
 
-fn name<T: FromStr<Err = NameError>>(given: &Given) -> Result<T, ConfigError> {
+pub(super) fn name<T: FromStr<Err = NameError>>(given: &Given) -> Result<T, ConfigError> {
     given.parsed(named)
 }
 

@@ -7,7 +7,7 @@ use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind};
 use futures_util::StreamExt as _;
 
 use super::terminal::TakenTerminal;
-use crate::app::{AppState, Edit, EntryId, Event, Intent, Mode};
+use crate::app::{AppState, Edit, EntryId, Event, Intent, Mode, Station};
 use crate::device::Millis;
 use crate::report::{Format, Of};
 use crate::ui::{self, Theme};
@@ -192,10 +192,11 @@ impl Lines {
         let mut out = io::stdout().lock();
         for entry in state.log.since(self.printed) {
             let station = entry.slot.and_then(|slot| state.stations.get(slot));
-            let of = match (state.stations.as_slice(), station) {
-                ([only], _) => Of::Only(&only.name),
-                (_, Some(one)) => Of::One(&one.name),
-                _ => Of::Program,
+            let label = station.or(state.stations.first()).map(Station::label).unwrap_or_default();
+            let of = match station {
+                _ if !state.has_several() => Of::Only(&label),
+                Some(_) => Of::One(&label),
+                None => Of::Program,
             };
             if let Some(line) = (self.format.line)(entry, of, &state.zone) {
                 writeln!(out, "{line}")?;

@@ -62,6 +62,7 @@ const FILES: &[File] = &[
     file(Python, "modules.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "twins.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "methods.py", PYTHON_SERVICE, Ports::Any),
+    file(Python, "moves.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "query.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "jobs.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "configurations.py", PYTHON_SERVICE, Ports::Any),

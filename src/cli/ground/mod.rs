@@ -169,7 +169,9 @@ impl Ground {
                 format!(" (port {} is taken, so official SDKs cannot connect to this one)", config.mqtt_port)
             };
             let (hub, mqtt_port, https_port) = (hub.clone(), *mqtt_port, *https_port);
-            facts.push(Fact::CloudReady { hub, mqtt_port, https_port, note });
+            let others = self.cloud.iter().flat_map(LocalCloud::other_scopes);
+            let other_scopes = others.map(|scope| scope.to_string()).collect();
+            facts.push(Fact::CloudReady { hub, mqtt_port, https_port, other_scopes, note });
         }
         facts.extend(self.made.iter().cloned());
         for (slot, seat) in self.seats.iter().enumerate() {

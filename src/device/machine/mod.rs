@@ -214,7 +214,7 @@ impl Device {
         out.append(&mut self.asides);
         match self.change.take() {
             Some(Change::Restart(span)) => self.restart(now, span, out),
-            Some(Change::Move(scope)) => self.move_to(scope, out),
+            Some(Change::Move(scope)) => self.move_to(now, scope, out),
             None => {}
         }
     }
@@ -284,7 +284,7 @@ impl Device {
             self.started = true;
             self.each_profile(now, |profile, ctx| profile.started(ctx));
         }
-        self.arrived(now);
+        self.arrived(now, out);
         self.desired_heard = false;
         self.fetch_twin(now, out);
         if self.samples() {
@@ -317,7 +317,7 @@ impl Device {
             self.phase = Phase::Left;
             return;
         }
-        if matches!(self.phase, Phase::Restarting { .. }) || self.turns_back(&failure, out) {
+        if matches!(self.phase, Phase::Restarting { .. }) || self.turns_back(now, &failure, out) {
             return;
         }
         let next = match failure.kind.retry() {

@@ -55,7 +55,7 @@ impl Device {
     /// Whether it makes telemetry now, as far as that depends on itself.
     pub(super) fn samples(&self) -> bool {
         let measures = self.profiles.iter().any(|profile| !profile.model().telemetry.is_empty());
-        measures && !self.paused && self.away().is_none()
+        measures && !self.paused && self.away().is_none() && self.moving.is_none()
     }
 
     fn due(&mut self, now: Now, due: Due, out: &mut Vec<Output>) {

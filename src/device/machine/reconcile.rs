@@ -35,10 +35,12 @@ impl Device {
         }
         let mut held = Vec::new();
         for state in &mut self.properties {
-            if state.value.is_null() {
-                // What an earlier run of this device acknowledged is still what it holds.
+            if state.value.is_null() || state.standing == Standing::Unset {
+                // What this hub was told, by an earlier run of this device or before it moved away
+                // and back, is still what it holds here.
                 let value = document.reported.get(state.spec.name).and_then(acknowledged_value);
-                if let Some(value) = value.filter(|value| state.spec.schema.check("", value).is_ok()) {
+                let value = value.filter(|value| state.spec.schema.check("", value).is_ok());
+                if let Some(value) = value.filter(|value| **value != state.value) {
                     state.value = value.clone();
                     held.push((state.spec, value.clone()));
                 }

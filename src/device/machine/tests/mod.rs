@@ -3,6 +3,7 @@
 mod anything;
 mod commands;
 mod links;
+mod moves;
 mod properties;
 mod restarts;
 mod telemetry;
