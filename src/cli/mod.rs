@@ -3,7 +3,7 @@
 //! Never here: protocol, decisions of the device, or drawing; those have folders of their own.
 //!
 //! In reading order: [`args`] (the grammar), [`run_args`], [`cloud_args`], [`difficult_args`], [`hub_args`], [`exit`],
-//! [`logging`], [`runtime_file`] (how one terminal finds the other's local cloud), [`mod@run`],
+//! [`logging`], [`images`] (where firmware is kept), [`runtime_file`] (how one terminal finds the other's local cloud), [`mod@run`],
 //! [`cloud`], [`hub`].
 
 pub mod args;
@@ -13,6 +13,7 @@ pub mod difficult_args;
 pub mod exit;
 pub mod hub;
 pub mod hub_args;
+pub mod images;
 pub mod logging;
 pub mod run;
 pub mod run_args;
@@ -26,6 +27,7 @@ use std::io::{self, Write as _};
 
 use crate::cloud::CloudError;
 use crate::config::{ConfigError, RunConfig};
+use crate::firmware::StoreError;
 use crate::profiles;
 use crate::runtime::Clock;
 
@@ -46,6 +48,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         let text = crate::report::text::printable(&told(&error));
         let _ = writeln!(io::stderr(), "envsim: {text}");
         let is_usage = error.downcast_ref::<CloudError>().is_some_and(CloudError::is_usage);
+        let is_usage = is_usage || error.is::<StoreError>();
         if is_usage || error.is::<ConfigError>() || error.is::<hub::payload::PayloadError>() {
             Exit::Usage
         } else if error

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
+use super::images::Images;
 use super::runtime_file::{Running, RuntimeFile};
 use crate::app::{AppState, Desk, Ending, Fact, Limits, Place, Station};
 use crate::cloud::{CloudOptions, LocalCloud, PortChoice};
@@ -121,20 +122,21 @@ async fn operate(
         keep_packets: on_screen,
     };
     let links = vec![net::spawn(link, sink, stop.clone(), &mut tasks)];
+    let images =
+        Images::spawn(config.firmware_dir.as_deref(), &state.stations, &ground.trust, &stop, &mut tasks)?;
     let show = if on_screen {
         Show::screen(theme()).context("cannot take the terminal")?
     } else {
         let name = config.format.name();
         Show::lines(report::find(name).with_context(|| format!("there is no format `{name}`"))?)
     };
-    let (_, image_news) = mpsc::channel(1);
     let wiring = Wiring {
         clock,
         show,
         links,
         link_events,
-        images: Vec::new(),
-        image_news,
+        images: images.orders,
+        image_news: images.news,
         clerk,
         answers,
         signals,

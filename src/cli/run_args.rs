@@ -93,6 +93,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "X", help_heading = BEHAVIOUR)]
     time_scale: Option<String>,
 
+    /// Keep firmware images here, each device in its own folder; else they go with the run
+    #[arg(long, value_name = "DIR", help_heading = BEHAVIOUR)]
+    firmware_dir: Option<String>,
+
     /// Lines instead of the screen; chosen by itself when standard output is no terminal
     #[arg(long, help_heading = OUTPUT)]
     headless: bool,
@@ -147,6 +151,7 @@ impl RunArgs {
                 (S::Interval, self.interval),
                 (S::Seed, self.seed),
                 (S::TimeScale, self.time_scale),
+                (S::FirmwareDir, self.firmware_dir),
                 (S::Headless, self.headless.then(|| "true".to_owned())),
                 (S::Format, self.format),
                 (S::For, self.run_for),

@@ -49,6 +49,8 @@ pub struct RunConfig {
     pub seed: Option<u64>,
     /// Divides simulated durations.
     pub time_scale: TimeScale,
+    /// Where firmware images are kept; in a folder that goes with the run when there is none.
+    pub firmware_dir: Option<std::path::PathBuf>,
     /// Whether no screen was asked for. Without a terminal there is none either way.
     pub headless: bool,
     /// The form of headless lines.
@@ -158,6 +160,7 @@ impl RunConfig {
             sas_ttl: effective(Setting::SasTtl).span(Duration::from_secs(1), 365 * day).map(whole_seconds)?,
             seed: given(Setting::Seed).map(|given| given.whole(0, u64::MAX, "a seed")).transpose()?,
             time_scale: effective(Setting::TimeScale).parsed(time_scale)?,
+            firmware_dir: given(Setting::FirmwareDir).map(|given| given.text.clone().into()),
             headless: given(Setting::Headless).is_some(),
             format: effective(Setting::Format).parsed(str::parse)?,
             run_for: given(Setting::For)

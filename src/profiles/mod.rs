@@ -6,6 +6,7 @@
 //! Never here: topics, sockets, screens, clocks.
 
 pub mod environment;
+pub mod firmware;
 
 use crate::device::{Model, Profile};
 
@@ -62,17 +63,30 @@ pub struct Making {
 }
 
 /// Every kind of device.
-pub const CATALOG: &[Entry] = &[Entry {
-    name: "environment",
-    title: "environmental sensor",
-    seat: Seat::Device,
-    parts: &[Part {
-        module: None,
-        model: &environment::MODEL,
-        dtdl: include_str!("../../assets/models/environment.json"),
-        build: |making| Box::new(environment::Environment::new(making.seed)),
-    }],
-}];
+pub const CATALOG: &[Entry] = &[
+    Entry {
+        name: "environment",
+        title: "environmental sensor",
+        seat: Seat::Device,
+        parts: &[Part {
+            module: None,
+            model: &environment::MODEL,
+            dtdl: include_str!("../../assets/models/environment.json"),
+            build: |making| Box::new(environment::Environment::new(making.seed)),
+        }],
+    },
+    Entry {
+        name: "firmware",
+        title: "firmware update",
+        seat: Seat::Device,
+        parts: &[Part {
+            module: None,
+            model: &firmware::MODEL,
+            dtdl: include_str!("../../assets/models/firmware.json"),
+            build: |_| Box::new(firmware::Firmware::new()),
+        }],
+    },
+];
 
 /// The kind of device called `name`.
 pub fn find(name: &str) -> Option<&'static Entry> {
