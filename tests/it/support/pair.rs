@@ -18,8 +18,8 @@ use envsim::cloud::core::twins::TwinUpdate;
 use envsim::cloud::core::{Core, Output as CloudOutput, Settings};
 use envsim::cloud::dialect::{self, Message};
 use envsim::device::{
-    Assignment, Call, Device, DeviceId, DeviceOptions, Failure, FailureKind, Input, LinkStep, Millis, Now,
-    Output, RestartStyle, Ticket, TimeScale,
+    Assignment, Call, Device, DeviceId, DeviceOptions, Failure, FailureKind, ImageOrder, Input, LinkStep,
+    Millis, Now, Output, RestartStyle, Ticket, TimeScale,
 };
 use envsim::profiles;
 use envsim::wire::sas::{self, Token};
@@ -42,6 +42,8 @@ pub struct Pair {
     pub network: bool,
     /// The answers to commands, by call.
     pub answers: BTreeMap<u64, Value>,
+    /// What the device asked of its firmware images, which the test is in the place of.
+    pub orders: Vec<ImageOrder>,
     id: DeviceId,
     connection: Option<ConnectionId>,
     register_at: Option<(u64, String)>,
@@ -50,6 +52,11 @@ pub struct Pair {
 impl Pair {
     /// A device called `sensor-01`, not begun, and a cloud that does not know it yet.
     pub fn new() -> Self {
+        Self::of(&["environment"], RestartStyle::Held)
+    }
+
+    /// The same with these profiles.
+    pub fn of(profiles: &[&str], restarts: RestartStyle) -> Self {
         let settings = Settings {
             names: HubNames { own: "localhost".to_owned(), aliases: vec![] },
             assigned_hub: "localhost:9999".to_owned(),
@@ -63,18 +70,20 @@ impl Pair {
             direct: None,
             period: Duration::from_secs(2),
             seed: 7,
-            restarts: RestartStyle::Held,
+            restarts,
             scale: TimeScale::ONE,
             zone: TimeZone::UTC,
             unattended: false,
         };
-        let entry = profiles::find("environment").expect("the profile");
+        let entries = profiles.iter().map(|name| profiles::find(name).expect("a profile"));
+        let made = entries.map(|entry| (entry.parts[0].build)(&profiles::Making { seed: 7 })).collect();
         Self {
-            device: Device::new(options, vec![(entry.parts[0].build)(&profiles::Making { seed: 7 })]),
+            device: Device::new(options, made),
             cloud: Core::new(settings, [1; 32]),
             at: 0,
             network: true,
             answers: BTreeMap::new(),
+            orders: Vec::new(),
             id: "sensor-01".parse().expect("an id"),
             connection: None,
             register_at: None,
@@ -83,11 +92,15 @@ impl Pair {
 
     /// A pair that has been through provisioning and is settled.
     pub fn online() -> Self {
-        let mut pair = Self::new();
-        pair.feed(Input::Start);
-        pair.run_until(10_000);
-        assert!(pair.device.phase().is_online(), "{:?}", pair.device.phase());
-        pair
+        Self::new().settled()
+    }
+
+    /// Begins, and goes through provisioning.
+    pub fn settled(mut self) -> Self {
+        self.feed(Input::Start);
+        self.run_until(10_000);
+        assert!(self.device.phase().is_online(), "{:?}", self.device.phase());
+        self
     }
 
     fn now(&self) -> Now {
@@ -156,10 +169,15 @@ impl Pair {
 
     /// The operator invokes a command; the answer will stand under the call's number.
     pub fn invoke(&mut self, name: &str, payload: Option<Value>) -> u64 {
+        self.invoke_within(30, name, payload)
+    }
+
+    /// The same, with so many seconds for the answer.
+    pub fn invoke_within(&mut self, seconds: u64, name: &str, payload: Option<Value>) -> u64 {
         let request = MethodCall {
             method_name: name.to_owned(),
             payload,
-            response_timeout_in_seconds: Some(30),
+            response_timeout_in_seconds: Some(seconds),
             connect_timeout_in_seconds: None,
         };
         let mut out = Vec::new();
@@ -211,7 +229,8 @@ impl Pair {
                 self.hang_up();
                 self.feed(Input::Closed);
             }
-            Output::Abandon | Output::Note(_) | Output::Image(_) => {}
+            Output::Image(order) => self.orders.push(order),
+            Output::Abandon | Output::Note(_) => {}
         }
     }
 
