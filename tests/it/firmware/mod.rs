@@ -58,7 +58,7 @@ fn device(cloud: &CloudProcess, options: &[&str]) -> Program {
     let mut all = vec!["--profile", "firmware"];
     all.extend(options);
     let mut device = cloud.run(DEVICE, &all);
-    reporting(&mut device, "firmwareVersion", |version| version.is_string());
+    reporting(&mut device, "firmwareVersion", Value::is_string);
     device
 }
 
