@@ -1,7 +1,8 @@
-//! Queries, and the conditions of jobs and configurations.
+//! Queries, the conditions of jobs and configurations, and routes.
 #![no_main]
 
 use envsim::cloud::core::query::{Condition, Query};
+use envsim::cloud::core::routes::Route;
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 
@@ -18,5 +19,8 @@ fuzz_target!(|text: &str| {
         for row in &rows {
             let _ = condition.selects(row);
         }
+    }
+    if let Ok(route) = text.parse::<Route>() {
+        assert_eq!(route.to_string().parse().as_ref(), Ok(&route), "{route}");
     }
 });

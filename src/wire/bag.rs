@@ -24,6 +24,12 @@ pub mod system {
     pub const ACK: &str = "iothub-ack";
     /// Creation time.
     pub const CREATION_TIME: &str = "$.ctime";
+    /// Device that sent a message to a module's input.
+    pub const CONNECTION_DEVICE: &str = "$.cdid";
+    /// Module that sent a message to a module's input.
+    pub const CONNECTION_MODULE: &str = "$.cmid";
+    /// What a message is.
+    pub const SCHEMA: &str = "$.schema";
     /// Output of a module.
     pub const OUTPUT: &str = "$.on";
     /// Component of a digital twin.

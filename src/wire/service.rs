@@ -37,6 +37,54 @@ pub fn drop_path(device: Option<&str>) -> String {
     device.map_or_else(|| path.to_owned(), |device| format!("{path}?device={}", percent::encode(device)))
 }
 
+/// Where our own local cloud tells what the routes of an IoT Edge device do, as [`EdgeStatus`]. In
+/// Azure the device's Edge hub has metrics of its own for this.
+pub fn edge_path(device: &str) -> String {
+    format!("/envsim/edge/{}", percent::encode(device))
+}
+
+/// What the routes of an IoT Edge device do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EdgeStatus {
+    /// Which device.
+    pub device_id: String,
+    /// The version of the Edge hub's desired properties read last; none when nothing is deployed,
+    /// and messages go to the hub as those of any device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired_version: Option<u64>,
+    /// Why they could not be taken; the routes are those before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// The routes by name.
+    pub routes: Vec<EdgeRoute>,
+    /// Messages that no route took.
+    pub unrouted: u64,
+}
+
+/// A route of an IoT Edge device, and what became of its messages since the local cloud started.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EdgeRoute {
+    /// Its name.
+    pub name: String,
+    /// As the deployment has it.
+    pub route: String,
+    /// 0 goes first, 9 last; none is behind all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
+    /// How long a message waits.
+    pub time_to_live_secs: u64,
+    /// Delivered to its sink.
+    pub passed: u64,
+    /// Waiting, or delivered and not acknowledged.
+    pub queued: usize,
+    /// Waited too long.
+    pub expired: u64,
+    /// Not taken, because the queue was full or no topic could carry it.
+    pub dropped: u64,
+}
+
 /// The path of a twin.
 pub fn twin_path(device: &str, module: Option<&str>) -> String {
     match module {
@@ -219,6 +267,21 @@ mod tests {
         assert_eq!(serde_json::to_value(message).expect("JSON"), text);
         let misspelt = serde_json::from_value::<CloudMessage>(json!({"boddy": 1}));
         assert!(misspelt.is_err_and(|error| error.to_string().contains("boddy")));
+    }
+
+    #[test]
+    fn what_routes_do_is_written_and_read() {
+        assert_eq!(edge_path("e#1"), "/envsim/edge/e%231");
+        let text = json!({"deviceId": "e", "desiredVersion": 4, "refused": "why", "unrouted": 2, "routes": [{
+            "name": "up", "route": "FROM /* INTO $upstream", "priority": 3, "timeToLiveSecs": 60,
+            "passed": 1, "queued": 0, "expired": 0, "dropped": 5,
+        }]});
+        let status: EdgeStatus = serde_json::from_value(text.clone()).expect("a status");
+        assert_eq!((status.routes[0].priority, status.routes[0].dropped), (Some(3), 5));
+        assert_eq!(serde_json::to_value(status).expect("JSON"), text);
+        let bare = json!({"deviceId": "e", "routes": [], "unrouted": 0});
+        let status: EdgeStatus = serde_json::from_value(bare.clone()).expect("a status");
+        assert_eq!(serde_json::to_value(status).expect("JSON"), bare);
     }
 
     #[test]

@@ -246,6 +246,12 @@ pub fn device_bound(device: &str, bag: &str) -> String {
     format!("devices/{device}/messages/devicebound/{bag}")
 }
 
+/// Where a message goes to a module's input; `bag` is encoded. The slash before it always stands, as
+/// with [`device_bound`]: SDKs find the input's name between two.
+pub fn input(device: &str, module: &str, input: &str, bag: &str) -> String {
+    format!("devices/{device}/modules/{module}/inputs/{input}/{bag}")
+}
+
 /// Where a provisioning service answers; `retry_after` in seconds.
 ///
 /// The request id stands first and the hint second, both unencoded: the official SDKs look for
@@ -343,6 +349,7 @@ mod tests {
         assert_eq!(twin_answer(204, "6", Some(9)), "$iothub/twin/res/204/?$rid=6&$version=9");
         assert_eq!(twin_answer(400, "6", None), "$iothub/twin/res/400/?$rid=6");
         assert_eq!(device_bound("d", ""), "devices/d/messages/devicebound/");
+        assert_eq!(input("d", "m", "in1", ""), "devices/d/modules/m/inputs/in1/");
         assert_eq!(desired(4), "$iothub/twin/PATCH/properties/desired/?$version=4");
         assert_eq!(dps_answer(202, "6a1b", Some(3)), "$dps/registrations/res/202/?$rid=6a1b&retry-after=3");
         assert_eq!(dps_answer(200, "77c0", None), "$dps/registrations/res/200/?$rid=77c0");

@@ -18,39 +18,71 @@ const NAMED: [&str; 16] = [
     "#ff7b86", "#b1dd8c", "#ffd68a", "#7cc4ff", "#e39af5", "#6fd3df", "#ffffff",
 ];
 
-/// What the operator has done by the time the picture is taken.
-const STORY: &[&[&str]] = &[
-    &["invoke", "env-sensor-01", "blink", "--payload", "5"],
-    &["invoke", "env-sensor-01", "turnon"],
-    &["invoke", "env-sensor-01", "rundiagnostics", "--wait-for", "rundiagnostics"],
-    &["twin", "update", "env-sensor-01", "--desired", r#"{"name": "Kitchen", "brightness": 2}"#],
-    &["invoke", "env-sensor-01", "blink", "--payload", "2"],
-];
+/// A picture of a screen.
+struct Picture {
+    /// Its file in `assets/pictures`.
+    file: &'static str,
+    columns: u16,
+    rows: u16,
+    /// What is started.
+    args: &'static [&'static str],
+    /// What is on the screen before the operator begins.
+    ready: &'static str,
+    /// What the operator has done by the time the picture is taken: arguments of `envsim hub`.
+    story: &'static [&'static [&'static str]],
+    /// What is on the screen when the picture is taken.
+    last: &'static str,
+}
 
-#[test]
-fn the_picture_in_the_readme_is_one_of_the_real_screen() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/pictures/screen.svg");
-    if std::env::var("UPDATE_PICTURES").is_ok_and(|update| update == "1") {
-        let screen = Screen::open_with(
-            100,
-            30,
-            &["run", "--seed", "7", "--interval", "500ms"],
-            &[("COLORTERM", "truecolor")],
-        );
-        screen.wait_for("● online");
-        // Something in every pane.
-        for line in STORY {
+/// Every picture in the README.
+const PICTURES: &[Picture] = &[Picture {
+    file: "screen.svg",
+    columns: 100,
+    rows: 30,
+    args: &["run", "--seed", "7", "--interval", "500ms"],
+    ready: "● online",
+    // Something in every pane.
+    story: &[
+        &["invoke", "env-sensor-01", "blink", "--payload", "5"],
+        &["invoke", "env-sensor-01", "turnon"],
+        &["invoke", "env-sensor-01", "rundiagnostics", "--wait-for", "rundiagnostics"],
+        &["twin", "update", "env-sensor-01", "--desired", r#"{"name": "Kitchen", "brightness": 2}"#],
+        &["invoke", "env-sensor-01", "blink", "--payload", "2"],
+    ],
+    // Enough messages for a line on the chart.
+    last: "sent #40",
+}];
+
+impl Picture {
+    fn take(&self) -> String {
+        let screen = Screen::open_with(self.columns, self.rows, self.args, &[("COLORTERM", "truecolor")]);
+        screen.wait_for(self.ready);
+        for line in self.story {
             let args: Vec<_> = ["hub"].iter().chain(*line).copied().collect();
             screen.sandbox.run(&args).expect(0);
         }
-        // Enough messages for a line on the chart.
-        screen.wait_for("sent #40");
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder for pictures");
-        std::fs::write(&path, svg(&screen.picture())).expect("a picture");
+        screen.wait_for(self.last);
+        svg(&screen.picture())
     }
-    let picture = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}; UPDATE_PICTURES=1 makes it", path.display()));
-    assert!(picture.starts_with("<svg ") && picture.trim_end().ends_with("</svg>"));
+}
+
+#[test]
+fn the_pictures_in_the_readme_are_of_the_real_screen() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = root.join("assets/pictures");
+    let update = std::env::var("UPDATE_PICTURES").is_ok_and(|update| update == "1");
+    let readme = std::fs::read_to_string(root.join("README.md")).expect("the README");
+    for picture in PICTURES {
+        let path = folder.join(picture.file);
+        if update {
+            std::fs::create_dir_all(&folder).expect("a folder for pictures");
+            std::fs::write(&path, picture.take()).expect("a picture");
+        }
+        let text = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}; UPDATE_PICTURES=1 makes it", path.display()));
+        assert!(text.starts_with("<svg ") && text.trim_end().ends_with("</svg>"), "{}", path.display());
+        assert!(readme.contains(&format!("(assets/pictures/{})", picture.file)), "{}", path.display());
+    }
 }
 
 #[test]

@@ -51,6 +51,7 @@ const FILES: &[File] = &[
     file(Python, "device_links.py", PYTHON_DEVICE, Ports::Any),
     file(Python, "websocket.py", PYTHON_DEVICE, Ports::Https),
     file(Python, "module.py", PYTHON_DEVICE, Ports::Any),
+    file(Python, "routes.py", PYTHON_DEVICE, Ports::Any),
     file(Python, "x509.py", PYTHON_DEVICE, Ports::Any),
     file(Python, "provisioning.py", PYTHON_DEVICE, Ports::Any),
     file(Python, "provisioning_websocket.py", PYTHON_DEVICE, Ports::Https),

@@ -73,6 +73,7 @@ impl Core {
         }
         if let Some(old) = welcome.replaced {
             self.release_messages(now, address, old);
+            self.release_routed(now, address, old);
             out.push(Output::Deliver(old, Delivery::Close(Closing::Replaced)));
         }
         if let Some(identity) = self.registry.get_mut(address) {
@@ -96,6 +97,9 @@ impl Core {
     pub fn disconnected(&mut self, now: Now, connection: ConnectionId) {
         let Some(address) = self.clients.disconnect(connection) else { return };
         self.release_messages(now, &address, connection);
+        self.release_routed(now, &address, connection);
+        // An Edge hub of its own may have been sent other routes while it was here.
+        self.take_routes(now, &address);
         if let Some(identity) = self.registry.get_mut(&address) {
             identity.connected = false;
             identity.connection_updated = Some(now.wall);
@@ -140,8 +144,15 @@ impl Core {
         }
     }
 
-    /// Takes a message.
-    pub fn message(&mut self, now: Now, address: &Address, bag: &str, body: Bytes) -> Result<(), Fault> {
+    /// Takes a message: into the hub, or, of a module whose device has routes, to where they lead.
+    pub fn message(
+        &mut self,
+        now: Now,
+        address: &Address,
+        bag: &str,
+        body: Bytes,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Fault> {
         let size = bag.len() + body.len();
         if size > MESSAGE_LIMIT {
             return Err(Fault::too_large(format!(
@@ -154,8 +165,13 @@ impl Core {
         identity.last_activity = Some(now.wall);
         // A slice would keep all that arrived together with it for as long as the event is kept.
         let body = if body.len() < SMALL { Bytes::copy_from_slice(&body) } else { body };
-        let content = Content::Message { bag: bag.to_owned(), body, model_id: identity.model_id.clone() };
-        self.capture.push(now.wall, address, content);
+        let model_id = identity.model_id.clone();
+        if self.is_routed(address) {
+            self.route_message(now, address, bag, body, model_id, out);
+        } else {
+            let content = Content::Message { bag: bag.to_owned(), body, model_id };
+            self.capture.push(now.wall, address, content);
+        }
         Ok(())
     }
 
@@ -171,6 +187,7 @@ impl Core {
         address: &Address,
         body: &[u8],
         base: Option<&str>,
+        out: &mut Vec<Output>,
     ) -> Result<u64, Fault> {
         let patch: Value = serde_json::from_slice(body)
             .map_err(|error| Fault::bad_request(format!("the reported properties are not JSON: {error}")))?;
@@ -182,13 +199,18 @@ impl Core {
         let identity = self.registry.need_mut(address)?;
         identity.last_activity = Some(now.wall);
         let version = identity.twin.report(&patch, base, now.wall)?;
+        let twin_version = identity.twin.version;
         self.changes.twin(address);
+        let routed = self.is_routed(address).then(|| patch.to_string());
         let mut reported = patch;
         if let Value::Object(members) = &mut reported {
             members.insert("$version".to_owned(), json!(version));
         }
-        let body = json!({"version": identity.twin.version, "properties": {"reported": reported}});
+        let body = json!({"version": twin_version, "properties": {"reported": reported}});
         self.capture.push(now.wall, address, Content::Twin(body));
+        if let Some(change) = routed {
+            self.route_twin_change(now, address, change, out);
+        }
         Ok(version)
     }
 

@@ -177,12 +177,7 @@ impl Clients {
         let Some(client) = self.connected.get_mut(&connection) else { return (granted, false) };
         let Some(place) = client.subscriptions.place(&client.address, text) else { return (granted, false) };
         *place = Some(granted);
-        // Kept, because SDKs ask for it, but nothing is routed between modules here.
-        let Address { device, module } = &client.address;
-        let is_inputs = module.as_ref().is_some_and(|module| {
-            filter::inputs(device.as_str(), module.as_str()).iter().any(|inputs| inputs == text)
-        });
-        (granted, !is_inputs)
+        (granted, true)
     }
 
     /// Takes a subscription back.
@@ -253,13 +248,13 @@ mod tests {
     }
 
     #[test]
-    fn inputs_of_a_module_are_granted_and_kept_and_nothing_is_promised() {
+    fn inputs_of_a_module_are_granted_and_kept() {
         let mut clients = Clients::default();
         let module = Address { module: Some("m".parse().expect("a name")), ..address() };
         let connection = clients.connect(&module, false).connection;
         // As Python and Node ask for them, and as C and C# do.
         for text in ["devices/d/modules/m/inputs/#", "devices/d/modules/m/#"] {
-            assert_eq!(clients.subscribe(connection, text, 1), (1, false));
+            assert_eq!(clients.subscribe(connection, text, 1), (1, true));
         }
         assert_eq!(clients.get(connection).and_then(|client| client.subscriptions.inputs), Some(1));
     }

@@ -249,6 +249,7 @@ impl Core {
         self.changes.identity(address);
         self.changes.session(address);
         self.forget_messages(address);
+        self.forget_routes(address);
         if let Some(connection) = self.clients.forget(address) {
             out.push(Output::Deliver(connection, Delivery::Close(Closing::Deleted)));
         }

@@ -34,6 +34,7 @@ impl Core {
     pub fn restore_identity(&mut self, address: &Address, stored: Option<Identity>) {
         let Some(mut identity) = stored else {
             self.registry.remove(address);
+            self.forget_routes(address);
             return;
         };
         if let Some(now) = self.registry.get(address) {
@@ -48,8 +49,10 @@ impl Core {
 
     /// Puts a twin back as it was stored. Answers whether there is an identity that it belongs to.
     pub fn restore_twin(&mut self, address: &Address, twin: Twin) -> bool {
-        let identity = self.registry.get_mut(address);
-        identity.map(|identity| identity.twin = twin).is_some()
+        let Some(identity) = self.registry.get_mut(address) else { return false };
+        identity.twin = twin;
+        self.restore_routes(address);
+        true
     }
 
     /// The subscriptions that a client finds again when it comes back.

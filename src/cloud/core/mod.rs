@@ -12,7 +12,8 @@
 //! [`authorities`], [`clients`], [`methods`], [`provisioning`], [`capture`], [`message`], [`mailbox`],
 //! [`feedback`], [`changes`], [`quota`], [`trouble`], then this file and [`identities`], [`bulk`],
 //! [`service`], [`client`], [`c2d`] and [`kept`], which put them together, and what goes on by
-//! itself over time: [`jobs`] and [`configurations`]. Beside all of it: [`firmware`].
+//! itself over time: [`jobs`] and [`configurations`]. [`routes`] is what an Edge hub would do. Beside
+//! all of it: [`firmware`].
 
 pub mod auth;
 pub mod authorities;
@@ -39,6 +40,7 @@ pub mod provisioning;
 pub mod query;
 pub mod quota;
 pub mod registry;
+pub mod routes;
 pub mod rows;
 mod search;
 pub mod service;
@@ -68,6 +70,8 @@ use self::message::{LockToken, Message};
 use self::methods::{CallId, Methods, Outcome};
 use self::provisioning::{DEFAULT_GROUP, Enrolment, Provisioning};
 use self::registry::{Address, Keys, Registry};
+use self::routes::message::Routed;
+use self::routes::router::Routers;
 use crate::device::{DeviceId, IdScope, Millis, Now};
 use crate::wire::SharedKey;
 
@@ -135,6 +139,20 @@ pub enum Delivery {
         /// The message.
         message: Arc<Message>,
     },
+    /// A message that was routed to an input of a module. It is settled like
+    /// [`Delivery::Message`].
+    Routed {
+        /// Quality of service.
+        quality: u8,
+        /// For whom.
+        module: Address,
+        /// On which of its inputs.
+        input: Arc<str>,
+        /// What [`Core::settle_routed`] is told.
+        lock: LockToken,
+        /// The message.
+        message: Arc<Routed>,
+    },
     /// The connection has to end.
     Close(Closing),
 }
@@ -171,6 +189,7 @@ pub struct Core {
     configurations: Configurations,
     mailboxes: Mailboxes,
     feedback: Feedback,
+    routers: Routers,
     difficult: Difficult,
     /// What a store has to be told.
     pub changes: Changes,
@@ -198,6 +217,7 @@ impl Core {
             configurations: Configurations::default(),
             mailboxes: Mailboxes::default(),
             feedback: Feedback::default(),
+            routers: Routers::default(),
             difficult: Difficult::default(),
             changes: Changes::default(),
             random,
@@ -280,6 +300,7 @@ impl Core {
             self.methods.next_due(),
             self.mailboxes.next_due(),
             self.feedback.next_due(),
+            self.routers.next_due(),
             self.difficult.next_due(),
             self.jobs.next_due(),
             self.configurations_due(),
@@ -295,6 +316,7 @@ impl Core {
             self.answer(call, Err(fault), out);
         }
         self.tick_messages(now, out);
+        self.tick_routes(now, out);
         self.drop_when_due(now, out);
         self.work_on_jobs(now, out);
         self.work_on_configurations(now, out);
@@ -306,6 +328,7 @@ impl Core {
             self.send_call(now, call, out);
         }
         self.send_messages(now, address, out);
+        self.send_routed(now, address, out);
     }
 
     fn send_call(&mut self, now: Now, id: CallId, out: &mut Vec<Output>) {

@@ -57,6 +57,7 @@ impl Core {
         }
         self.capture.push(now.wall, address, Content::Twin(Value::Object(changed)));
         self.changes.twin(address);
+        self.take_routes(now, address);
         self.registry.need(address)
     }
 

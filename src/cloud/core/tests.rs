@@ -206,8 +206,15 @@ fn events_tell_of_messages_twins_and_connections() {
     let (mut core, d) = with_device();
     let mut out = Vec::new();
     let connection = core.connect(now(0), &d, true, Some("dtmi:x;1".to_owned()), &mut out).connection;
-    core.message(now(1), &d, "%24.ct=application%2Fjson", br#"{"temp":1}"#.as_slice().into()).expect("taken");
-    core.report(now(2), &d, br#"{"state":"true","old":null}"#, None).expect("taken");
+    core.message(
+        now(1),
+        &d,
+        "%24.ct=application%2Fjson",
+        br#"{"temp":1}"#.as_slice().into(),
+        &mut Vec::new(),
+    )
+    .expect("taken");
+    core.report(now(2), &d, br#"{"state":"true","old":null}"#, None, &mut Vec::new()).expect("taken");
     core.disconnected(now(3), connection);
     let events = core.events(0, Some("d"), 10).events;
     let told: Vec<_> = events.iter().map(|event| (event.source.as_str(), &event.body)).collect();
@@ -261,7 +268,7 @@ fn a_module_connects_with_its_own_key_or_its_device_s_and_has_its_own_twin() {
         Err(Refusal::WrongSignature),
         "a module is not its device"
     );
-    core.report(now(1), &m, br#"{"a":1}"#, None).expect("reported");
+    core.report(now(1), &m, br#"{"a":1}"#, None, &mut Vec::new()).expect("reported");
     assert_eq!(core.device_twin(&m).expect("a twin")["reported"]["a"], 1);
     assert!(core.device_twin(&d).expect("a twin")["reported"].get("a").is_none());
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::bodies::error_body;
 use super::device_bound::device_bound;
+use super::module_bound::module_bound;
 use super::{Message, Unacceptable};
 use crate::cloud::core::clients::ConnectionId;
 use crate::cloud::core::fault::Fault;
@@ -53,9 +54,12 @@ pub fn hub_publish(
         Some(FromDevice::Event { .. }) => {
             let bag = event_bag(topic, address)?;
             // IoT Hub never retains: it says so to whoever reads the message.
-            core.allow(now, Operation::Message(bag.len() + body.len())).map_err(Unacceptable::Fault)?;
+            // What an Edge hub takes counts when it comes to the hub.
+            if !core.is_routed(address) {
+                core.allow(now, Operation::Message(bag.len() + body.len())).map_err(Unacceptable::Fault)?;
+            }
             let marked = retain.then(|| add_property(bag, "mqtt-retain", "true"));
-            core.message(now, address, marked.as_deref().unwrap_or(bag), body.clone())
+            core.message(now, address, marked.as_deref().unwrap_or(bag), body.clone(), out)
                 .map_err(Unacceptable::Fault)?;
             Ok(None)
         }
@@ -79,7 +83,7 @@ pub fn hub_publish(
         }
         Some(FromDevice::TwinPatch { rid, version }) => {
             let allowed = core.allow(now, Operation::TwinUpdate);
-            let answer = allowed.and_then(|()| core.report(now, address, body, version));
+            let answer = allowed.and_then(|()| core.report(now, address, body, version, out));
             let answer = answer.map(|version| (204, Some(version), String::new()));
             Ok(twin_answer(core, now, connection, address, rid, answer))
         }
@@ -118,6 +122,9 @@ pub fn deliver(delivery: Delivery) -> Option<Message> {
             Some(Message::new(topic::method_call(&name, &call.rid()), payload, quality))
         }
         Delivery::Message { quality, device, message, .. } => Some(device_bound(&device, &message, quality)),
+        Delivery::Routed { quality, module, input, message, .. } => {
+            module_bound(&module, &input, &message, quality)
+        }
         Delivery::Close(_) => None,
     }
 }

@@ -3,12 +3,14 @@
 //! A publish that this dialect does not know ends the connection, as Azure's does: a device that
 //! sends into the void should find out.
 //!
-//! In reading order: this file (who connects), [`bodies`], `device_bound`, `hub`, `dps`.
+//! In reading order: this file (who connects), [`bodies`], `device_bound`, `module_bound`, `hub`,
+//! `dps`.
 
 pub mod bodies;
 mod device_bound;
 mod dps;
 mod hub;
+mod module_bound;
 #[cfg(test)]
 mod tests;
 

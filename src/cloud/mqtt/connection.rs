@@ -209,8 +209,8 @@ impl Seat<'_> {
             && let Who::Hub { address, .. } = self.session.who()
         {
             let (bag, body) = *will;
-            if let Err(fault) = presence.shared.change(|core, now, _| core.message(now, address, &bag, body))
-            {
+            let taken = presence.shared.change(|core, now, out| core.message(now, address, &bag, body, out));
+            if let Err(fault) = taken {
                 tracing::warn!(device = %address, "its will cannot be taken: {fault}");
             }
         }

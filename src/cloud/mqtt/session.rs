@@ -288,13 +288,13 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Completes a cloud-to-device message.
+    /// Completes a cloud-to-device message, or one that was routed to a module.
     fn settle(&self, lock: Option<LockToken>) {
         if let (Some(lock), Who::Hub { address, .. }) = (lock, &self.who) {
-            let device = &address.device;
-            let settled = self
-                .shared
-                .change(|core, now, out| core.settle_message(now, device, lock, Settle::Complete, out));
+            let settled = self.shared.change(|core, now, out| match &address.module {
+                None => core.settle_message(now, &address.device, lock, Settle::Complete, out),
+                Some(_) => core.settle_routed(now, address, lock, out),
+            });
             if let Err(fault) = settled {
                 tracing::debug!(device = %address, "an acknowledgement came too late: {fault}");
             }

@@ -1,4 +1,4 @@
-//! Which cloud-to-device messages a connection has sent and not seen acknowledged.
+//! Which cloud-to-device and routed messages a connection has sent and not seen acknowledged.
 //!
 //! The core knows a delivery by its lock, the wire by a packet id that one connection uses. What is
 //! left here when a connection ends the core puts back by itself.
@@ -20,7 +20,7 @@ impl Unsettled {
     /// What has to be settled when `delivery` is written.
     pub(super) fn lock_of(delivery: &Delivery) -> Option<LockToken> {
         match delivery {
-            Delivery::Message { lock, .. } => Some(*lock),
+            Delivery::Message { lock, .. } | Delivery::Routed { lock, .. } => Some(*lock),
             _ => None,
         }
     }

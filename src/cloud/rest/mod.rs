@@ -4,7 +4,8 @@
 //! by name; nothing is answered as if it had been done.
 //!
 //! In reading order: [`reply`], [`provisioning`], [`enrolments`], [`devices`], [`bulk`], [`twins`],
-//! [`query`], [`events`], [`firmware`], [`jobs`], [`configurations`], [`authorities`], [`message_headers`], [`messages`], [`device_side`],
+//! [`query`], [`events`], [`edge`], [`firmware`], [`jobs`], [`configurations`], [`authorities`],
+//! [`message_headers`], [`messages`], [`device_side`],
 //! [`trouble`], then the table of routes below.
 
 mod authorities;
@@ -12,6 +13,7 @@ mod bulk;
 mod configurations;
 mod device_side;
 mod devices;
+mod edge;
 mod enrolments;
 mod events;
 mod firmware;
@@ -137,6 +139,7 @@ async fn route(call: Call) -> Response<Body> {
         ("GET", ["envsim", "firmware", name]) => firmware::show(&call, name),
         ("HEAD", ["envsim", "firmware", name]) => firmware::head(&call, name),
         ("GET", ["envsim", "events"]) => events::stream(&call),
+        ("GET", ["envsim", "edge", id]) => edge::show(&call, id),
         ("GET", ["envsim", "faults"]) => trouble::show(&call),
         ("PUT", ["envsim", "faults"]) => trouble::replace(&call),
         ("DELETE", ["envsim", "faults"]) => trouble::end(&call),

@@ -246,7 +246,7 @@ fn a_twins_change_writes_its_twin_alone() {
     let (mut core, d) = (core(), address("d", None));
     core.create_derived(now(), d.device.clone()).expect("created");
     core.changes.take();
-    core.report(now(), &d, br#"{"a":1}"#, None).expect("reported");
+    core.report(now(), &d, br#"{"a":1}"#, None, &mut Vec::new()).expect("reported");
     let update = TwinUpdate { tags: Some(Map::new()), desired: None };
     core.write_twin(now(), &d, &update, Write::Merge, &Precondition::Any, &mut Vec::new()).expect("written");
     assert_eq!(Vec::from_iter(core.changes.take()), [Record::Twin(d)]);
@@ -262,7 +262,7 @@ fn telemetry_and_coming_back_write_nothing() {
     core.changes.take();
     let second = core.connect(now(), &d, false, None, &mut Vec::new()).connection;
     core.subscribe(now(), second, "$iothub/methods/POST/#", 1, &mut Vec::new());
-    core.message(now(), &d, "", "hello".into()).expect("taken");
+    core.message(now(), &d, "", "hello".into(), &mut Vec::new()).expect("taken");
     core.disconnected(now(), second);
     assert!(core.changes.is_empty());
 }
@@ -481,7 +481,8 @@ fn many_reports_do_not_make_the_log_grow_without_end() {
     let (mut core, d) = (core(), address("d", None));
     core.create_derived(now(), d.device.clone()).expect("created");
     for number in 0..5_000 {
-        core.report(now(), &d, json!({"n": number}).to_string().as_bytes(), None).expect("reported");
+        core.report(now(), &d, json!({"n": number}).to_string().as_bytes(), None, &mut Vec::new())
+            .expect("reported");
         keep(&mut store, &mut core);
     }
     let log = fs::metadata(folder.path().join("cloud.db-wal")).expect("a log").len();

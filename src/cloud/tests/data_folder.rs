@@ -174,6 +174,37 @@ async fn a_full_disk_refuses_changes_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn routes_are_there_after_the_next_start_and_those_that_cannot_be_stored_are_not_in_force() {
+    let folder = TempDir::new().expect("a folder");
+    let cloud = kept(folder.path()).await;
+    let edge = json!({"deviceId": "edge", "capabilities": {"iotEdge": true}});
+    told(&cloud, "PUT /devices/edge", &edge).await;
+    let hub = "PATCH /twins/edge/modules/%24edgeHub";
+    let up = "FROM /messages/* INTO $upstream";
+    let deploy =
+        |routes: Value| json!({"properties": {"desired": {"schemaVersion": "1.1", "routes": routes}}});
+    assert_eq!(told(&cloud, hub, &deploy(json!({"up": up}))).await.0, 200);
+    let (_, before) = told(&cloud, "GET /envsim/edge/edge", &Value::Null).await;
+    assert_eq!(before["routes"][0]["route"], up);
+    cloud.stop().await;
+
+    let cloud = kept(folder.path()).await;
+    assert_eq!(told(&cloud, "GET /envsim/edge/edge", &Value::Null).await.1, before);
+    cloud.shared.store(|store| store.limit_pages(store.pages()));
+    let many: Value = (0..10)
+        .map(|n| {
+            (
+                format!("r{n}"),
+                json!(format!("FROM /messages/* WHERE a = '{}' INTO $upstream", "x".repeat(2900))),
+            )
+        })
+        .collect();
+    assert_eq!(told(&cloud, hub, &deploy(many)).await.0, 503);
+    assert_eq!(told(&cloud, "GET /envsim/edge/edge", &Value::Null).await.1, before);
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn a_file_that_was_emptied_is_not_taken_for_a_new_one() {
     let folder = TempDir::new().expect("a folder");
     kept(folder.path()).await.stop().await;

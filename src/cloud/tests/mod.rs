@@ -13,6 +13,7 @@ mod mqtt;
 mod provisioning;
 mod query;
 mod registry;
+mod routes;
 mod service;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::content::{Content, Setting};
+use super::content::{Content, EDGE_AGENT, Setting};
 use super::layers::{difference, set};
 use crate::cloud::core::fault::Fault;
 use crate::cloud::core::registry::{Address, MODULES, Precondition};
@@ -22,6 +22,12 @@ impl Core {
         body: &Map<String, Value>,
         out: &mut Vec<Output>,
     ) -> Result<(), Fault> {
+        let body = &of_today(body);
+        if body.contains_key("content") {
+            return Err(Fault::bad_request(
+                "the body is a whole configuration: send what stands in its `content`, such as modulesContent",
+            ));
+        }
         let content = Content::read(body, now.wall)?;
         let of_device = Address::device(device.clone());
         let identity = self.registry.need(&of_device)?;
@@ -67,6 +73,17 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// Deployments of the time of Azure's first IoT Edge tutorials have their modules in
+/// `moduleContent`, which today is the content for a single module.
+fn of_today(body: &Map<String, Value>) -> Map<String, Value> {
+    let has_agent = |part: &Value| part.get(EDGE_AGENT).is_some();
+    let rename = |name: &String, part: &Value| match name.as_str() {
+        "moduleContent" if has_agent(part) => "modulesContent".to_owned(),
+        _ => name.clone(),
+    };
+    body.iter().map(|(name, part)| (rename(name, part), part.clone())).collect()
 }
 
 fn change(desired: &Map<String, Value>, settings: &[Setting]) -> TwinUpdate {

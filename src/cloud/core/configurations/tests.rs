@@ -122,10 +122,10 @@ fn a_device_that_comes_to_match_is_configured_and_one_that_ceases_is_freed() {
     put(&mut core, 0, "r", &simple("properties.reported.fw = '1'", 0, json!({"properties.desired.fw": "2"})))
         .expect("taken");
     run(&mut core, 40_000);
-    core.report(now(40_000), &device("b"), br#"{"fw":"1"}"#, None).expect("reported");
+    core.report(now(40_000), &device("b"), br#"{"fw":"1"}"#, None, &mut Vec::new()).expect("reported");
     run(&mut core, 50_000);
     assert_eq!(desired(&core, &device("b")), json!({"fw": "2"}));
-    core.report(now(50_000), &device("b"), br#"{"fw":"2"}"#, None).expect("reported");
+    core.report(now(50_000), &device("b"), br#"{"fw":"2"}"#, None, &mut Vec::new()).expect("reported");
     run(&mut core, 60_000);
     assert_eq!(desired(&core, &device("b")), json!({}));
 }
@@ -233,7 +233,7 @@ fn of_deployments_one_base_is_in_force_and_layers_above_it() {
     // What the agent reports is counted.
     let version = core.identity(&agent).expect("the agent").twin.desired.version;
     let report = json!({"lastDesiredVersion": version, "lastDesiredStatus": {"code": 200}}).to_string();
-    core.report(now(20_000), &agent, report.as_bytes(), None).expect("reported");
+    core.report(now(20_000), &agent, report.as_bytes(), None, &mut Vec::new()).expect("reported");
     run(&mut core, 30_000);
     let of = |name: &str| metric(&core, "new", &format!("/systemMetrics/results/{name}"));
     let counts = ["targetedCount", "appliedCount", "reportedSuccessfulCount", "reportedFailedCount"].map(of);
@@ -261,7 +261,7 @@ fn custom_metrics_count_rows() {
         (metric(&core, "c", "/metrics/results/pending"), metric(&core, "c", "/metrics/results/all")),
         (1, 3)
     );
-    core.report(now(2), &device("a"), br#"{"k":1}"#, None).expect("reported");
+    core.report(now(2), &device("a"), br#"{"k":1}"#, None, &mut Vec::new()).expect("reported");
     run(&mut core, 2);
     assert_eq!(metric(&core, "c", "/metrics/results/pending"), 1, "counting pauses");
     run(&mut core, 2_000);

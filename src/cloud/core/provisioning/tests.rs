@@ -162,7 +162,7 @@ fn registering_again_keeps_the_twin_or_resets_it_as_the_policy_says() {
     let device = by_key(&core, &key(K2), "s").expect("allowed");
     register(&mut core, &device, &json!({}));
     let address = Address::device("s".parse().expect("an id"));
-    core.report(now(0), &address, br#"{"a":1}"#, None).expect("reported");
+    core.report(now(0), &address, br#"{"a":1}"#, None, &mut Vec::new()).expect("reported");
     let kept = register(&mut core, &device, &json!({}));
     assert_eq!(substatus(&kept), Some(Substatus::ReprovisionedToInitialAssignment));
     assert_eq!(in_hub(&core, "s").expect("there").twin.reported.value.get("a"), Some(&json!(1)));

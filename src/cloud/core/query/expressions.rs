@@ -89,6 +89,17 @@ impl Parser {
             self.need_sign(")", "close what was opened")?;
             return Ok(inner);
         }
+        // "Deploy modules and establish routes in IoT Edge", condition: `$name` or `{$name}`.
+        if self.sign("{") {
+            let is_system = matches!(self.piece(), Piece::Word(name) if name.starts_with('$'));
+            let advice = "write {$contentType}, or $contentType";
+            if !is_system {
+                return Err(self.unexpected("the name of a system property", advice));
+            }
+            let path = self.path()?;
+            self.need_sign("}", advice)?;
+            return Ok(Expression::Path(path));
+        }
         if self.sign("[") {
             let elements = self.within(|parser| parser.list("]"))?;
             return Ok(Expression::Array(elements));

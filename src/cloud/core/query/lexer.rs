@@ -2,6 +2,7 @@
 
 use serde_json::Number;
 
+use super::ast::Dialect;
 use super::error::{Kind, QueryError};
 
 /// A piece of a query, and the column where it begins.
@@ -51,8 +52,8 @@ fn begins_word(c: char) -> bool {
 }
 
 /// All pieces of `text`, the last being [`Piece::End`].
-pub(super) fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
-    let mut lexer = Lexer { rest: text, column: 1 };
+pub(super) fn tokens(text: &str, dialect: Dialect) -> Result<Vec<Token>, QueryError> {
+    let mut lexer = Lexer { rest: text, column: 1, dialect };
     let mut tokens: Vec<Token> = Vec::new();
     loop {
         lexer.skip_space();
@@ -71,6 +72,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
 struct Lexer<'a> {
     rest: &'a str,
     column: usize,
+    dialect: Dialect,
 }
 
 impl<'a> Lexer<'a> {
@@ -105,6 +107,12 @@ impl<'a> Lexer<'a> {
         if first == '\'' || first == '"' {
             return self.text(first);
         }
+        if self.dialect == Dialect::Messages
+            && let Some(brace) = ["{", "}"].into_iter().find(|brace| self.rest.starts_with(brace))
+        {
+            self.take(brace.len());
+            return Ok(Piece::Sign(brace));
+        }
         if let Some(sign) = SIGNS.iter().find(|sign| self.rest.starts_with(**sign)) {
             self.take(sign.len());
             return Ok(Piece::Sign(if *sign == "<>" { "!=" } else { sign }));
@@ -114,7 +122,7 @@ impl<'a> Lexer<'a> {
 
     fn stranger(&self, first: char) -> QueryError {
         let (kind, advice) = match first {
-            '{' => (Kind::Unsupported, "system properties in braces are not supported here: write `$name`"),
+            '{' => (Kind::Syntax, "braces stand around system properties of messages only"),
             '|' => (Kind::Unsupported, "`||` is not supported here: write CONCAT(…, …), or OR"),
             '?' => (Kind::Unsupported, "`??` is not supported here: write IS_DEFINED(…) AND …"),
             ';' => (Kind::Syntax, "leave it out: a query ends where the text ends"),

@@ -88,7 +88,7 @@ impl Parser {
             let problem = format!("the query has {} bytes, and {MAX_LENGTH} are read", text.len());
             return Err(QueryError::new(Kind::TooLarge, 1, problem, "ask in several queries"));
         }
-        Ok(Self { tokens: tokens(text)?, at: 0, depth: 0, dialect })
+        Ok(Self { tokens: tokens(text, dialect)?, at: 0, depth: 0, dialect })
     }
 
     pub(super) fn piece(&self) -> &Piece {

@@ -288,13 +288,22 @@ fn what_azure_does_not_allow_is_refused() {
 
 #[test]
 fn what_azure_has_and_this_cloud_has_not_is_named() {
-    for (text, name) in
-        [("{$to} = 'a'", "braces"), ("'a' || 'b' = 'ab'", "||"), ("twin_change_includes(a)", "TWIN_CHANGE")]
-    {
+    for (text, name) in [("'a' || 'b' = 'ab'", "||"), ("twin_change_includes(a)", "TWIN_CHANGE")] {
         let error = Condition::parse_as(text, Dialect::Messages).expect_err(text);
         assert_eq!(error.kind, Kind::Unsupported);
         assert!(error.to_string().contains(name), "{error}");
     }
+}
+
+#[test]
+fn system_properties_of_messages_may_stand_in_braces() {
+    let read = |text| Condition::parse_as(text, Dialect::Messages);
+    assert_eq!(read("{$to} = 'a'"), read("$to = 'a'"));
+    assert_eq!(read("NOT IS_DEFINED( { $body.a[0] } )"), read("NOT IS_DEFINED($body.a[0])"));
+    for (text, column) in [("{to} = 'a'", 2), ("{$to = 'a'", 6), ("$to} = 'a'", 4), ("{'a'}", 2), ("{", 2)] {
+        assert_eq!(read(text).expect_err(text).column, column, "{text}");
+    }
+    assert_eq!(Condition::parse("{$to} = 'a'").expect_err("for twins").kind, Kind::Syntax);
 }
 
 #[test]
