@@ -16,7 +16,7 @@ use super::runtime_file::{Running, RuntimeFile};
 use crate::app::{AppState, Desk, Ending, Fact, Limits, Place, Station};
 use crate::cloud::{CloudOptions, LocalCloud, PortChoice};
 use crate::config::{HubConfig, Layer, RunConfig, Target};
-use crate::device::{Assignment, Device, DeviceOptions, HubHost, RegistrationId, RestartStyle};
+use crate::device::{Assignment, Device, DeviceOptions, HubHost, RegistrationId};
 use crate::net::{self, LinkOptions, ProvisioningOptions};
 use crate::operator;
 use crate::profiles;
@@ -77,7 +77,7 @@ async fn operate(
         period: config.interval,
         seed,
         scale: config.time_scale,
-        restarts: RestartStyle::Held,
+        restarts: config.reboot_style,
         zone: zone.clone(),
         unattended: !on_screen,
     };

@@ -93,6 +93,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "X", help_heading = BEHAVIOUR)]
     time_scale: Option<String>,
 
+    /// What a reboot does to the link: hold keeps it, link drops it and connects anew [default: hold]
+    #[arg(long, value_name = "STYLE", help_heading = BEHAVIOUR)]
+    reboot_style: Option<String>,
+
     /// Keep firmware images here, each device in its own folder; else they go with the run
     #[arg(long, value_name = "DIR", help_heading = BEHAVIOUR)]
     firmware_dir: Option<String>,
@@ -151,6 +155,7 @@ impl RunArgs {
                 (S::Interval, self.interval),
                 (S::Seed, self.seed),
                 (S::TimeScale, self.time_scale),
+                (S::RebootStyle, self.reboot_style),
                 (S::FirmwareDir, self.firmware_dir),
                 (S::Headless, self.headless.then(|| "true".to_owned())),
                 (S::Format, self.format),

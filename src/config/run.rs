@@ -7,7 +7,7 @@ use super::error::{nearest, quoted};
 use super::secrets::{self, Reader};
 use super::setting::{self, RUN, Setting};
 use super::{Authority, ConfigError, Given, Layer, Origin, Target, durations, target};
-use crate::device::TimeScale;
+use crate::device::{RestartStyle, TimeScale};
 
 /// The longest keep-alive that is of use: a hub drops a silent client after 1.5 times as long,
 /// and after 29.45 minutes at the latest (IoT Hub, "MQTT keep-alive time-out").
@@ -49,6 +49,8 @@ pub struct RunConfig {
     pub seed: Option<u64>,
     /// Divides simulated durations.
     pub time_scale: TimeScale,
+    /// What becomes of the link while the device restarts.
+    pub reboot_style: RestartStyle,
     /// Where firmware images are kept; in a folder that goes with the run when there is none.
     pub firmware_dir: Option<std::path::PathBuf>,
     /// Whether no screen was asked for. Without a terminal there is none either way.
@@ -160,6 +162,7 @@ impl RunConfig {
             sas_ttl: effective(Setting::SasTtl).span(Duration::from_secs(1), 365 * day).map(whole_seconds)?,
             seed: given(Setting::Seed).map(|given| given.whole(0, u64::MAX, "a seed")).transpose()?,
             time_scale: effective(Setting::TimeScale).parsed(time_scale)?,
+            reboot_style: effective(Setting::RebootStyle).parsed(reboot_style)?,
             firmware_dir: given(Setting::FirmwareDir).map(|given| given.text.clone().into()),
             headless: given(Setting::Headless).is_some(),
             format: effective(Setting::Format).parsed(str::parse)?,
@@ -268,6 +271,14 @@ fn whole_seconds(span: Duration) -> Duration {
 fn time_scale(text: &str) -> Result<TimeScale, String> {
     let scale = text.trim().parse().ok().and_then(TimeScale::new);
     scale.ok_or_else(|| format!("{} is not a scale: give a number from 0.001 to 1000000", quoted(text)))
+}
+
+fn reboot_style(text: &str) -> Result<RestartStyle, String> {
+    match text.trim() {
+        "hold" => Ok(RestartStyle::Held),
+        "link" => Ok(RestartStyle::Link),
+        _ => Err(format!("{} is no way to reboot: hold (keeps the link) or link (drops it)", quoted(text))),
+    }
 }
 
 fn profiles(text: &str, known: &[&str]) -> Result<Vec<String>, String> {

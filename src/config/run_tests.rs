@@ -77,7 +77,7 @@ fn nothing_given_is_the_local_cloud_with_the_documented_defaults() {
     assert_eq!(config.interval, Duration::from_secs(2));
     assert_eq!(config.keep_alive, Duration::from_secs(60));
     assert_eq!(config.sas_ttl, Duration::from_secs(3600));
-    assert_eq!(config.time_scale, TimeScale::ONE);
+    assert_eq!((config.time_scale, config.reboot_style), (TimeScale::ONE, RestartStyle::Held));
     assert_eq!((config.seed, config.run_for, config.count), (None, None, None));
     assert_eq!(config.logging, Logging::default());
 }
@@ -243,6 +243,8 @@ fn values_are_taken_at_their_bounds_and_refused_beyond() {
         ("seed", "18446744073709551615"),
         ("time-scale", "0.001"),
         ("time-scale", "1000000"),
+        ("reboot-style", "hold"),
+        ("reboot-style", "link"),
         ("format", "quiet"),
         ("for", "1ms"),
         ("count", "1"),
@@ -268,6 +270,7 @@ fn values_are_taken_at_their_bounds_and_refused_beyond() {
         ("seed", "0x10", "not a seed"),
         ("time-scale", "0", "0.001"),
         ("time-scale", "NaN", "0.001"),
+        ("reboot-style", "drop", "`drop` is no way to reboot: hold (keeps the link) or link (drops it)"),
         ("format", "yaml", "text, json or quiet"),
         ("for", "0s", "too short"),
         ("count", "0", "from 1"),
@@ -325,11 +328,11 @@ fn bad_keys_and_their_files_are_explained() {
 
 #[test]
 fn the_higher_level_wins_for_every_value() {
-    let file = "interval = '3s'\nseed = 3\nformat = 'json'\nheadless = true\ncount = 3\nfor = '3s'";
+    let file = "reboot-style = 'link'\ninterval = '3s'\nseed = 3\nformat = 'json'\nheadless = true\ncount = 3\nfor = '3s'";
     let config = resolve(&[("interval", "1s"), ("seed", "1")], &[], file).expect("a configuration");
     assert_eq!((config.interval, config.seed), (Duration::from_secs(1), Some(1)));
     assert_eq!((config.format, config.headless, config.count), (Format::Json, true, Some(3)));
-    assert_eq!(config.run_for, Some(Duration::from_secs(3)));
+    assert_eq!((config.run_for, config.reboot_style), (Some(Duration::from_secs(3)), RestartStyle::Link));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 pub mod environment;
 pub mod firmware;
+pub mod reboot;
 
 use crate::device::{Model, Profile};
 
@@ -73,6 +74,17 @@ pub const CATALOG: &[Entry] = &[
             model: &environment::MODEL,
             dtdl: include_str!("../../assets/models/environment.json"),
             build: |making| Box::new(environment::Environment::new(making.seed)),
+        }],
+    },
+    Entry {
+        name: "reboot",
+        title: "a device that reboots on request",
+        seat: Seat::Device,
+        parts: &[Part {
+            module: None,
+            model: &reboot::MODEL,
+            dtdl: include_str!("../../assets/models/reboot.json"),
+            build: |_| Box::new(reboot::Reboot::default()),
         }],
     },
     Entry {

@@ -18,6 +18,7 @@ mod picture;
 mod raw;
 mod raw_bytes;
 mod readme;
+mod reboot;
 mod screen;
 mod security;
 mod stories;

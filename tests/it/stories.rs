@@ -2,7 +2,7 @@
 
 mod firmware;
 
-use envsim::device::{Input, Phase};
+use envsim::device::{Input, Phase, RestartStyle};
 use serde_json::json;
 
 use crate::support::pair::Pair;
@@ -107,4 +107,75 @@ fn a_token_is_renewed_without_losing_a_message() {
     assert!(pair.device.phase().is_online());
     let Phase::Online { since, .. } = pair.device.phase() else { panic!("online") };
     assert!(since.0 > 3_600_000, "it has connected again since");
+}
+
+/// The whole of the reboot tutorial, both sides: a minute to answer, and the time in the twin.
+fn tutorial_000(style: RestartStyle) -> Pair {
+    let mut pair = Pair::of(&["reboot"], style).settled();
+    let began = pair.at;
+    assert!(pair.reported().get("rebootTime").is_none());
+    let call = pair.invoke_within(60, "rebootDevice", Some(json!({"method_number": "42"})));
+    assert_eq!(pair.device.jobs()[0].phase, "rebooting");
+    pair.run_until(began + 19_999);
+    assert!(!pair.answers.contains_key(&call));
+    assert!(pair.reported().get("rebootTime").is_none());
+    pair.run_until(began + 20_000);
+    assert_eq!(
+        pair.answers[&call],
+        json!({"status": 200, "payload": {"Response": "This is the response from the device"}})
+    );
+    assert_eq!(pair.reported()["rebootTime"], "2030-01-01 00:00:30.000000");
+    assert!(pair.device.phase().is_online() && pair.device.jobs().is_empty());
+    pair
+}
+
+#[test]
+fn a_device_reboots_on_request_and_answers_when_it_is_back() {
+    let mut pair = tutorial_000(RestartStyle::Held);
+    let Phase::Online { since, .. } = pair.device.phase() else { panic!("online") };
+    assert!(since.0 < 10_000, "the link was held");
+    // And once more; while it reboots, others are refused.
+    let began = pair.at;
+    let again = pair.invoke_within(60, "rebootDevice", Some(json!({"method_number": "42"})));
+    pair.run_until(began + 5_000);
+    let refused = pair.invoke_within(60, "rebootDevice", None);
+    assert_eq!(pair.answers[&refused]["status"], 409);
+    let said = &pair.answers[&refused]["payload"]["error"];
+    assert_eq!(said, "the device restarts, try again in 15 s");
+    pair.run_until(began + 20_000);
+    assert_eq!(pair.answers[&again]["status"], 200);
+    assert_eq!(pair.reported()["rebootTime"], "2030-01-01 00:00:50.000000");
+}
+
+#[test]
+fn a_reboot_that_drops_the_link_is_answered_on_the_new_one() {
+    let mut pair = tutorial_000(RestartStyle::Link);
+    let Phase::Online { since, .. } = pair.device.phase() else { panic!("online") };
+    assert_eq!(since.0, 30_000, "a new link");
+    // While the link is away the hub itself refuses, unless the back end waits for the device.
+    let began = pair.at;
+    let again = pair.invoke_within(60, "rebootDevice", None);
+    pair.run_until(began + 5_000);
+    let offline = pair.invoke("rebootDevice", None);
+    assert_eq!(pair.answers[&offline]["code"], 404_103);
+    pair.run_until(began + 20_000);
+    assert_eq!(pair.answers[&again]["status"], 200);
+}
+
+#[test]
+fn a_sensor_that_reboots_falls_silent_and_catches_up_with_its_properties() {
+    for style in [RestartStyle::Held, RestartStyle::Link] {
+        let mut pair = Pair::of(&["environment", "reboot"], style).settled();
+        let (began, heard) = (pair.at, pair.events("Telemetry"));
+        let call = pair.invoke_within(60, "rebootDevice", None);
+        pair.run_until(began + 1_000);
+        pair.desire(json!({"name": "Attic"}));
+        pair.run_until(began + 19_999);
+        assert_eq!(pair.events("Telemetry"), heard, "{style:?}");
+        assert!(pair.reported().get("name").is_none(), "{style:?}");
+        pair.run_until(began + 30_000);
+        assert_eq!(pair.answers[&call]["status"], 200, "{style:?}");
+        assert_eq!(pair.reported()["name"]["ac"], 200, "{style:?}");
+        assert_eq!(pair.events("Telemetry"), heard + 6, "at 20 s and every two seconds, {style:?}");
+    }
 }

@@ -12,7 +12,7 @@ use super::environment::{
     Language, PYTHON_DEVICE, PYTHON_EVENTS, PYTHON_SERVICE, node_modules, node_version, python, scripts,
 };
 use super::snippets::SNIPPETS;
-use super::{script, tutorial};
+use super::{firmware, reboot, script, tutorial};
 
 use Language::{Node, Python};
 
@@ -64,6 +64,7 @@ const FILES: &[File] = &[
     file(Python, "query.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "jobs.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "configurations.py", PYTHON_SERVICE, Ports::Any),
+    file(Python, "firmware.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "unsupported.py", PYTHON_SERVICE, Ports::Https),
     file(Python, "amqp.py", PYTHON_SERVICE, Ports::Any),
     // Clouds of their own: events are kept for a while only, and other cases send many.
@@ -178,14 +179,21 @@ impl Suite {
                 ));
             }
         }
-        for (name, story) in tutorial::STORIES {
-            let sdk = PYTHON_DEVICE.replace("==", " ");
+        let of_004 = tutorial::STORIES.iter().map(|(name, story)| ("tutorial", name, PYTHON_DEVICE, story));
+        let of_000 = reboot::STORIES.iter().map(|(name, sdk, story)| ("reboot", name, *sdk, story));
+        let of_001 = firmware::STORIES.iter().map(|(name, sdk, story)| ("firmware", name, *sdk, story));
+        for (group, name, sdk, story) in of_004.chain(of_000).chain(of_001) {
             let missing = || python().err().map(str::to_owned);
-            trials.push(self.trial(format!("python::tutorial::{name}"), sdk, missing, move || {
-                let python = python()?;
-                story(python);
-                Ok(())
-            }));
+            trials.push(self.trial(
+                format!("python::{group}::{name}"),
+                sdk.replace("==", " "),
+                missing,
+                move || {
+                    let python = python()?;
+                    story(python);
+                    Ok(())
+                },
+            ));
         }
         for snippet in SNIPPETS {
             let name = format!("snippets::{}", snippet.case);

@@ -13,7 +13,7 @@ use super::support::{CloudProcess, Program};
 const DEVICE: &str = "sensor-py";
 
 /// A case, given the Python to run on.
-type Story = fn(&Path);
+pub type Story = fn(&Path);
 
 /// Each by its name.
 pub const STORIES: &[(&str, Story)] = &[

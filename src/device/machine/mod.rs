@@ -266,6 +266,7 @@ impl Device {
 
     fn leave(&mut self, now: Now, out: &mut Vec<Output>) {
         self.next_sample = None;
+        self.restart = Restart::None;
         match self.phase {
             Phase::Online { .. } => {
                 self.phase = Phase::Leaving;
@@ -402,15 +403,15 @@ impl Device {
     }
 
     fn due(&mut self, now: Now, due: Due, out: &mut Vec<Output>) {
+        if let (Some(away), Due::Profile { .. } | Due::Acknowledge { .. }) = (self.away(), &due) {
+            // A device that restarts works on nothing and applies nothing.
+            return self.schedule.add(away.until, due);
+        }
         match due {
             Due::Profile { profile, tag } => {
                 self.with_profile(now, profile, |profile, ctx| profile.timer(ctx, tag));
             }
-            // Nothing is applied while the device restarts.
-            Due::Acknowledge { property, wish, verdict } => match self.away() {
-                Some(away) => self.schedule.add(away.until, Due::Acknowledge { property, wish, verdict }),
-                None => self.acknowledge(now, property, &wish, verdict),
-            },
+            Due::Acknowledge { property, wish, verdict } => self.acknowledge(now, property, &wish, verdict),
             Due::ReportAgain(ticket) => self.reports.again(ticket),
             Due::TwinAgain => {
                 let lost = self.twin_asked.is_some_and(|(_, at)| at + TWIN_PATIENCE <= now.at);
@@ -473,6 +474,19 @@ impl Device {
     }
 
     fn hand_out_now(&mut self, now: Now, out: &mut Vec<Output>) {
+        // A device that restarts only refuses; everything else waits until it is back.
+        let away = self.away().is_some();
+        if !away {
+            let before = out.len();
+            self.reports.hand_out(out);
+            for output in &out[before..] {
+                if let Output::Report { ticket, .. } = output {
+                    // Patches go out with QoS 0; one whose answer does not come was lost on the way.
+                    self.schedule.add(now.at + TWIN_PATIENCE, Due::ReportAgain(*ticket));
+                }
+            }
+        }
+        // After the patches: an operator who has the answer finds in the twin what it speaks of.
         for pending in self.replies.iter_mut().filter(|pending| !pending.handed) {
             pending.handed = true;
             out.push(Output::Reply {
@@ -481,15 +495,9 @@ impl Device {
                 reply: pending.reply.clone(),
             });
         }
-        let before = out.len();
-        self.reports.hand_out(out);
-        for output in &out[before..] {
-            if let Output::Report { ticket, .. } = output {
-                // Patches go out with QoS 0; one whose answer does not come was lost on the way.
-                self.schedule.add(now.at + TWIN_PATIENCE, Due::ReportAgain(*ticket));
-            }
+        if !away {
+            self.outbox.hand_out(out);
         }
-        self.outbox.hand_out(out);
     }
 
     fn ticket(&mut self) -> Ticket {

@@ -56,6 +56,7 @@ impl Device {
         if self.options.restarts == RestartStyle::Held {
             return;
         }
+        // On the way to a hub that is not known yet there is no link to close: the search goes on.
         let Some(next) = self.phase.assignment().cloned() else { return };
         match self.phase {
             Phase::Online { .. } => out.push(Output::Disconnect),

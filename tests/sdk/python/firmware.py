@@ -81,12 +81,10 @@ def the_tutorial_s_back_end_sees_every_phase():
 
 @case
 def an_image_of_the_local_cloud_is_installed():
-    listed = requests.get(
-        f"{READY['provisioningEndpoint']}/envsim/firmware", timeout=DEADLINE, verify=READY["caFile"]
-    ).json()
-    images = listed if isinstance(listed, list) else listed["images"]
+    cloud = READY["provisioningEndpoint"]
+    images = requests.get(f"{cloud}/envsim/firmware", timeout=DEADLINE, verify=READY["caFile"]).json()
     image = next(image for image in images if image["version"] == "1.1.0")
-    uri = f"{READY['provisioningEndpoint']}/envsim/firmware/{image['name']}"
+    uri = cloud + image["path"]
     with device() as name:
         result = update(name, fwPackageUri=uri, sha256=image["sha256"], version="1.1.0")
         equal(result.status, 200)
