@@ -119,3 +119,35 @@ fn an_update_that_ends_while_the_link_is_down_is_told_when_it_is_back() {
     assert_eq!(stands, ["failed", "1.0.0"]);
     assert_eq!(pair.reported()["firmwareError"]["reason"], "the image does not start");
 }
+
+#[test]
+fn a_reboot_that_somebody_asks_for_meanwhile_disturbs_no_update() {
+    for (style, uri) in [
+        (RestartStyle::Held, "https://images/1.1.0.bin"),
+        (RestartStyle::Link, "https://images/1.1.0.bin"),
+        (RestartStyle::Held, "test.com"),
+        (RestartStyle::Link, "test.com"),
+    ] {
+        let mut pair = ready(&["reboot", "firmware"], style);
+        let began = pair.at;
+        pair.invoke("firmwareUpdate", Some(json!({ "fwPackageUri": uri, "version": "1.1.0" })));
+        pair.run_until(began + 10_000);
+        pair.invoke_within(60, "rebootDevice", None);
+        pair.run_until(began + 12_000);
+        if uri != "test.com" {
+            // It has come while the device was away, which is on the new image when it is back.
+            pair.feed(Input::Image(ImageNews::Fetched { run: 1, size: 1_024, sha256: "0".repeat(64) }));
+            pair.feed(Input::Image(ImageNews::Placed { run: 1 }));
+            pair.run_until(began + 40_000);
+            assert_eq!(pair.orders.last(), Some(&ImageOrder::Confirm { run: 1 }), "{style:?}");
+            pair.feed(Input::Image(ImageNews::Confirmed { run: 1 }));
+        }
+        pair.run_until(began + 60_000);
+        let stands = reported(&pair, ["firmwareStatus", "firmwareVersion"]);
+        assert_eq!(stands, ["completed", "1.1.0"], "{style:?} {uri}");
+        assert!(pair.reported()["rebootTime"].is_string());
+        for name in ["downloadComplete", "startedApplyingImage", "lastFirmwareUpdate"] {
+            assert!(pair.reported()[name].is_string(), "{name}, {style:?} {uri}");
+        }
+    }
+}
