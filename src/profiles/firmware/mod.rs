@@ -14,9 +14,10 @@
 //! Never here: sockets, files, digests. Those are the business of whoever carries out an
 //! [`ImageOrder`].
 //!
-//! In reading order: [`request`] (what is asked for), [`update`] (the phases and what leads from one to
-//! the next).
+//! In reading order: [`request`] (what is asked for), [`phase`] (how far an update is), [`update`]
+//! (what leads from one phase to the next).
 
+mod phase;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -24,8 +25,9 @@ mod update;
 
 use serde_json::{Value, json};
 
+use self::phase::{Phase, Update};
 use self::request::{LONGEST_URI, LONGEST_VERSION, Request};
-use self::update::{Event, Phase, Update};
+use self::update::Event;
 use crate::device::{
     Answer, CallId, CommandSpec, Context, Figure, ImageNews, ImageOrder, Job, Member, Model, Profile, Reply,
     Schema, Severity,

@@ -1,4 +1,4 @@
-//! The phases of an update, and what leads from one to the next.
+//! What leads from one phase of an update to the next.
 //!
 //! ```text
 //!  Pretending ×3 ────────────────────────────────────────────────────────┐
@@ -11,74 +11,19 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::request::{Image, Request};
-use super::{COMMAND, Firmware};
-use crate::device::{Context, ImageNews, ImageOrder, Job, Millis, Severity};
-
-/// How long each of the tutorial's phases takes, and the restart that applies an image.
-const STEP: Duration = Duration::from_secs(15);
+use super::Firmware;
+use super::phase::{Cause, Phase, STEP, Step, Transfer, Update};
+use super::request::Image;
+use crate::device::{Context, ImageNews, ImageOrder, Millis, Severity};
 
 /// How often progress is reported at most, in real time: a hub counts every patch, and a twin that
 /// changes ten times a second is of no use to anybody.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
-/// What an update is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Update {
-    /// What it is called for people.
-    pub(super) title: String,
-    request: Request,
-    since: Millis,
-}
-
-/// How far it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// There is none.
-    #[default]
-    Idle,
-    /// One without an image, in one of its three steps.
-    Pretending { update: Update, step: Step, until: Millis },
-    /// The image is on its way.
-    Fetching { update: Update, image: Image, transfer: Transfer },
-    /// The image is being put in the place of the running one.
-    Placing { update: Update, version: String },
-    /// The device restarts with the new image, which is on trial.
-    Restarting { update: Update, version: String, until: Millis },
-    /// The new image runs.
-    Confirming { update: Update, version: String },
-    /// Something failed, and the image before is being taken again. There is no update when it is one
-    /// of an earlier life of the device.
-    GoingBack { update: Option<Update>, cause: Cause },
-}
-
-/// A step of a pretended update. Each is fifteen seconds, at the end of which it is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    Waiting,
-    Downloading,
-    Applying,
-}
-
-/// How far a download is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Transfer {
-    received: u64,
-    total: Option<u64>,
-    /// When it was last reported.
-    told: Option<Millis>,
-    /// Why nothing comes at the moment.
-    trouble: Option<String>,
-}
-
-/// Why an update fails.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cause {
-    phase: &'static str,
-    reason: String,
-}
+/// The most of a reason that is reported, in characters of up to four bytes.
+const LONGEST_REASON: usize = 1_000;
 
 /// What can happen to an update.
 #[derive(Debug, Clone, Copy)]
@@ -91,112 +36,6 @@ pub(super) enum Event<'a> {
     News(&'a ImageNews),
 }
 
-impl Update {
-    pub(super) fn new(ctx: &Context<'_>, request: Request) -> Self {
-        let called = request.version.clone().map(|version| format!("version {version}"));
-        let title = called.unwrap_or_else(|| "a new image".to_owned());
-        Self { title, request, since: ctx.now.at }
-    }
-}
-
-impl Phase {
-    /// The first phase of an update.
-    pub(super) fn begin(ctx: &mut Context<'_>, run: u64, update: Update) -> Self {
-        match update.request.image.clone() {
-            None => Self::Pretending { update, step: Step::Waiting, until: ctx.after(STEP, run) },
-            Some(image) => {
-                let (uri, sha256) = (image.uri.clone(), image.sha256.clone());
-                ctx.order(ImageOrder::Fetch { run, uri, sha256 });
-                Self::Fetching { update, image, transfer: Transfer::default() }
-            }
-        }
-    }
-
-    /// The update that is going on.
-    pub(super) fn update(&self) -> Option<&Update> {
-        match self {
-            Self::Idle => None,
-            Self::Pretending { update, .. }
-            | Self::Fetching { update, .. }
-            | Self::Placing { update, .. }
-            | Self::Restarting { update, .. }
-            | Self::Confirming { update, .. } => Some(update),
-            Self::GoingBack { update, .. } => update.as_ref(),
-        }
-    }
-
-    /// Its name in a sentence, and in the reason of a failure.
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::Idle => "standing by",
-            Self::Pretending { step: Step::Waiting, .. } => "waiting",
-            Self::Pretending { step: Step::Downloading, .. } | Self::Fetching { .. } => "downloading",
-            Self::Pretending { step: Step::Applying, .. } | Self::Placing { .. } => "applying",
-            Self::Restarting { .. } => "restarting",
-            Self::Confirming { .. } => "confirming",
-            Self::GoingBack { .. } => "going back",
-        }
-    }
-
-    /// What stands in the twin during it.
-    pub(super) fn status(&self) -> &'static str {
-        match self {
-            Self::Idle | Self::Pretending { step: Step::Waiting, .. } => "standBy",
-            Self::Pretending { step: Step::Downloading, .. }
-            | Self::Fetching { .. }
-            | Self::Placing { .. } => "downloading",
-            Self::Pretending { step: Step::Applying, .. }
-            | Self::Restarting { .. }
-            | Self::Confirming { .. } => "applying",
-            Self::GoingBack { .. } => "failed",
-        }
-    }
-
-    /// How far it is, for those who watch.
-    pub(super) fn job(&self) -> Option<Job> {
-        let update = self.update()?;
-        let (phase, done, steps, until) = match self {
-            Self::Idle => return None,
-            Self::Pretending { step, until, .. } => {
-                let (phase, done) = match step {
-                    Step::Waiting => ("pretending to wait", 0),
-                    Step::Downloading => ("pretending to download", 1),
-                    Step::Applying => ("pretending to apply", 2),
-                };
-                (phase.to_owned(), done, 3, Some(*until))
-            }
-            Self::Fetching { transfer, .. } => match (&transfer.trouble, transfer.percent()) {
-                (Some(why), percent) => {
-                    (format!("downloading again: {why}"), percent.unwrap_or(0), 100, None)
-                }
-                (None, Some(percent)) => (format!("downloading, {percent} %"), percent, 100, None),
-                (None, None) => (format!("downloading, {} bytes", transfer.received), 0, 100, None),
-            },
-            Self::Placing { version, .. } => (format!("putting {version} in place"), 0, 3, None),
-            Self::Restarting { version, until, .. } => {
-                (format!("restarting with {version}"), 1, 3, Some(*until))
-            }
-            Self::Confirming { version, .. } => (format!("confirming {version}"), 2, 3, None),
-            Self::GoingBack { .. } => ("going back to the image before".to_owned(), 0, 1, None),
-        };
-        Some(Job { command: COMMAND, phase, done, steps, since: update.since, until })
-    }
-}
-
-impl Transfer {
-    /// Of an image whose size is known.
-    fn percent(&self) -> Option<u32> {
-        let total = self.total.filter(|total| *total > 0)?;
-        let hundredths = u128::from(self.received.min(total)) * 100 / u128::from(total);
-        u32::try_from(hundredths).ok()
-    }
-
-    /// As it stands in the twin. What is not known is taken out of it.
-    fn report(&self) -> Value {
-        json!({ "received": self.received, "total": self.total, "percent": self.percent() })
-    }
-}
-
 impl Firmware {
     /// Takes one event in: from the phase and the event follows the next phase.
     pub(super) fn advance(&mut self, ctx: &mut Context<'_>, event: Event<'_>) {
@@ -205,7 +44,7 @@ impl Firmware {
         use Phase as P;
         self.phase = match (std::mem::take(&mut self.phase), event) {
             // Without an image.
-            (P::Pretending { update, step, .. }, Due) => self.pretended(ctx, update, step),
+            (P::Pretending { update, step, until }, Due) => self.pretended(ctx, update, step, until),
 
             // With one.
             (P::Fetching { update, image, transfer }, News(N::Progress { received, total, .. })) => {
@@ -267,7 +106,7 @@ impl Firmware {
         };
     }
 
-    fn pretended(&mut self, ctx: &mut Context<'_>, update: Update, step: Step) -> Phase {
+    fn pretended(&mut self, ctx: &mut Context<'_>, update: Update, step: Step, until: Millis) -> Phase {
         let next = match step {
             Step::Waiting => {
                 // So the tutorial: it says that the download is complete when it begins.
@@ -285,7 +124,8 @@ impl Firmware {
                 return self.complete(ctx);
             }
         };
-        Phase::Pretending { update, step: next, until: ctx.after(STEP, self.run) }
+        ctx.after(STEP, self.run);
+        Phase::Pretending { update, step: next, until }
     }
 
     fn fetched(
@@ -338,7 +178,7 @@ impl Firmware {
     }
 
     fn failed(&self, ctx: &mut Context<'_>, cause: &Cause) -> Phase {
-        let Cause { phase, reason } = cause;
+        let (phase, reason) = (cause.phase, brief(&cause.reason));
         let mut patch = json!({
             "firmwareStatus": "failed",
             "firmwareError": { "phase": phase, "reason": reason, "time": ctx.date_time() },
@@ -378,6 +218,15 @@ impl Firmware {
     }
 }
 
+/// A reason that fits into a twin: IoT Hub refuses a patch with a text of more than 4 KB ("Understand and
+/// use device twins", size), and servers decide how long the addresses are that they redirect to.
+fn brief(reason: &str) -> String {
+    match reason.char_indices().nth(LONGEST_REASON) {
+        Some((cut, _)) => format!("{}…", &reason[..cut]),
+        None => reason.to_owned(),
+    }
+}
+
 fn progressed(ctx: &mut Context<'_>, transfer: Transfer, received: u64, total: Option<u64>) -> Transfer {
     let due = transfer.told.is_none_or(|told| ctx.now.at.since(told) >= REPORT_EVERY);
     let told = if due { Some(ctx.now.at) } else { transfer.told };
@@ -391,6 +240,6 @@ fn progressed(ctx: &mut Context<'_>, transfer: Transfer, received: u64, total: O
 fn placed(ctx: &mut Context<'_>, update: Update, version: String) -> Phase {
     ctx.report(json!({ "firmwareStatus": "applying", "startedApplyingImage": ctx.date_time() }));
     ctx.restart(STEP);
-    let until = ctx.now.at + ctx.scaled(STEP);
-    Phase::Restarting { update, version, until }
+    let since = ctx.now.at;
+    Phase::Restarting { update, version, since, until: since + ctx.scaled(STEP) }
 }

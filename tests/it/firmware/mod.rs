@@ -4,6 +4,7 @@ mod server;
 
 use std::path::Path;
 
+use envsim::cloud::core::firmware::Sample;
 use serde_json::{Value, json};
 
 use self::server::{Behaviour, ImageServer};
@@ -97,6 +98,21 @@ fn an_image_of_the_local_cloud_is_installed_and_stays() {
     // The next run of the device has it still, and so has the cloud's twin of it.
     bench.device = bench.cloud.run(DEVICE, &[&["--profile", "firmware"][..], &options].concat());
     reporting(&mut bench.device, "firmwareVersion", |version| version == "1.1.0");
+}
+
+#[test]
+fn the_image_in_the_readme_is_one_that_the_local_cloud_has() {
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("a README");
+    let request: Value = readme
+        .split("--payload '")
+        .filter_map(|text| serde_json::from_str(text.split_once('\'')?.0).ok())
+        .find(|payload: &Value| payload["sha256"].is_string())
+        .expect("a request for an image");
+    let uri = request["fwPackageUri"].as_str().expect("a URI");
+    let name = uri.strip_prefix("https://localhost:8443/envsim/firmware/").expect("the local cloud's");
+    let sample = Sample::named(name).expect("an image");
+    assert_eq!((&request["version"], &request["sha256"]), (&json!(sample.version), &json!(sample.sha256)));
 }
 
 #[test]

@@ -43,6 +43,15 @@ fn a_failure_in_any_phase_is_reported_with_its_reason_and_the_old_version_stays(
 }
 
 #[test]
+fn a_long_reason_is_cut_so_that_a_hub_takes_it() {
+    let mut bench = Bench::new(RestartStyle::Held);
+    bench.reach(1, "downloading");
+    bench.news(ImageNews::Failed { run: 1, reason: "😀".repeat(2_000) });
+    let reason = bench.twin["firmwareError"]["reason"].as_str().expect("a reason");
+    assert!(reason.len() < 4_096 && reason.ends_with('…'), "{}", reason.len());
+}
+
+#[test]
 fn when_going_back_fails_as_well_both_reasons_are_told() {
     let mut bench = Bench::new(RestartStyle::Held);
     bench.reach(1, "confirming");

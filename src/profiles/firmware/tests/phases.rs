@@ -27,13 +27,13 @@ fn a_name_is_pretended_in_three_times_fifteen_seconds() {
     bench.patches.clear();
     bench.pass(14);
     assert_eq!((bench.patches.len(), bench.status()), (0, "standBy"));
-    assert_eq!(bench.device.jobs()[0].until, Some(Millis(15_000)));
+    assert_eq!(bench.device.jobs()[0].until, Some(Millis(45_000)));
     bench.pass(1);
     assert_eq!(
         bench.patches,
         [json!({"firmwareStatus": "downloading", "downloadComplete": "2030-01-01 00:00:15.000000"})]
     );
-    assert_eq!(bench.job(), "pretending to download");
+    assert_eq!(bench.job(), "pretending to download, step 2 of 3");
     bench.pass(15);
     assert_eq!(
         bench.patches[1..],
@@ -77,7 +77,8 @@ fn an_image_is_fetched_placed_restarted_with_and_confirmed() {
         );
         assert_eq!((bench.status(), bench.job().as_str()), ("downloading", "downloading, 0 bytes"));
         bench.news(ImageNews::Progress { run: 1, received: 262_144, total: Some(1_048_576) });
-        assert_eq!(bench.job(), "downloading, 25 %");
+        assert_eq!(bench.job(), "downloading, 262144 of 1048576 bytes");
+        assert_eq!((bench.device.jobs()[0].done, bench.device.jobs()[0].steps), (25, 100));
         assert_eq!(
             bench.twin["downloadProgress"],
             json!({"received": 262_144, "total": 1_048_576, "percent": 25})
@@ -140,7 +141,7 @@ fn an_interrupted_download_says_so_until_it_goes_on() {
     assert_eq!(bench.job(), "downloading again: the connection broke");
     assert_eq!(bench.status(), "downloading");
     bench.news(ImageNews::Progress { run: 1, received: 6, total: Some(10) });
-    assert_eq!(bench.job(), "downloading, 60 %");
+    assert_eq!(bench.job(), "downloading, 6 of 10 bytes");
 }
 
 #[test]
