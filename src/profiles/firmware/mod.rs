@@ -121,7 +121,9 @@ impl Firmware {
         fresh["firmwareStatus"] = json!(if request.image.is_some() { "downloading" } else { "standBy" });
         ctx.report(fresh);
         let update = Update::new(ctx, request);
-        ctx.note(Severity::Info, format!("firmware update to {} started", update.title));
+        let only_a_name =
+            if update.request.image.is_none() { ", pretended: its address is only a name" } else { "" };
+        ctx.note(Severity::Info, format!("firmware update to {} started{only_a_name}", update.title));
         self.phase = Phase::begin(ctx, self.run, update);
         Reply::ok(json!({ "Response": "Firmware update started" }))
     }

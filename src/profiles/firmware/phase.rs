@@ -140,9 +140,9 @@ impl Phase {
             Self::Idle | Self::GoingBack { update: None, .. } => return None,
             Self::Pretending { step, until, .. } => {
                 let phase = match step {
-                    Step::Waiting => "pretending to wait, step 1 of 3",
-                    Step::Downloading => "pretending to download, step 2 of 3",
-                    Step::Applying => "pretending to apply, step 3 of 3",
+                    Step::Waiting => "1/3 waiting",
+                    Step::Downloading => "2/3 downloading",
+                    Step::Applying => "3/3 applying",
                 };
                 Job { phase: phase.to_owned(), until: Some(*until), ..idle }
             }
@@ -180,8 +180,8 @@ impl Transfer {
     fn words(&self) -> String {
         match (&self.trouble, self.total) {
             (Some(why), _) => format!("downloading again: {why}"),
-            (None, Some(total)) => format!("downloading, {} of {total} bytes", self.received),
-            (None, None) => format!("downloading, {} bytes", self.received),
+            (None, Some(total)) => format!("downloading {}", sizes(&[self.received, total])),
+            (None, None) => format!("downloading {}", sizes(&[self.received])),
         }
     }
 
@@ -189,4 +189,17 @@ impl Transfer {
     pub(super) fn report(&self) -> Value {
         json!({ "received": self.received, "total": self.total, "percent": self.percent() })
     }
+}
+
+/// Sizes in the largest unit that the last of them has one of: `0.2 of 1.0 MiB`.
+fn sizes(bytes: &[u64]) -> String {
+    const UNITS: [(u64, &str); 2] = [(1 << 20, "MiB"), (1 << 10, "KiB")];
+    let largest = bytes.last().copied().unwrap_or_default();
+    let unit = UNITS.iter().find(|(unit, _)| largest >= *unit);
+    let one = |size: &u64| match unit {
+        Some((unit, _)) => format!("{}.{}", size / unit, size % unit * 10 / unit),
+        None => size.to_string(),
+    };
+    let all: Vec<_> = bytes.iter().map(one).collect();
+    format!("{} {}", all.join(" of "), unit.map_or("bytes", |(_, name)| name))
 }

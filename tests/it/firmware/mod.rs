@@ -8,7 +8,7 @@ use envsim::cloud::core::firmware::Sample;
 use serde_json::{Value, json};
 
 use self::server::{Behaviour, ImageServer};
-use super::support::{CloudProcess, Outcome, Program, Sandbox};
+use super::support::{CloudProcess, Key, Outcome, Program, Sandbox, Screen};
 
 const DEVICE: &str = "sensor-01";
 const SMALL: &str = "b2656174cb35e83468fac534a3b99f13aa6e1b8e329f31042fbd83979e936b8b";
@@ -285,4 +285,21 @@ fn a_file_that_cannot_be_a_folder_is_a_configuration_error() {
     let config = sandbox.write("envsim.toml", "profile = 'firmware'\nfirmware-dir = 'images'\n");
     let outcome = sandbox.run(&["run", "--headless", "--config", &config.to_string_lossy()]).expect(2);
     assert!(outcome.err.contains("cannot make the firmware folder"), "{}", outcome.all());
+}
+
+/// The example that the operator's form begins with is the tutorial's, which is pretended.
+#[test]
+fn an_update_is_seen_on_the_screen_from_its_first_step_to_its_end() {
+    let args = ["run", "--profile", "firmware", "--time-scale", "5"];
+    let mut screen = Screen::open(120, 40, &args);
+    screen.wait_for("● online");
+    screen.keys("5");
+    screen.wait_for("▸ invoke firmwareUpdate");
+    screen.press(Key::Enter);
+    screen.wait_for("test.com");
+    screen.press(Key::Enter);
+    screen.wait_for("2/3 downloading, ");
+    screen.wait_for("firmware update completed");
+    screen.keys("q");
+    assert_eq!(screen.end().0, 0);
 }

@@ -1,5 +1,6 @@
 //! A device with this profile alone, told what happens, and what it does about it.
 
+mod anything;
 mod failures;
 mod phases;
 
@@ -28,6 +29,8 @@ struct Bench {
     twin: Map<String, Value>,
     replies: Vec<Reply>,
     links: Vec<&'static str>,
+    /// The highest number that an update has had in an order.
+    asked: u64,
 }
 
 impl Bench {
@@ -63,6 +66,7 @@ impl Bench {
             twin: Map::new(),
             replies: Vec::new(),
             links: Vec::new(),
+            asked: 0,
         };
         bench.feed(Input::Start);
         bench.connected();

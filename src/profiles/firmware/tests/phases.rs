@@ -33,7 +33,7 @@ fn a_name_is_pretended_in_three_times_fifteen_seconds() {
         bench.patches,
         [json!({"firmwareStatus": "downloading", "downloadComplete": "2030-01-01 00:00:15.000000"})]
     );
-    assert_eq!(bench.job(), "pretending to download, step 2 of 3");
+    assert_eq!(bench.job(), "2/3 downloading");
     bench.pass(15);
     assert_eq!(
         bench.patches[1..],
@@ -75,9 +75,9 @@ fn an_image_is_fetched_placed_restarted_with_and_confirmed() {
             bench.ordered(),
             [ImageOrder::Fetch { run: 1, uri: URI.to_owned(), sha256: Some(DIGEST.to_owned()) }]
         );
-        assert_eq!((bench.status(), bench.job().as_str()), ("downloading", "downloading, 0 bytes"));
+        assert_eq!((bench.status(), bench.job().as_str()), ("downloading", "downloading 0 bytes"));
         bench.news(ImageNews::Progress { run: 1, received: 262_144, total: Some(1_048_576) });
-        assert_eq!(bench.job(), "downloading, 262144 of 1048576 bytes");
+        assert_eq!(bench.job(), "downloading 0.2 of 1.0 MiB");
         assert_eq!((bench.device.jobs()[0].done, bench.device.jobs()[0].steps), (25, 100));
         assert_eq!(
             bench.twin["downloadProgress"],
@@ -126,7 +126,7 @@ fn progress_is_reported_every_five_seconds_at_most() {
         bench.patches[2]["downloadProgress"],
         json!({"received": 1_000, "total": null, "percent": null})
     );
-    assert_eq!(bench.job(), "downloading, 1000 bytes");
+    assert_eq!(bench.job(), "downloading 1000 bytes");
     bench.news(fetched(1));
     let whole = json!({"received": 1_048_576, "total": 1_048_576, "percent": 100});
     assert_eq!(bench.patches[3]["downloadProgress"], whole, "the last is told whenever it comes");
@@ -141,7 +141,7 @@ fn an_interrupted_download_says_so_until_it_goes_on() {
     assert_eq!(bench.job(), "downloading again: the connection broke");
     assert_eq!(bench.status(), "downloading");
     bench.news(ImageNews::Progress { run: 1, received: 6, total: Some(10) });
-    assert_eq!(bench.job(), "downloading, 6 of 10 bytes");
+    assert_eq!(bench.job(), "downloading 6 of 10 bytes");
 }
 
 #[test]
