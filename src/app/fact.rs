@@ -20,7 +20,7 @@ use crate::device::{Failure, Severity};
 )]
 pub enum Fact {
     Started { device: String, profiles: String, place: String, seed: u64 },
-    CloudReady { hub: String, mqtt_port: u16, https_port: u16, note: String },
+    CloudReady { hub: String, mqtt_port: u16, https_port: u16, other_scopes: Vec<String>, note: String },
     Registering { host: String },
     Assigning { operation_id: String, again_in: Duration },
     Assigned { hub: String, device: String },
@@ -165,8 +165,11 @@ impl Fact {
             Self::Started { device, profiles, place, seed } => {
                 json!({"device": device, "profiles": profiles, "place": place, "seed": seed})
             }
-            Self::CloudReady { hub, mqtt_port, https_port, note } => {
-                json!({"hub": hub, "mqttPort": mqtt_port, "httpsPort": https_port, "note": note})
+            Self::CloudReady { hub, mqtt_port, https_port, other_scopes, note } => {
+                json!({
+                    "hub": hub, "mqttPort": mqtt_port, "httpsPort": https_port,
+                    "otherScopes": other_scopes, "note": note
+                })
             }
             Self::Registering { host } => json!({ "host": host }),
             Self::Assigning { operation_id, again_in } => {
@@ -240,8 +243,12 @@ impl fmt::Display for Fact {
             Self::Started { device, profiles, place, seed } => {
                 write!(f, "{device} ({profiles}) starts, {place}, seed {seed}")
             }
-            Self::CloudReady { hub, mqtt_port, https_port, note } => {
-                write!(f, "local cloud ready: {hub}, MQTT on {mqtt_port}, HTTPS on {https_port}{note}")
+            Self::CloudReady { hub, mqtt_port, https_port, other_scopes, note } => {
+                write!(f, "local cloud ready: {hub}, MQTT on {mqtt_port}, HTTPS on {https_port}")?;
+                if !other_scopes.is_empty() {
+                    write!(f, ", DeviceMove to {}", other_scopes.join(" or "))?;
+                }
+                f.write_str(note)
             }
             Self::Registering { host } => write!(f, "registering at {host}"),
             Self::Assigning { operation_id, again_in } => {

@@ -8,7 +8,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::cloud_args::CloudArgs;
 use super::exit::{self, Exit};
-use super::hub_args::HubArgs;
+use super::hub::HubArgs;
+use super::manual::{CompletionsArgs, ManArgs};
 use super::run_args::RunArgs;
 use crate::config::error::may_be_secret;
 
@@ -56,6 +57,10 @@ pub enum Command {
     Cloud(CloudArgs),
     /// Be the back end: invoke commands, read and change twins, watch messages
     Hub(HubArgs),
+    /// Write completions for a shell to standard output
+    Completions(CompletionsArgs),
+    /// Write man pages
+    Man(ManArgs),
 }
 
 impl Cli {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::cli::cloud_args::OutputFormat;
-use crate::cli::hub_args::{FaultsVerb, TwinVerb, Verb};
+use crate::cli::hub::Verb;
+use crate::cli::hub::faults::{DropArgs, FaultsVerb};
+use crate::cli::hub::twin::TwinVerb;
 use crate::config::Setting;
 use crate::config::setting::{HUB, RUN, Row};
 
@@ -128,8 +130,8 @@ fn the_local_cloud_is_difficult_on_request() {
         ("hub faults show", Verb::Faults(FaultsVerb::Show)),
         ("hub faults set {}", Verb::Faults(FaultsVerb::Set { faults: "{}".to_owned() })),
         ("hub faults clear", Verb::Faults(FaultsVerb::Clear)),
-        ("hub drop", Verb::Drop { device: None }),
-        ("hub drop d", Verb::Drop { device: "d".parse().ok() }),
+        ("hub drop", Verb::Drop(DropArgs { device: None })),
+        ("hub drop d", Verb::Drop(DropArgs { device: "d".parse().ok() })),
     ] {
         let Command::Hub(args) = command(line) else { panic!("{line}") };
         assert_eq!(args.verb, verb, "{line}");
@@ -148,17 +150,18 @@ fn the_verbs_of_hub_are_taken() {
     ) else {
         panic!("invoke")
     };
-    assert_eq!((invoke.device.as_str(), invoke.command.as_str()), ("dev-1", "reboot"));
+    assert_eq!((invoke.target.to_string().as_str(), invoke.command.as_str()), ("dev-1", "reboot"));
     assert_eq!(invoke.payload.as_deref(), Some("{\"a\":1}"));
     assert_eq!(
         [invoke.response_timeout, invoke.connect_timeout, invoke.timeout],
         [60, 5, 90].map(Duration::from_secs)
     );
     assert_eq!(invoke.wait_for.map(|wanted| wanted.to_string()).as_deref(), Some("rebootTime"));
-    let (Verb::Twin(TwinVerb::Show { device }), OutputFormat::Text) = verb("hub twin show d") else {
+    let (Verb::Twin(TwinVerb::Show { target }), OutputFormat::Text) = verb("hub twin show d --module m")
+    else {
         panic!("show")
     };
-    assert_eq!(device.as_str(), "d");
+    assert_eq!(target.to_string(), "d/m");
     assert!(matches!(verb("hub twin update d --desired {} --tags {}"), (Verb::Twin(TwinVerb::Update(_)), _)));
     let (Verb::Monitor(monitor), _) = verb("hub --format json monitor --device d --count 3") else {
         panic!("monitor")
@@ -166,6 +169,70 @@ fn the_verbs_of_hub_are_taken() {
     assert_eq!((monitor.device.map(|id| id.to_string()).as_deref(), monitor.count), (Some("d"), Some(3)));
     let Command::Hub(args) = command("hub twin show d --connection-string x --ca y") else { panic!("hub") };
     assert!(args.layer().get(Setting::ConnectionString).is_some() && args.layer().get(Setting::Ca).is_some());
+}
+
+#[test]
+fn every_family_of_hub_s_verbs_is_taken() {
+    for line in [
+        "hub device create d",
+        "hub device create d --edge --disabled --or-show --primary-key-file k --secondary-key-file l",
+        "hub device create d --x509-ca",
+        "hub device create d --save-connection-string f --force",
+        "hub device show d --save-connection-string f",
+        "hub device list --top 3 --hub localhost:8443",
+        "hub device delete d --etag e",
+        "hub module create d m --or-show --save-connection-string f",
+        "hub module show d m",
+        "hub module list d",
+        "hub module delete d $edgeHub --etag e",
+        "hub twin show d --module m",
+        "hub twin update d --module m --tags {} --etag e",
+        "hub twin replace d - --etag e",
+        "hub twin replace d --desired {}",
+        "hub twin watch d --module m --interval 2s --count 3 --for 1m",
+        "hub invoke d c --module m --payload-file -",
+        "hub monitor --device d --module m --property a --property b=c --for 1m",
+        "hub deploy d -",
+        "hub deploy d --show",
+        "hub query SELECT --top 5",
+        "hub --hub localhost twin show d",
+    ] {
+        let Command::Hub(args) = command(line) else { panic!("{line}") };
+        assert!(!args.names_connection(), "{line}");
+    }
+    let Command::Hub(args) = command("hub device list --connection-string-file f") else { panic!("hub") };
+    assert!(args.names_connection());
+    let print = "ab".repeat(20);
+    assert!(matches!(
+        command(&format!("hub device create d --x509-thumbprint {print},{print}")),
+        Command::Hub(_)
+    ));
+}
+
+#[test]
+fn the_help_of_every_verb_says_what_it_does_and_which_hub() {
+    let hub = Cli::command().find_subcommand("hub").expect("hub").clone();
+    for verb in hub.get_subcommands() {
+        let below: Vec<_> = verb.get_subcommands().map(|it| format!(" {}", it.get_name())).collect();
+        let below = if below.is_empty() { vec![String::new()] } else { below };
+        for name in below {
+            let line = format!("hub {}{name} --help", verb.get_name());
+            let help = help(&line);
+            assert!(help.contains("--hub <NAME[:PORT]>") && help.contains("--format"), "{line}: {help}");
+            // What an option's group is for is not what the verb does.
+            let first = help.lines().next().unwrap_or_default();
+            assert!(!first.contains("is about") && first.split(' ').count() > 2, "{line}: {first}");
+        }
+    }
+}
+
+#[test]
+fn completions_and_man_pages_are_asked_for() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(matches!(command(&format!("completions {shell}")), Command::Completions(_)));
+    }
+    assert!(matches!(command("man"), Command::Man(args) if args.folder.is_none()));
+    assert!(matches!(command("man pages"), Command::Man(args) if args.folder.is_some()));
 }
 
 #[test]
@@ -203,6 +270,29 @@ fn bad_usage_is_refused_with_code_2() {
         "hub twin",
         "hub twin update d",
         "hub monitor --count 0",
+        "hub monitor --module m",
+        "hub monitor --for 0s",
+        "hub --hub a:b device list",
+        "hub device",
+        "hub device create",
+        "hub device create d --x509-thumbprint xyz",
+        "hub device create d --x509-ca --primary-key-file k",
+        "hub device create d --secondary-key-file k",
+        "hub device create d --force",
+        "hub device list --top 0",
+        "hub device delete d --etag=",
+        "hub module show d",
+        "hub module list",
+        "hub twin replace d",
+        "hub twin replace d f --tags {}",
+        "hub twin watch d --interval 50ms",
+        "hub invoke d c --payload 1 --payload-file f",
+        "hub deploy d",
+        "hub deploy d f --show",
+        "hub query",
+        "completions",
+        "completions tcsh",
+        "man a b",
     ] {
         refused(line);
     }
@@ -230,6 +320,11 @@ fn no_error_repeats_a_key() {
         format!("cloud --devices 1 --id-pattern {K1}"),
         format!("hub invoke d c --timeout {K1}"),
         format!("hub monitor SharedAccessKey={K1}"),
+        format!("hub device create d --x509-thumbprint {K1}"),
+        format!("hub device create d {K1}"),
+        format!("hub device list --hub {K1}"),
+        format!("hub twin watch d --interval {K1}"),
+        format!("completions {K1}"),
     ] {
         let said = refused(&line);
         assert!(!said.contains(&K1[..12]), "{line}: {said}");

@@ -39,18 +39,17 @@ pub async fn run(args: CloudArgs) -> anyhow::Result<Exit> {
         trouble: args.difficult.trouble(),
         authorities: args.authorities(&|path| std::fs::read(path))?,
         data_dir: args.data_dir.clone(),
+        more_scopes: args.more_scopes,
         ..CloudOptions::default()
     };
     let cloud = LocalCloud::start(options).await.context("the local cloud cannot start")?;
     let service = ConnectionString::parse(&cloud.service_connection_string())
         .context("the local cloud's own connection string")?;
-    let found = RuntimeFile::leave(&Running::this_process(cloud.hub(), &service, cloud.ca_pem()))
-        .with_context(|| {
-            let folder = runtime_file::folder().map(|path| path.display().to_string()).unwrap_or_default();
-            format!(
-                "cannot write to the runtime directory {folder}; set XDG_RUNTIME_DIR to a folder of yours"
-            )
-        })?;
+    let running = Running::this_process(cloud.hub(), &service, cloud.ca_pem());
+    let found = RuntimeFile::leave(&running.with_mqtt_port(cloud.mqtt_port())).with_context(|| {
+        let folder = runtime_file::folder().map(|path| path.display().to_string()).unwrap_or_default();
+        format!("cannot write to the runtime directory {folder}; set XDG_RUNTIME_DIR to a folder of yours")
+    })?;
     // The one in the data folder stays where it is from run to run.
     let throw_away = match cloud.ca_file() {
         Some(_) => None,
@@ -88,6 +87,7 @@ impl Drop for AuthorityFile {
 fn announce(args: &CloudArgs, cloud: &LocalCloud, ca_file: &Path) -> std::io::Result<()> {
     let ca_file = ca_file.display().to_string();
     let (hub, endpoint, scope) = (cloud.hub(), cloud.provisioning_endpoint(), cloud.id_scope());
+    let others: Vec<_> = cloud.other_scopes().iter().map(ToString::to_string).collect();
     let (group_key, service) = (cloud.group_key().reveal(), cloud.service_connection_string());
     let provisioning_service = cloud.provisioning_service_connection_string();
     let event_hub = cloud.event_hub_connection_string();
@@ -124,7 +124,7 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, ca_file: &Path) -> std::io::Re
             let mut ready = json!({
             "hub": hub, "mqttPort": cloud.mqtt_port(), "httpsPort": cloud.https_port(),
             "amqpPort": cloud.amqp_port(), "eventHubConnectionString": event_hub,
-            "provisioningEndpoint": endpoint, "idScope": scope.to_string(), "groupKey": group_key,
+            "provisioningEndpoint": endpoint, "idScope": scope.to_string(), "otherScopes": others, "groupKey": group_key,
             "caFile": ca_file, "serviceConnectionString": service,
             "provisioningServiceConnectionString": provisioning_service, "dataDir": cloud.data_dir().map(|folder| folder.display().to_string()),
             });
@@ -134,10 +134,11 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, ca_file: &Path) -> std::io::Re
             ready.to_string()
         }
         (false, OutputFormat::Text) => format!(
-            "local cloud ready: hub {hub}, MQTT on {}, HTTPS on {}, {amqp}ID scope {scope}, group key {group_key}, CA {ca_file}; \
+            "local cloud ready: hub {hub}, MQTT on {}, HTTPS on {}, {amqp}ID scope {}, group key {group_key}, CA {ca_file}; \
              {clause}{kept}; Ctrl-C ends it\n{NEXT}",
             cloud.mqtt_port(),
             cloud.https_port(),
+            [&[scope.to_string()], &others[..]].concat().join(" or "),
         ),
     };
     let mut out = std::io::stdout().lock();

@@ -105,6 +105,17 @@ pub struct CloudArgs {
     #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Provisioning")]
     pub assigning_for: Option<Duration>,
 
+    /// Serve N more ID scopes, for devices to move to as if each were another application: the
+    /// first one's name with 2, 3 … behind it. All have the same enrolments
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(0..=100),
+        help_heading = "Provisioning"
+    )]
+    pub more_scopes: u32,
+
     /// Know these certificate authorities (PEM) from the start, by their files' names: devices with
     /// certificates from them come in, once they are created as devices with a CA
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Devices")]

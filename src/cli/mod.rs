@@ -2,9 +2,9 @@
 //!
 //! Never here: protocol, decisions of the device, or drawing; those have folders of their own.
 //!
-//! In reading order: [`args`] (the grammar), [`run_args`], [`cloud_args`], [`difficult_args`], [`hub_args`], [`exit`],
+//! In reading order: [`args`] (the grammar), [`run_args`], [`cloud_args`], [`difficult_args`], [`exit`],
 //! [`logging`], [`images`] (where firmware is kept), [`runtime_file`] (how one terminal finds the other's local cloud), [`mod@run`],
-//! [`cloud`], [`hub`].
+//! [`cloud`], [`hub`], [`manual`].
 
 pub mod args;
 pub mod cloud;
@@ -12,9 +12,9 @@ pub mod cloud_args;
 pub mod difficult_args;
 pub mod exit;
 pub mod hub;
-pub mod hub_args;
 pub mod images;
 pub mod logging;
+pub mod manual;
 pub mod run;
 pub mod run_args;
 pub mod runtime_file;
@@ -49,11 +49,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         let _ = writeln!(io::stderr(), "envsim: {text}");
         let is_usage = error.downcast_ref::<CloudError>().is_some_and(CloudError::is_usage);
         let is_usage = is_usage || error.is::<StoreError>();
-        if is_usage || error.is::<ConfigError>() || error.is::<hub::payload::PayloadError>() {
+        if is_usage || error.is::<ConfigError>() || error.is::<hub::values::InputError>() {
             Exit::Usage
         } else if error
-            .downcast_ref::<hub::verbs::HubError>()
-            .is_some_and(hub::verbs::HubError::is_out_of_reach)
+            .downcast_ref::<hub::which::HubError>()
+            .is_some_and(hub::which::HubError::is_out_of_reach)
         {
             Exit::Connect
         } else {
@@ -86,7 +86,9 @@ fn carry_out(command: Command, clock: Clock) -> anyhow::Result<Exit> {
             logging::start(&args.logging(logging::filter_given()), false)?;
             runtime(threads().div_ceil(2))?.block_on(cloud::run(args))
         }
-        Command::Hub(args) => runtime(threads())?.block_on(hub::verbs::run(args)),
+        Command::Hub(args) => runtime(threads())?.block_on(hub::run(args)),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
     }
 }
 

@@ -263,7 +263,9 @@ impl Ground {
                 format!(" (port {} is taken, so official SDKs cannot connect to this one)", config.mqtt_port)
             };
             let (hub, mqtt_port, https_port) = (hub.clone(), *mqtt_port, *https_port);
-            facts.push(Fact::CloudReady { hub, mqtt_port, https_port, note });
+            let others = self.cloud.iter().flat_map(LocalCloud::other_scopes);
+            let other_scopes = others.map(|scope| scope.to_string()).collect();
+            facts.push(Fact::CloudReady { hub, mqtt_port, https_port, other_scopes, note });
         }
         let place = match &self.place {
             Place::Local { .. } => "in the local cloud".to_owned(),

@@ -32,6 +32,9 @@ pub struct Running {
     pub service_connection_string: String,
     /// The certificate to trust, as PEM.
     pub ca: String,
+    /// Where it takes MQTT, when it is known not to be the usual port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mqtt_port: Option<u16>,
 }
 
 impl Running {
@@ -44,7 +47,14 @@ impl Running {
             hub: hub.to_owned(),
             service_connection_string: service.reveal(),
             ca: ca.to_owned(),
+            mqtt_port: None,
         }
+    }
+
+    /// The same, taking MQTT on this port.
+    #[must_use]
+    pub fn with_mqtt_port(self, port: u16) -> Self {
+        Self { mqtt_port: Some(port), ..self }
     }
 }
 
@@ -102,16 +112,16 @@ impl Drop for RuntimeFile {
     }
 }
 
-/// The local cloud that was started last and still runs. Files of processes that are gone are
-/// removed on the way.
-pub fn newest() -> io::Result<Option<Running>> {
-    newest_in(&folder()?)
+/// The local clouds that run, the one that was started last first. Files of processes that are gone
+/// are removed on the way.
+pub fn running() -> io::Result<Vec<Running>> {
+    running_in(&folder()?)
 }
 
-fn newest_in(folder: &Path) -> io::Result<Option<Running>> {
+fn running_in(folder: &Path) -> io::Result<Vec<Running>> {
     match fs::symlink_metadata(folder) {
         Ok(_) => check_private(folder)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     }
     let mut files: Vec<(SystemTime, PathBuf)> = fs::read_dir(folder)?
@@ -121,14 +131,15 @@ fn newest_in(folder: &Path) -> io::Result<Option<Running>> {
         .filter_map(|path| Some((fs::symlink_metadata(&path).ok()?.modified().ok()?, path)))
         .collect();
     files.sort();
+    let mut running = Vec::new();
     for (_, path) in files.into_iter().rev() {
-        let Some(running) = read(&path) else { continue };
-        if is_alive(&running) {
-            return Ok(Some(running));
+        match read(&path) {
+            Some(found) if is_alive(&found) => running.push(found),
+            Some(_) => remove(&path),
+            None => {}
         }
-        remove(&path);
     }
-    Ok(None)
+    Ok(running)
 }
 
 /// A file that cannot be read is somebody else's, or of another version: it is left alone.
@@ -263,16 +274,16 @@ mod tests {
     fn a_file_is_left_for_its_owner_found_and_taken_away() {
         let base = tempfile::tempdir().expect("a folder");
         let folder = base.path().join("envsim");
-        assert_eq!(newest_in(&folder).expect("no folder is no error"), None);
+        assert_eq!(running_in(&folder).expect("no folder is no error"), []);
         let this = running(std::process::id());
         let file = RuntimeFile::leave_in(&folder, &this).expect("a file");
         assert_eq!((mode(&folder), mode(file.path())), (0o700, 0o600));
-        assert_eq!(newest_in(&folder).expect("readable"), Some(this.clone()));
+        assert_eq!(running_in(&folder).expect("readable"), std::slice::from_ref(&this));
         assert!(!format!("{this:?}").contains("SharedAccessKey"));
         let path = file.path().to_owned();
         drop(file);
         assert!(!path.exists());
-        assert_eq!(newest_in(&folder).expect("readable"), None);
+        assert_eq!(running_in(&folder).expect("readable"), []);
     }
 
     #[test]
@@ -284,11 +295,14 @@ mod tests {
         let gone = RuntimeFile::leave_in(&folder, &running(u32::MAX)).expect("a file");
         let foreign = folder.join("foreign.json");
         fs::write(&foreign, "not ours").expect("written");
-        assert_eq!(newest_in(&folder).expect("readable").map(|found| found.pid), Some(std::process::id()));
+        assert_eq!(
+            running_in(&folder).expect("readable").iter().map(|found| found.pid).collect::<Vec<_>>(),
+            [std::process::id()]
+        );
         assert_eq!((gone.path().exists(), this.path().exists(), foreign.exists()), (false, true, true));
         let again = Running { process_start: Some("1".to_owned()), ..running(std::process::id()) };
         let again = RuntimeFile::leave_in(&folder, &again).expect("a file");
-        assert_eq!(newest_in(&folder).expect("readable"), None);
+        assert_eq!(running_in(&folder).expect("readable"), []);
         assert!(!again.path().exists());
     }
 
@@ -303,7 +317,7 @@ mod tests {
         for folder in [&open, &link] {
             let error = RuntimeFile::leave_in(folder, &running(1)).expect_err("refused").to_string();
             assert!(error.contains("XDG_RUNTIME_DIR"), "{error}");
-            assert!(newest_in(folder).is_err());
+            assert!(running_in(folder).is_err());
         }
     }
 }

@@ -101,6 +101,8 @@ pub struct CloudOptions {
     pub authorities: Vec<(String, Vec<u8>)>,
     /// The folder that keeps everything between runs. Without one nothing is kept.
     pub data_dir: Option<PathBuf>,
+    /// How many ID scopes there are besides the first, for devices to move to.
+    pub more_scopes: u32,
 }
 
 impl Default for CloudOptions {
@@ -118,6 +120,7 @@ impl Default for CloudOptions {
             trouble: Trouble::default(),
             authorities: Vec::new(),
             data_dir: None,
+            more_scopes: 1,
         }
     }
 }
@@ -253,6 +256,7 @@ impl LocalCloud {
                 core.put_authority(name, pem)
                     .map_err(|source| CloudError::Authority { name: name.clone(), source })?;
             }
+            core.set_more_scopes(options.more_scopes);
             core.set_quota(options.quota.map(|(sku, units)| Quota::new(sku, units)));
             Ok::<_, CloudError>(())
         })?;
@@ -310,6 +314,11 @@ impl LocalCloud {
     /// The provisioning service's ID scope.
     pub fn id_scope(&self) -> IdScope {
         self.shared.look(|core, _| core.settings().id_scope.clone())
+    }
+
+    /// The other ID scopes that it serves.
+    pub fn other_scopes(&self) -> Vec<IdScope> {
+        self.shared.look(|core, _| core.other_scopes().to_vec())
     }
 
     /// The enrolment group's key, from which devices' keys are derived.

@@ -34,6 +34,11 @@ impl<T> Schedule<T> {
         let first = self.due.first_entry()?;
         (first.key().0 <= now).then(|| first.remove())
     }
+
+    /// Keeps only what `wanted` says.
+    pub fn retain(&mut self, wanted: impl Fn(&T) -> bool) {
+        self.due.retain(|_, thing| wanted(thing));
+    }
 }
 
 #[cfg(test)]
@@ -51,5 +56,14 @@ mod tests {
         let taken: Vec<_> = std::iter::from_fn(|| schedule.pop(Millis(20))).collect();
         assert_eq!(taken, ["first", "second", "late"]);
         assert_eq!(schedule.next(), None);
+    }
+
+    #[test]
+    fn what_is_not_wanted_any_more_does_not_come() {
+        let mut schedule = Schedule::default();
+        schedule.add(Millis(10), "unwanted");
+        schedule.add(Millis(20), "wanted");
+        schedule.retain(|thing| *thing == "wanted");
+        assert_eq!((schedule.next(), schedule.pop(Millis(20))), (Some(Millis(20)), Some("wanted")));
     }
 }

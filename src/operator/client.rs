@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, IF_MATCH};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, IF_MATCH};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
@@ -17,8 +17,8 @@ use crate::wire::{ConnectionString, SharedKey, connect, service};
 const REQUEST: Duration = Duration::from_secs(30);
 /// How long a token is good for. Signing costs a microsecond, so each request has a new one.
 const TOKEN_LIFE: i64 = 600;
-/// The most that is read of an answer.
-const MAX_BODY: usize = 4 * 1024 * 1024;
+/// The most that is read of an answer: a page of a hundred of the largest twins, notes and all.
+const MAX_BODY: usize = 32 * 1024 * 1024;
 
 /// A hub's service side, reached with a service connection string. Its `Debug` shows no key.
 pub struct Client {
@@ -85,14 +85,26 @@ impl Client {
         subject: &str,
         wait: Option<Duration>,
     ) -> Result<Value, OperatorError> {
+        let (_, body) = self.answer(request, subject, wait).await?;
+        serde_json::from_slice(&body).map_err(|_| OperatorError::NotAHub(self.host.clone()))
+    }
+
+    /// Sends a request and reads what it answers, which is a success.
+    pub(super) async fn answer(
+        &self,
+        request: RequestBuilder,
+        subject: &str,
+        wait: Option<Duration>,
+    ) -> Result<(HeaderMap, Vec<u8>), OperatorError> {
         let request = request.timeout(wait.unwrap_or(REQUEST));
         let response = request.send().await.map_err(|error| self.unreached(&error))?;
-        let (status, date) = (response.status(), OperatorError::clock_ahead(response.headers(), now()));
+        let (status, headers) = (response.status(), response.headers().clone());
         let body = self.read(response).await?;
         if !status.is_success() {
-            return Err(OperatorError::refused(&self.host, subject, status.as_u16(), &body, date));
+            let ahead = OperatorError::clock_ahead(&headers, now());
+            return Err(OperatorError::refused(&self.host, subject, status.as_u16(), &body, ahead));
         }
-        serde_json::from_slice(&body).map_err(|_| OperatorError::NotAHub(self.host.clone()))
+        Ok((headers, body))
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, OperatorError> {

@@ -50,6 +50,14 @@ pub enum OperatorError {
         /// The device or module.
         subject: String,
     },
+    /// 409: there is one of this name already.
+    #[error("the hub {host} has `{subject}` already")]
+    Exists {
+        /// The hub.
+        host: String,
+        /// The device or module.
+        subject: String,
+    },
     /// 404103: the device is not connected, or takes no commands.
     #[error("`{subject}` is not connected to the hub, or takes no commands (404103)")]
     Offline {
@@ -142,9 +150,12 @@ impl OperatorError {
             Self::Unreachable { port, fault, .. } => fault.advice(*port),
             Self::Unauthorized { skew: Some(skew), .. } => skew.clone(),
             Self::Unauthorized { .. } => {
-                "check the policy's name and key, and that the policy has the right `service connect`".to_owned()
+                "check the policy's name and key, and that the policy has the right: `service connect`, and for \
+                 identities and deployments `registry read` or `registry write`"
+                    .to_owned()
             }
             Self::Unknown { .. } => "check the device id; case matters".to_owned(),
+            Self::Exists { .. } => "look at it, or delete it first".to_owned(),
             Self::Offline { .. } => "start the device, or wait for it with a connect time-out".to_owned(),
             Self::NoAnswer { .. } => "give it more time, or see what the device is doing".to_owned(),
             Self::Changed { .. } => "read it again, then repeat the change".to_owned(),
@@ -163,13 +174,25 @@ impl OperatorError {
 
     /// Reads a refusal. IoT Hub REST, error bodies; Edge hub's plain `{"message": …}` too.
     pub(super) fn refused(host: &str, subject: &str, status: u16, body: &[u8], ahead: Option<i64>) -> Self {
-        let Refusal { code, said } = Refusal::read(body, status);
+        let Refusal { code, name, said } = Refusal::read(body, status);
         let (host, subject) = (host.to_owned(), subject.to_owned());
+        let is = |wanted: &str| name.as_deref().is_some_and(|name| name.starts_with(wanted));
         match (status, code) {
             (_, Some(service::DEVICE_NOT_ONLINE)) => Self::Offline { subject },
             (504, _) | (_, Some(service::GATEWAY_TIMEOUT)) => Self::NoAnswer { subject },
             (401, _) => Self::Unauthorized { host, said, skew: ahead.and_then(skew) },
+            // Of a module on it the device itself may be what is not there; no id has a slash.
+            (404, _) if is("DeviceNotFound") => {
+                let device = subject.split('/').next().unwrap_or_default().to_owned();
+                Self::Unknown { host, subject: device }
+            }
             (404, _) => Self::Unknown { host, subject },
+            (409, Some(service::DEVICE_ALREADY_EXISTS | service::MODULE_ALREADY_EXISTS)) => {
+                Self::Exists { host, subject }
+            }
+            (409, _) if is("DeviceAlreadyExists") || is("ModuleAlreadyExists") => {
+                Self::Exists { host, subject }
+            }
             (412, _) => Self::Changed { subject },
             (429, _) => Self::Throttled { host, said },
             (500..=599, _) => Self::Broken { host, said, status },
@@ -198,6 +221,7 @@ fn skew(ahead: i64) -> Option<String> {
 /// What the body of a refusal says.
 struct Refusal {
     code: Option<u32>,
+    name: Option<String>,
     said: String,
 }
 
@@ -208,16 +232,19 @@ impl Refusal {
         let outer = if outer.message.is_empty() { plain.message } else { outer.message };
         // A failed command nests its error as JSON text.
         if let Ok(inner) = serde_json::from_str::<service::MethodError>(&outer) {
-            return Self { code: Some(inner.error_code).filter(|code| *code > 0), said: inner.message };
+            let code = Some(inner.error_code).filter(|code| *code > 0);
+            return Self { code, name: None, said: inner.message };
         }
         // `ErrorCode:DeviceNotFound;words`
-        let said = match outer.strip_prefix("ErrorCode:").and_then(|rest| rest.split_once(';')) {
+        let named = outer.strip_prefix("ErrorCode:").and_then(|rest| rest.split_once(';'));
+        let name = named.map(|(name, _)| name.to_owned());
+        let said = match named {
             Some((name, "")) => name.to_owned(),
             Some((name, words)) => format!("{words} ({name})"),
             None if outer.is_empty() => format!("HTTP status {status}"),
             None => outer,
         };
-        Self { code: Some(plain.error_code).filter(|code| *code > 0), said }
+        Self { code: Some(plain.error_code).filter(|code| *code > 0), name, said }
     }
 }
 
@@ -246,6 +273,22 @@ mod tests {
             ),
             OperatorError::Unknown { host: "hub".to_owned(), subject: subject() }
         );
+    }
+
+    #[test]
+    fn what_exists_and_a_missing_device_of_a_module_read_differently() {
+        let of = |subject: &str, status, body: &str| {
+            OperatorError::refused("hub", subject, status, body.as_bytes(), None).to_string()
+        };
+        let exists = r#"{"Message":"ErrorCode:DeviceAlreadyExists;d","ExceptionMessage":""}"#;
+        assert_eq!(of("d", 409, exists), "the hub hub has `d` already");
+        assert_eq!(of("d/m", 409, r#"{"errorCode":409301,"message":"x"}"#), "the hub hub has `d/m` already");
+        let other = r#"{"Message":"ErrorCode:OperationConflict;busy"}"#;
+        assert!(of("d", 409, other).starts_with("the hub refused the request for `d`: busy"));
+        let no_device = r#"{"Message":"ErrorCode:DeviceNotFound;d"}"#;
+        assert_eq!(of("d/m", 404, no_device), "the hub hub has no `d`");
+        let no_module = r#"{"Message":"ErrorCode:ModuleNotFound;m"}"#;
+        assert_eq!(of("d/m", 404, no_module), "the hub hub has no `d/m`");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use reqwest::{Method, Response, StatusCode};
 
 use super::client::now;
 use super::{Client, OperatorError};
-use crate::wire::service::{EVENTS_PATH, HubEvent};
+use crate::device::DeviceId;
+use crate::wire::service::{self, HubEvent};
 
 /// The longest line that is taken: a message of 256 KiB in base64 and its properties.
 const MAX_LINE: usize = 1024 * 1024;
@@ -20,16 +21,17 @@ pub struct Events {
 }
 
 impl Client {
-    /// Begins to watch. Only the local cloud has this stream; a hub in Azure is refused with
-    /// words.
-    pub async fn monitor(&self) -> Result<Events, OperatorError> {
+    /// Begins to watch one device and its modules, or all. Only the local cloud has this stream; a
+    /// hub in Azure is refused with words.
+    pub async fn monitor(&self, device: Option<&DeviceId>) -> Result<Events, OperatorError> {
         let host = self.host().to_owned();
         if is_azure(&host) {
             return Err(OperatorError::LocalOnly { host });
         }
         // No time-out: a quiet hub has nothing to say.
+        let path = service::events_path(device.map(DeviceId::as_str));
         let response =
-            self.request(Method::GET, EVENTS_PATH)?.send().await.map_err(|error| self.unreached(&error))?;
+            self.request(Method::GET, &path)?.send().await.map_err(|error| self.unreached(&error))?;
         match response.status() {
             StatusCode::OK => Ok(Events { host, response, buffer: Vec::new(), searched: 0 }),
             StatusCode::NOT_FOUND => Err(OperatorError::LocalOnly { host }),

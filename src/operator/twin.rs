@@ -55,6 +55,21 @@ impl Client {
         let request = if_match(self.request(Method::PATCH, &at)?, patch.etag.as_deref()).json(&patch.body());
         self.json(request, &subject(device, module), None).await
     }
+
+    /// Replaces all tags and all desired properties of a twin by those of `patch`, and returns the
+    /// whole of it afterwards.
+    pub async fn replace_twin(
+        &self,
+        device: &DeviceId,
+        module: Option<&ModuleId>,
+        patch: &TwinPatch,
+    ) -> Result<Value, OperatorError> {
+        let at = service::twin_path(device.as_str(), module.map(ModuleId::as_str));
+        // Both sections are always there, so that nothing depends on what a hub makes of none.
+        let body = json!({"tags": patch.tags, "properties": {"desired": patch.desired}});
+        let request = if_match(self.request(Method::PUT, &at)?, patch.etag.as_deref()).json(&body);
+        self.json(request, &subject(device, module), None).await
+    }
 }
 
 /// What an error is about.

@@ -28,6 +28,14 @@ pub fn versioned(path: &str) -> String {
 /// line. Azure has AMQP for this instead.
 pub const EVENTS_PATH: &str = "/envsim/events";
 
+/// The same, of one device.
+pub fn events_path(device: Option<&str>) -> String {
+    device.map_or_else(
+        || EVENTS_PATH.to_owned(),
+        |device| format!("{EVENTS_PATH}?device={}", percent::encode(device)),
+    )
+}
+
 /// Where our own local cloud is told what shall go wrong.
 pub const FAULTS_PATH: &str = "/envsim/faults";
 
@@ -84,6 +92,38 @@ pub struct EdgeRoute {
     /// Not taken, because the queue was full or no topic could carry it.
     pub dropped: u64,
 }
+
+/// The path of a device or module in the identity registry.
+pub fn identity_path(device: &str, module: Option<&str>) -> String {
+    let path = format!("/devices/{}", percent::encode(device));
+    module.map_or_else(|| path.clone(), |module| format!("{path}/modules/{}", percent::encode(module)))
+}
+
+/// The path of a device's modules in the identity registry.
+pub fn modules_path(device: &str) -> String {
+    format!("/devices/{}/modules", percent::encode(device))
+}
+
+/// The path that sets modules and routes on an IoT Edge device. IoT Hub REST, "Configuration -
+/// Apply On Edge Device".
+pub fn apply_path(device: &str) -> String {
+    format!("/devices/{}/applyConfigurationContent", percent::encode(device))
+}
+
+/// Where queries are asked. IoT Hub REST, "Query - Get Twins".
+pub const QUERY_PATH: &str = "/devices/query";
+/// The header with the most items that a page of an answer may have.
+pub const MAX_ITEMS: &str = "x-ms-max-item-count";
+/// The header that leads from one page of an answer to the next.
+pub const CONTINUATION: &str = "x-ms-continuation";
+/// The header that says what the items of an answer are, such as `Twin` or `Raw`.
+pub const ITEM_TYPE: &str = "x-ms-item-type";
+
+/// The modules that every IoT Edge device has: the one that runs the others, and the one that
+/// routes messages between them.
+pub const EDGE_AGENT: &str = "$edgeAgent";
+/// See [`EDGE_AGENT`].
+pub const EDGE_HUB: &str = "$edgeHub";
 
 /// The path of a twin.
 pub fn twin_path(device: &str, module: Option<&str>) -> String {
@@ -221,6 +261,14 @@ pub const DEVICE_NOT_ONLINE: u32 = 404_103;
 /// The device did not answer in time.
 pub const GATEWAY_TIMEOUT: u32 = 504_101;
 
+/// A device of this name is in the registry already.
+pub const DEVICE_ALREADY_EXISTS: u32 = 409_001;
+/// A module of this name is on the device already.
+pub const MODULE_ALREADY_EXISTS: u32 = 409_301;
+
+/// The source of the event that says how many others were lost to whoever reads too slowly.
+pub const EVENTS_MISSED: &str = "envsimEventsMissed";
+
 /// An event of [`EVENTS_PATH`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -255,6 +303,14 @@ mod tests {
         assert_eq!(
             versioned(&drop_path(Some("a&b"))),
             "/envsim/connections/drop?device=a%26b&api-version=2021-04-12"
+        );
+        assert_eq!(identity_path("d:1", None), "/devices/d%3A1");
+        assert_eq!(identity_path("d:1", Some("$edgeHub")), "/devices/d%3A1/modules/%24edgeHub");
+        assert_eq!(modules_path("d#"), "/devices/d%23/modules");
+        assert_eq!(apply_path("d#"), "/devices/d%23/applyConfigurationContent");
+        assert_eq!(
+            versioned(&events_path(Some("a&b"))),
+            "/envsim/events?device=a%26b&api-version=2021-04-12"
         );
         assert_eq!(methods_path("d", Some("$edgeHub")), "/twins/d/modules/%24edgeHub/methods");
     }

@@ -1,11 +1,200 @@
-//! The verbs of `envsim hub`: what is asked, how it is waited for, and how it is told.
+//! `envsim hub`: one file for each family of verbs, with its options, its work, and how its outcome
+//! is told to people and to programs.
 //!
-//! Everything but [`verbs`] is pure; the requests themselves are `operator`'s.
+//! The requests themselves are `operator`'s.
 //!
-//! In reading order: [`payload`] (what is sent), [`wait_for`] (when an outcome is there),
-//! [`mod@print`] (how it is told), [`verbs`] (carried out).
+//! In reading order: [`mod@self`] (the shared options, and the table of verbs), [`which`] (the hub
+//! that is spoken to), [`values`] (what a person typed, read), [`tell`] (what all verbs tell in the
+//! same way); then the verbs: [`device`] and [`module`] with what they share in [`identity`] and
+//! [`secret_file`], [`twin`], [`watch`], [`invoke`] with [`wait_for`] (when an outcome is there),
+//! [`send`], [`monitor`], [`deploy`], [`query`], [`faults`].
 
-pub mod payload;
-pub mod print;
-pub mod verbs;
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments of options are the help, where back quotes only disturb"
+)]
+
+pub mod deploy;
+pub mod device;
+pub mod faults;
+pub mod identity;
+pub mod invoke;
+pub mod module;
+pub mod monitor;
+pub mod query;
+pub mod secret_file;
+pub mod send;
+pub mod tell;
+pub mod twin;
+pub mod values;
 pub mod wait_for;
+pub mod watch;
+pub mod which;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+
+use self::which::Hub;
+use super::cloud_args::OutputFormat;
+use super::exit::{self, Exit};
+use crate::app::Ending;
+use crate::config::setting::HUB;
+use crate::config::{Layer, Setting};
+use crate::device::HubHost;
+use crate::runtime::signals::Signals;
+
+const EXAMPLES: &str = "Examples:
+  envsim hub invoke env-sensor-01 blink --payload 5
+  envsim hub invoke env-sensor-01 rundiagnostics --wait-for rundiagnostics --timeout 1m
+  envsim hub twin update env-sensor-01 --desired '{\"brightness\": 80}'
+  envsim hub twin watch env-sensor-01
+  envsim hub send env-sensor-01 '{\"on\": true}' --property level=3 --ack full
+  envsim hub monitor --device env-sensor-01 --count 3 --format json
+  envsim hub device create sensor-02 --save-connection-string sensor-02.txt
+  envsim hub module create sensor-02 meter
+  envsim hub deploy edge-01 deployment.json
+  envsim hub query \"SELECT deviceId FROM devices WHERE tags.floor = 2\"
+  envsim hub faults set '{\"latency\": 500}'
+
+Without a connection string the verbs go to the local cloud that runs on this computer. With one
+they go to a hub in Azure just as well; only monitor, send, faults and drop need the local cloud.
+
+With --format json every line of output is one JSON object:
+  device, module  the identity as the registry has it, with primaryKeyFingerprint and
+                  secondaryKeyFingerprint in the place of keys; also created, connectionStringFile;
+                  deleted: deviceId, moduleId
+  device list     deviceId, status, statusReason, connectionState, lastActivityTime,
+                  cloudToDeviceMessageCount, authenticationType, capabilities
+  twin            the twin
+  twin watch      watching: time, deviceId, moduleId, version; changed: time, path, old, new (null:
+                  nothing), version; lost: time, why; back: time; deleted: time, deviceId, moduleId
+  invoke          answer: command, status, payload, tookMs; wait: time, for, state (missing, other,
+                  before, met), value
+  send            sent: deviceId, messageId, sequenceNumber, enqueuedTimeUtc, expiryTimeUtc
+  monitor         sequence, enqueuedTime, source, deviceId, moduleId, properties, body
+  deploy          deployment: deviceId, deployed, taken, refused, modules, routes
+  query           each result as the hub gives it
+  faults, drop    the faults; dropped: connections
+A name before a colon is the member `event`. Errors are words on standard error, and the exit code
+says of which kind.";
+
+const WHICH: &str = "Which hub";
+
+/// The options and verbs of `envsim hub`.
+///
+/// The shared ones have identifiers of their own: the parser hands global options up as well, where
+/// `run` has options of the same names.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP), disable_help_subcommand = true)]
+pub struct HubArgs {
+    /// A back end's connection string, with SharedAccessKeyName
+    /// [env: IOTHUB_CONNECTION_STRING]
+    #[arg(verbatim_doc_comment, id = "hub_connection_string", long = "connection-string", value_name = "STRING", global = true, help_heading = WHICH)]
+    connection_string: Option<String>,
+
+    /// The connection string from a file, so that it stands in no process list
+    #[arg(id = "hub_connection_string_file", long = "connection-string-file", value_name = "FILE", global = true, help_heading = WHICH)]
+    connection_string_file: Option<String>,
+
+    /// Which of the local clouds that run on this computer; the one that was started last if not given
+    #[arg(id = "hub_hub", long = "hub", value_name = "NAME[:PORT]", global = true, help_heading = WHICH)]
+    pub hub: Option<HubHost>,
+
+    /// Certificates (PEM) to trust besides the system's; checking is never off
+    /// [env: ENVSIM_CA]
+    #[arg(verbatim_doc_comment, id = "hub_ca", long = "ca", value_name = "FILE", global = true, help_heading = WHICH)]
+    ca: Option<String>,
+
+    /// Form of the output
+    #[arg(
+        id = "hub_format",
+        long = "format",
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        global = true,
+        help_heading = "Output"
+    )]
+    pub format: OutputFormat,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What a back end can do.
+#[derive(Debug, Clone, PartialEq, Subcommand)]
+pub enum Verb {
+    /// Make, show, list and delete devices
+    #[command(subcommand, disable_help_subcommand = true)]
+    Device(device::DeviceVerb),
+    /// Make, show, list and delete modules of a device
+    #[command(subcommand, disable_help_subcommand = true)]
+    Module(module::ModuleVerb),
+    /// Invoke a command, and on request wait for its outcome in the twin
+    Invoke(invoke::InvokeArgs),
+    /// Read, change or watch a twin
+    #[command(subcommand, disable_help_subcommand = true)]
+    Twin(twin::TwinVerb),
+    /// Send a message to a device (local cloud only)
+    Send(send::SendArgs),
+    /// Watch what devices send (local cloud only)
+    Monitor(monitor::MonitorArgs),
+    /// Set the modules and routes of an IoT Edge device
+    Deploy(deploy::DeployArgs),
+    /// Ask in the hub's query language
+    Query(query::QueryArgs),
+    /// Let things go wrong in the local cloud, to see what devices make of it
+    #[command(subcommand, disable_help_subcommand = true)]
+    Faults(faults::FaultsVerb),
+    /// Drop the connections of a device, or of all, in the local cloud
+    Drop(faults::DropArgs),
+}
+
+impl HubArgs {
+    /// Whether an option names a hub by its connection string.
+    pub fn names_connection(&self) -> bool {
+        self.connection_string.is_some() || self.connection_string_file.is_some()
+    }
+
+    /// The options that say which hub.
+    pub fn layer(&self) -> Layer {
+        Layer::from_options(
+            HUB,
+            [
+                (Setting::ConnectionString, self.connection_string.clone()),
+                (Setting::ConnectionStringFile, self.connection_string_file.clone()),
+                (Setting::Ca, self.ca.clone()),
+            ],
+        )
+    }
+}
+
+/// Carries out one verb, until it is done or a signal comes.
+pub async fn run(args: HubArgs) -> anyhow::Result<Exit> {
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let hub = Hub::of(&args)?;
+    tokio::select! {
+        biased;
+        ending = signals.next() => Ok(match ending {
+            Ending::Terminated => Exit::Done,
+            _ => Exit::Interrupted,
+        }),
+        outcome = carry_out(&hub, &args.verb) => outcome,
+    }
+}
+
+async fn carry_out(hub: &Hub, verb: &Verb) -> anyhow::Result<Exit> {
+    match verb {
+        Verb::Device(verb) => device::run(hub, verb).await,
+        Verb::Module(verb) => module::run(hub, verb).await,
+        Verb::Deploy(args) => deploy::run(hub, args).await,
+        Verb::Query(args) => query::run(hub, args).await,
+        Verb::Invoke(args) => invoke::run(hub, args).await,
+        Verb::Twin(verb) => twin::run(hub, verb).await,
+        Verb::Send(args) => send::run(hub, args).await,
+        Verb::Monitor(args) => monitor::run(hub, args).await,
+        Verb::Faults(verb) => faults::run(hub, verb).await,
+        Verb::Drop(args) => faults::drop_connections(hub, args).await,
+    }
+}

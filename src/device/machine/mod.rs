@@ -2,13 +2,16 @@
 //!
 //! Here stands how it comes online, stays there and leaves; [`commands`], [`telemetry`] and
 //! [`reconcile`] (properties and the twin) are the three things it does there, [`restart`] and
-//! [`moving`] (to another ID scope) are how it goes away and comes back, and [`view`] is what
-//! anybody may look at.
+//! [`moving`] (to another ID scope) are how it goes away and comes back, [`planned`] is what it does
+//! by itself when the time has come, [`outgoing`] what it hands out, and [`view`] what anybody may
+//! look at.
 //!
 //! Never here: what a kind of device does with a command or a value; that is its profile's.
 
 mod commands;
 mod moving;
+mod outgoing;
+mod planned;
 mod reconcile;
 mod restart;
 mod telemetry;
@@ -23,17 +26,16 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 
 use self::moving::Move;
+use self::planned::Due;
 use self::restart::Restart;
 pub use self::restart::{Away, RestartStyle};
 use super::backoff::Backoff;
 use super::outbox::Outbox;
-use super::profile::Asked;
-use super::property::Wish;
 use super::reports::Reports;
 use super::schedule::Schedule;
 use super::{
-    Assignment, CallId, Context, Failure, IdScope, Input, LinkStep, Message, Millis, Note, Now, Output,
-    Phase, Profile, PropertyState, Reply, Retry, Severity, Standing, Ticket, TimeScale, TwinDocument,
+    Assignment, CallId, Failure, IdScope, Input, LinkStep, Millis, Note, Now, Output, Phase, Profile,
+    PropertyState, Reply, Retry, Severity, Standing, Ticket, TimeScale, TwinDocument,
 };
 
 /// How long the hub may take over a twin request before it is asked again. The hub answers in
@@ -119,16 +121,6 @@ struct PendingReply {
     rid: String,
     reply: Reply,
     handed: bool,
-}
-
-/// Something planned, other than telemetry, a renewal or another attempt, whose moments stand in
-/// the phase and in `next_sample`.
-#[derive(Debug, Clone)]
-enum Due {
-    Profile { profile: usize, tag: u64 },
-    Acknowledge { property: usize, wish: Wish, verdict: Result<(), (u16, String)> },
-    ReportAgain(Ticket),
-    TwinAgain,
 }
 
 impl Device {
@@ -222,20 +214,9 @@ impl Device {
         out.append(&mut self.asides);
         match self.change.take() {
             Some(Change::Restart(span)) => self.restart(now, span, out),
-            Some(Change::Move(scope)) => self.move_to(scope, out),
+            Some(Change::Move(scope)) => self.move_to(now, scope, out),
             None => {}
         }
-    }
-
-    /// When the device wants an [`Input::Timer`].
-    pub fn next_due(&self) -> Option<Millis> {
-        let phase = match &self.phase {
-            Phase::Waiting { until, .. } => Some(*until),
-            Phase::Online { renews, .. } => Some(*renews),
-            _ => None,
-        };
-        let back = self.away().map(|away| away.until);
-        [phase, back, self.next_sample, self.schedule.next()].into_iter().flatten().min()
     }
 
     fn start(&mut self, out: &mut Vec<Output>) {
@@ -303,7 +284,7 @@ impl Device {
             self.started = true;
             self.each_profile(now, |profile, ctx| profile.started(ctx));
         }
-        self.arrived(now);
+        self.arrived(now, out);
         self.desired_heard = false;
         self.fetch_twin(now, out);
         if self.samples() {
@@ -336,7 +317,7 @@ impl Device {
             self.phase = Phase::Left;
             return;
         }
-        if matches!(self.phase, Phase::Restarting { .. }) || self.turns_back(&failure, out) {
+        if matches!(self.phase, Phase::Restarting { .. }) || self.turns_back(now, &failure, out) {
             return;
         }
         let next = match failure.kind.retry() {
@@ -368,136 +349,6 @@ impl Device {
     fn stop(&mut self, failure: Failure) {
         self.next_sample = None;
         self.phase = Phase::Stopped(failure);
-    }
-
-    /// Does everything that is due by now.
-    fn catch_up(&mut self, now: Now, out: &mut Vec<Output>) {
-        match &self.phase {
-            Phase::Waiting { until, .. } if *until <= now.at => self.start(out),
-            Phase::Online { renews, assignment, since, .. } if *renews <= now.at => {
-                let assignment = assignment.clone();
-                if now.at.since(*since) >= STEADY {
-                    self.attempts = 0;
-                }
-                self.link_lost();
-                self.phase = Phase::Connecting(assignment.clone());
-                out.push(Output::Renew(assignment));
-            }
-            _ => {}
-        }
-        if self.away().is_some_and(|away| away.until <= now.at) {
-            self.come_back(now, out);
-        }
-        while let Some(due) = self.schedule.pop(now.at) {
-            self.due(now, due, out);
-        }
-        if self.next_sample.is_some_and(|at| at <= now.at) {
-            self.sample(now);
-        }
-    }
-
-    /// Whether it makes telemetry now, as far as that depends on itself.
-    fn samples(&self) -> bool {
-        let measures = self.profiles.iter().any(|profile| !profile.model().telemetry.is_empty());
-        measures && !self.paused && self.away().is_none()
-    }
-
-    fn due(&mut self, now: Now, due: Due, out: &mut Vec<Output>) {
-        if let (Some(away), Due::Profile { .. } | Due::Acknowledge { .. }) = (self.away(), &due) {
-            // A device that restarts works on nothing and applies nothing.
-            return self.schedule.add(away.until, due);
-        }
-        match due {
-            Due::Profile { profile, tag } => {
-                self.with_profile(now, profile, |profile, ctx| profile.timer(ctx, tag));
-            }
-            Due::Acknowledge { property, wish, verdict } => self.acknowledge(now, property, &wish, verdict),
-            Due::ReportAgain(ticket) => self.reports.again(ticket),
-            Due::TwinAgain => {
-                let lost = self.twin_asked.is_some_and(|(_, at)| at + TWIN_PATIENCE <= now.at);
-                let refused = self.twin.is_none() && self.twin_asked.is_none();
-                if self.phase.is_online() && (lost || refused) {
-                    note(out, Severity::Warning, "the twin has not come, asking again".to_owned());
-                    self.fetch_twin(now, out);
-                }
-            }
-        }
-    }
-
-    fn with_profile<T>(
-        &mut self,
-        now: Now,
-        place: usize,
-        act: impl FnOnce(&mut dyn Profile, &mut Context<'_>) -> T,
-    ) -> T {
-        let zone = self.options.zone.clone();
-        let mut ctx = Context::new(now, &zone, self.options.scale, self.options.direct.is_none());
-        let result = act(self.profiles[place].as_mut(), &mut ctx);
-        for asked in ctx.into_asked() {
-            match asked {
-                Asked::After(at, tag) => self.schedule.add(at, Due::Profile { profile: place, tag }),
-                Asked::Report(patch) => self.report(patch),
-                Asked::Answer(call, reply) => self.reply(call, reply),
-                Asked::Send(message) => self.send(message),
-                Asked::Period(period) => self.set_period(now, period),
-                Asked::Order(order) => self.asides.push(Output::Image(order)),
-                Asked::Restart(span) => self.change = Some(Change::Restart(span)),
-                Asked::Move(scope) => self.change = Some(Change::Move(scope)),
-                Asked::Note(note) => self.asides.push(Output::Note(note)),
-            }
-        }
-        result
-    }
-
-    fn each_profile(&mut self, now: Now, mut act: impl FnMut(&mut dyn Profile, &mut Context<'_>)) {
-        for place in 0..self.profiles.len() {
-            self.with_profile(now, place, &mut act);
-        }
-    }
-
-    fn send(&mut self, message: Message) {
-        let ticket = self.ticket();
-        self.outbox.add(ticket, message);
-    }
-
-    fn report(&mut self, patch: Value) {
-        let ticket = self.ticket();
-        // An overflowing queue has nobody to complain to: the hub has not answered for very long,
-        // and the link's own failure is already on show.
-        let _ = self.reports.add(ticket, patch);
-    }
-
-    fn hand_out(&mut self, now: Now, out: &mut Vec<Output>) {
-        if self.phase.is_online() {
-            self.hand_out_now(now, out);
-        }
-    }
-
-    fn hand_out_now(&mut self, now: Now, out: &mut Vec<Output>) {
-        // A device that restarts only refuses; everything else waits until it is back.
-        let away = self.away().is_some();
-        if !away {
-            let before = out.len();
-            self.reports.hand_out(out);
-            for output in &out[before..] {
-                if let Output::Report { ticket, .. } = output {
-                    // Patches go out with QoS 0; one whose answer does not come was lost on the way.
-                    self.schedule.add(now.at + TWIN_PATIENCE, Due::ReportAgain(*ticket));
-                }
-            }
-        }
-        // After the patches: an operator who has the answer finds in the twin what it speaks of.
-        for pending in self.replies.iter_mut().filter(|pending| !pending.handed) {
-            pending.handed = true;
-            out.push(Output::Reply {
-                ticket: pending.ticket,
-                rid: pending.rid.clone(),
-                reply: pending.reply.clone(),
-            });
-        }
-        if !away {
-            self.outbox.hand_out(out);
-        }
     }
 
     fn ticket(&mut self) -> Ticket {

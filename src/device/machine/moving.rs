@@ -3,8 +3,9 @@
 //! IoT Central, "device move": the payload of the command is the ID scope of the application that
 //! the device is to belong to from now on.
 
-use super::note;
-use crate::device::{Device, Failure, IdScope, Now, Output, Phase, Retry, Severity, Standing};
+use super::{Due, note};
+use crate::device::reports::Reports;
+use crate::device::{Device, Failure, FailureKind, IdScope, Now, Output, Phase, Retry, Severity, Standing};
 
 /// How often a busy or silent service is tried before the device goes back.
 const TRIES: u32 = 3;
@@ -22,24 +23,40 @@ pub(super) struct Move {
 
 impl Device {
     /// Leaves for `scope`. Everything decided has been handed out.
-    pub(super) fn move_to(&mut self, scope: IdScope, out: &mut Vec<Output>) {
-        if self.options.direct.is_some() || self.moving.is_some() || !self.phase.is_online() {
-            note(out, Severity::Warning, format!("the device cannot move to {scope} now"));
-            return;
-        }
-        let from = self.scope.replace(scope.clone());
-        self.moving = Some(Move { to: scope, from, tries: 0, failed: None });
-        self.next_sample = None;
-        out.push(Output::Disconnect);
-        self.provision(out);
+    pub(super) fn move_to(&mut self, now: Now, scope: IdScope, out: &mut Vec<Output>) {
+        let reason = match &self.moving {
+            // A move that is going on serves every profile that asked for it.
+            Some(Move { to, .. }) if *to == scope => return,
+            Some(Move { to, .. }) => format!("the device is moving to {to} already"),
+            None if self.options.direct.is_some() => {
+                "the device goes straight to its hub, without a provisioning service".to_owned()
+            }
+            None if !self.phase.is_online() => "the device is not online".to_owned(),
+            None => {
+                note(out, Severity::Info, format!("moving to the ID scope {scope}"));
+                let from = self.scope.replace(scope.clone());
+                self.moving = Some(Move { to: scope, from, tries: 0, failed: None });
+                self.next_sample = None;
+                self.attempts = 0;
+                self.refusals = 0;
+                out.push(Output::Disconnect);
+                return self.provision(out);
+            }
+        };
+        note(out, Severity::Warning, format!("the device cannot move to the ID scope {scope}: {reason}"));
+        self.each_profile(now, |profile, ctx| profile.moved(ctx, &scope, Err(&reason)));
+        self.hand_out(now, out);
     }
 
     /// Whether a failure ends a move: then the device goes back to where it was.
-    pub(super) fn turns_back(&mut self, failure: &Failure, out: &mut Vec<Output>) -> bool {
+    pub(super) fn turns_back(&mut self, now: Now, failure: &Failure, out: &mut Vec<Output>) -> bool {
         let Some(moving) = self.moving.as_mut().filter(|moving| moving.failed.is_none()) else {
             return false;
         };
-        moving.tries += 1;
+        // Provisioning loses no link: this is the old one, which broke while it was being closed,
+        // and says nothing about the new scope.
+        let old_link = failure.kind == FailureKind::Lost && self.phase == Phase::Provisioning;
+        moving.tries += u32::from(!old_link);
         if failure.kind.retry() == Retry::Later && moving.tries < TRIES {
             return false;
         }
@@ -49,24 +66,45 @@ impl Device {
         note(out, Severity::Warning, text);
         self.attempts = 0;
         self.refusals = 0;
-        self.provision(out);
+        match failure.retry_after {
+            // Most likely it is the same service that is asked for the way back.
+            Some(span) => {
+                let (cause, until) = (failure.clone(), now.at + span);
+                self.phase = Phase::Waiting { cause, until, attempt: 1, next: None };
+            }
+            None => self.provision(out),
+        }
         true
     }
 
     /// The device is online: a move that was going on is over.
-    pub(super) fn arrived(&mut self, now: Now) {
+    pub(super) fn arrived(&mut self, now: Now, out: &mut Vec<Output>) {
         debug_assert!(matches!(self.phase, Phase::Online { .. }), "only called then");
         let Some(Move { to, failed, .. }) = self.moving.take() else { return };
-        if failed.is_none() {
-            // Another application: what this one wanted and was told does not count there.
-            self.twin = None;
-            for state in &mut self.properties {
-                state.standing = Standing::Unset;
-                state.desired = None;
-            }
+        if failed.is_some() {
+            note(out, Severity::Warning, format!("back from the move to the ID scope {to}"));
+        } else {
+            note(out, Severity::Info, format!("moved to the ID scope {to}"));
+            self.forget_the_application();
             self.each_profile(now, |profile, ctx| profile.started(ctx));
         }
         let outcome = failed.as_deref().map_or(Ok(()), Err);
         self.each_profile(now, |profile, ctx| profile.moved(ctx, &to, outcome));
+    }
+
+    /// Another application: what the old one wanted, asked and was told does not count here, and
+    /// what it has not been told yet is none of this one's business. Readings are the device's own
+    /// and go where it belongs.
+    fn forget_the_application(&mut self) {
+        self.twin = None;
+        self.reports = Reports::default();
+        self.replies.clear();
+        self.calls.clear();
+        self.wishes.clear();
+        self.schedule.retain(|due| !matches!(due, Due::Acknowledge { .. }));
+        for state in &mut self.properties {
+            state.standing = Standing::Unset;
+            state.desired = None;
+        }
     }
 }

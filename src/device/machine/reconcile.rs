@@ -34,8 +34,9 @@ impl Device {
             }
         }
         for state in &mut self.properties {
-            if state.value.is_null() {
-                // What an earlier run of this device acknowledged is still what it holds.
+            if state.value.is_null() || state.standing == Standing::Unset {
+                // What this hub was told, by an earlier run of this device or before it moved away
+                // and back, is still what it holds here.
                 let held = document.reported.get(state.spec.name).and_then(acknowledged_value);
                 if let Some(value) = held.filter(|value| state.spec.schema.check("", value).is_ok()) {
                     state.value = value.clone();

@@ -47,7 +47,12 @@ pub struct Pair {
     id: DeviceId,
     connection: Option<ConnectionId>,
     register_at: Option<(u64, String)>,
+    /// The ID scope that the device has asked for last.
+    pub scope: String,
 }
+
+/// The ID scope that the device is set up with.
+const SCOPE: &str = "0ne00ABCDEF";
 
 impl Pair {
     /// A device called `sensor-01`, not begun, and a cloud that does not know it yet.
@@ -60,7 +65,7 @@ impl Pair {
         let settings = Settings {
             names: HubNames { own: "localhost".to_owned(), aliases: vec![] },
             assigned_hub: "localhost:9999".to_owned(),
-            id_scope: "0ne00ABCDEF".parse().expect("a scope"),
+            id_scope: SCOPE.parse().expect("a scope"),
             group_key: SharedKey::from_base64(GROUP_KEY).expect("a key"),
             retry_after: 3,
             waits: 1,
@@ -87,6 +92,7 @@ impl Pair {
             id: "sensor-01".parse().expect("an id"),
             connection: None,
             register_at: None,
+            scope: SCOPE.to_owned(),
         }
     }
 
@@ -209,7 +215,10 @@ impl Pair {
             return;
         }
         match output {
-            Output::Provision { .. } => self.register(),
+            Output::Provision { scope } => {
+                self.scope = scope.map_or_else(|| SCOPE.to_owned(), |scope| scope.to_string());
+                self.register();
+            }
             Output::Connect(assignment) | Output::Renew(assignment) => self.connect(&assignment),
             Output::FetchTwin(ticket) => self.publish(&topic::twin_get(&rid(ticket)), String::new()),
             Output::Report { ticket, patch } => {
@@ -235,18 +244,22 @@ impl Pair {
     }
 
     /// The device as the provisioning service knows it once its token has been checked.
-    fn registration(&self) -> Attested {
+    fn registration(&self) -> Result<Attested, Failure> {
         let group = SharedKey::from_base64(GROUP_KEY).expect("a key");
         let now = self.now();
-        let (scope, id) = ("0ne00ABCDEF", "sensor-01".parse().expect("an id"));
+        let (scope, id) = (self.scope.as_str(), "sensor-01".parse().expect("an id"));
         let resource = sas::registration_resource(scope, "sensor-01");
         let token = Token::sign(&group.derive("sensor-01"), &resource, now.wall.as_second() + 60, None);
         let presenting = Presenting { scope, id: &id, token: token.reveal(), peer: None };
-        self.cloud.authorize_registration(now, presenting).expect("a device that may register")
+        let refused = |refusal| Failure::new(FailureKind::Unauthorized, format!("{refusal}"));
+        self.cloud.authorize_registration(now, presenting).map_err(refused)
     }
 
     fn register(&mut self) {
-        let device = self.registration();
+        let device = match self.registration() {
+            Ok(device) => device,
+            Err(failure) => return self.feed(Input::Failed(failure)),
+        };
         let body =
             dps::register_body(device.id.as_str(), Some("dtmi:envsim:EnvironmentalSensor;1")).to_string();
         let topic = "$dps/registrations/PUT/iotdps-register/?$rid=1";
@@ -258,7 +271,7 @@ impl Pair {
 
     fn poll(&mut self) {
         let Some((_, operation)) = self.register_at.take() else { return };
-        let device = self.registration();
+        let device = self.registration().expect("a device that has registered");
         let topic =
             format!("$dps/registrations/GET/iotdps-get-operationstatus/?$rid=2&operationId={operation}");
         let now = self.now();

@@ -11,7 +11,7 @@ use crate::cloud::core::identities::{Proof, Spec};
 use crate::cloud::core::registry::{Address, Authentication, Thumbprints};
 use crate::cloud::core::twins::{Twin, TwinUpdate};
 use crate::cloud::core::{Closing, Core, Output};
-use crate::device::{DeviceId, Millis, Now, RegistrationId};
+use crate::device::{DeviceId, IdScope, Millis, Now, RegistrationId};
 
 /// There is no hub for the enrolment. Names and numbers as in the C SDK's `prov_device_client`.
 const NO_HUB: u32 = 400_208;
@@ -21,7 +21,23 @@ const HUB_REFUSED: u32 = 400_209;
 impl Core {
     /// Checks a device's credentials for the provisioning service.
     pub fn authorize_registration(&self, now: Now, presenting: Presenting<'_>) -> Result<Attested, Refusal> {
-        self.provisioning.attest(presenting, &self.settings.id_scope, &self.authorities, now.wall)
+        let others = self.provisioning.other_scopes();
+        let meant = others.iter().find(|scope| scope.as_str() == presenting.scope);
+        let scope = meant.unwrap_or(&self.settings.id_scope);
+        self.provisioning.attest(presenting, scope, &self.authorities, now.wall)
+    }
+
+    /// The ID scopes besides [`Settings::id_scope`](crate::cloud::core::Settings).
+    pub fn other_scopes(&self) -> &[IdScope] {
+        self.provisioning.other_scopes()
+    }
+
+    /// Serves `count` more ID scopes, named after the first one, so that whoever knows it knows
+    /// them, also after the next start.
+    pub fn set_more_scopes(&mut self, count: u32) {
+        let own = &self.settings.id_scope;
+        let scopes = (2..=count.saturating_add(1)).filter_map(|number| format!("{own}{number}").parse().ok());
+        self.provisioning.set_other_scopes(scopes.collect());
     }
 
     /// Begins a registration of a device that has been checked.

@@ -24,6 +24,7 @@ pub use self::enrolment::{Enrolment, EnrolmentName, Kind};
 pub use self::registration::{Registration, Status, Substatus};
 use super::fault::Fault;
 use super::registry::CAPACITY;
+use crate::device::IdScope;
 
 /// The group that exists from the start.
 pub const DEFAULT_GROUP: &str = "envsim";
@@ -36,9 +37,21 @@ pub struct Provisioning {
     enrolments: BTreeMap<EnrolmentName, Enrolment>,
     /// By lower-case registration id.
     registrations: BTreeMap<String, Registration>,
+    /// Besides the service's own one.
+    other_scopes: Vec<IdScope>,
 }
 
 impl Provisioning {
+    /// The ID scopes besides the service's own one.
+    pub fn other_scopes(&self) -> &[IdScope] {
+        &self.other_scopes
+    }
+
+    /// Serves these ID scopes too, as if each were another application with the same enrolments.
+    pub fn set_other_scopes(&mut self, scopes: Vec<IdScope>) {
+        self.other_scopes = scopes;
+    }
+
     /// An enrolment.
     pub fn get(&self, name: &EnrolmentName) -> Option<&Enrolment> {
         self.enrolments.get(name)

@@ -106,6 +106,30 @@ fn a_derived_key_registers_and_every_other_is_told_apart() {
 }
 
 #[test]
+fn another_scope_is_served_to_whoever_signs_for_it() {
+    let mut core = core();
+    let derived = key("8NqVUuWeBcXZXvMjEs8QcaTAvskXQ6V5RDXFBEtwYQ0=");
+    let resource = "0ne00ABCDEF2/registrations/sensor-01";
+    assert!(matches!(attest(&core, &derived, resource, "sensor-01"), Err(Refusal::WrongIdScope { .. })));
+    core.set_more_scopes(2);
+    let names: Vec<_> = core.other_scopes().iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["0ne00ABCDEF2", "0ne00ABCDEF3"]);
+    let attested = attest(&core, &derived, resource, "sensor-01").expect("allowed");
+    assert_eq!(attested.enrolment, EnrolmentName::group("envsim"), "the same enrolments");
+    assert!(attest(&core, &derived, "0ne00ABCDEF/registrations/sensor-01", "sensor-01").is_ok());
+    // A token for one scope is none for another.
+    let token = Token::sign(&derived, resource, SE, Some("registration"));
+    let id = "sensor-01".parse().expect("an id");
+    for scope in ["0ne00ABCDEF", "0ne00ABCDEF3"] {
+        let presenting = Presenting { scope, id: &id, token: token.reveal(), peer: None };
+        let refusal = core.authorize_registration(now(0), presenting);
+        assert!(matches!(refusal, Err(Refusal::WrongResource { .. })), "{scope}: {refusal:?}");
+    }
+    core.set_more_scopes(0);
+    assert!(matches!(attest(&core, &derived, resource, "sensor-01"), Err(Refusal::WrongIdScope { .. })));
+}
+
+#[test]
 fn a_group_s_second_key_derives_and_its_name_may_be_in_capitals() {
     let mut core = core();
     let keys = json!({"primaryKey": K2, "secondaryKey": "MDEyMzQ1Njc4OWFiY2RlZg=="});

@@ -3,6 +3,7 @@
 mod anything;
 mod commands;
 mod links;
+mod moves;
 mod properties;
 mod restarts;
 mod telemetry;
@@ -10,7 +11,7 @@ mod telemetry;
 use serde_json::json;
 
 use super::*;
-use crate::device::{Call, FailureKind, Led};
+use crate::device::{Call, Context, FailureKind, Led, Message};
 use crate::profiles::environment::Environment;
 
 /// A device, its clock, and everything it has asked for.

@@ -28,7 +28,8 @@ fn happen(bench: &mut Bench, rng: &mut ChaCha8Rng) {
         9 => bench.news(ImageNews::RolledBack { run, version: "1.0.0".to_owned() }),
         10 => bench.news(failed(run)),
         11 => {
-            bench.news(ImageNews::Installed { version: "1.0.0".to_owned(), on_trial: rng.random_ratio(1, 4) })
+            let on_trial = rng.random_ratio(1, 4);
+            bench.news(ImageNews::Installed { version: "1.0.0".to_owned(), on_trial });
         }
         12 => bench.lose_link(),
         _ => bench.pass(rng.random_range(1..20)),

@@ -1,4 +1,13 @@
 //! The back end's side: `envsim hub` against a device on a cloud in another process.
+//!
+//! Here are commands, messages and how a hub is found; below are the [`registry`], twins as they are
+//! changed and watched ([`twins`]), deployments and queries ([`asking`]).
+
+mod asking;
+mod registry;
+mod twins;
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
@@ -142,6 +151,15 @@ fn a_device_that_is_offline_and_one_that_is_unknown_read_differently() {
     let cloud = CloudProcess::with(&["--mqtt-port", "0", "--https-port", "0", "--device", "asleep"]);
     let offline = cloud.hub(&["invoke", "asleep", "blink", "--payload", "5"]).expect(1);
     assert!(offline.err.contains("`asleep` is not connected"), "{}", offline.all());
+    assert!(
+        offline.err.contains("404103") && offline.err.contains("--connect-timeout 30s"),
+        "{}",
+        offline.all()
+    );
+    let waited = cloud.hub(&["invoke", "asleep", "blink", "--connect-timeout", "1s"]).expect(1);
+    assert!(waited.err.contains("did not come within 1 s"), "{}", waited.all());
+    let module = cloud.hub(&["invoke", "asleep", "blink", "--module", "none"]).expect(1);
+    assert!(module.err.contains("has no `asleep/none`"), "{}", module.all());
     let unknown = cloud.hub(&["invoke", "nobody", "blink", "--payload", "5"]).expect(1);
     assert!(unknown.err.contains("nobody"), "{}", unknown.all());
     assert!(!unknown.err.contains("not connected"), "{}", unknown.all());
@@ -188,4 +206,111 @@ fn exit_codes_tell_usage_from_a_hub_out_of_reach() {
     let closed = "HostName=localhost:1;SharedAccessKeyName=service;SharedAccessKey=c3VwZXJzZWNyZXRrZXkxMjM=";
     let outcome = cloud.hub(&["twin", "show", "d", "--connection-string", closed]).expect(4);
     assert!(outcome.err.contains("localhost"), "{}", outcome.all());
+}
+
+#[test]
+fn what_only_the_local_cloud_has_says_so() {
+    let azure = "HostName=contoso.azure-devices.net;SharedAccessKeyName=service;SharedAccessKey=c3VwZXJzZWNyZXRrZXkxMjM=";
+    let sandbox = Sandbox::new();
+    for (verb, why) in [
+        (&["monitor", "--device", "d"][..], "cannot stream its messages to envsim: in Azure that needs AMQP"),
+        (&["faults", "show"], "only envsim's local cloud makes it on request"),
+        (&["drop", "d"], "only envsim's local cloud makes it on request"),
+        (&["send", "d", "hello"], "AMQP only"),
+    ] {
+        let refused = sandbox.run(&[&["hub", "--connection-string", azure], verb].concat()).expect(1);
+        assert!(refused.err.contains(why), "{}", refused.all());
+        assert!(!refused.all().contains("c3VwZXJz"), "{}", refused.all());
+    }
+}
+
+#[test]
+fn a_command_s_payload_comes_from_a_file_as_well() {
+    let (cloud, _device) = with_device(&[]);
+    let file = cloud.sandbox.write("payload.json", "7\n").display().to_string();
+    let answer = cloud.hub(&["invoke", "env-sensor-01", "blink", "--payload-file", &file]).expect(0);
+    assert!(answer.out.contains("every 7 seconds"), "{}", answer.all());
+    let bad = cloud.sandbox.write("bad.json", "{").display().to_string();
+    let refused = cloud.hub(&["invoke", "env-sensor-01", "blink", "--payload-file", &bad]).expect(2);
+    assert!(refused.err.contains("bad.json is not JSON: EOF"), "{}", refused.all());
+    let missing = cloud.hub(&["invoke", "env-sensor-01", "blink", "--payload-file", "nowhere"]).expect(2);
+    assert!(missing.err.contains("cannot read nowhere"), "{}", missing.all());
+    cloud.hub(&["invoke", "d", "blink", "--payload", "1", "--payload-file", "x"]).expect(2);
+}
+
+#[test]
+fn telemetry_is_watched_for_a_time_and_by_its_properties() {
+    let (cloud, _device) = with_device(&["--interval", "100ms"]);
+    let json =
+        cloud.hub(&["monitor", "--property", "$.ct=application/json", "--count", "1", "--format", "json"]);
+    assert_eq!(json.expect(0).json()["source"], "Telemetry");
+    let nothing = ["monitor", "--device", "env-sensor-01", "--property", "alert", "--for", "300ms"];
+    assert_eq!(cloud.hub(&nothing).expect(0).out, "");
+    let too_few = cloud.hub(&[&nothing[..], &["--count", "1"]].concat()).expect(1);
+    assert!(too_few.err.contains("0 of 1 events came within 300 ms"), "{}", too_few.all());
+
+    let nobody = cloud.hub(&["monitor", "--device", "nobody"]).expect(1);
+    assert!(nobody.err.contains("has no `nobody`"), "{}", nobody.all());
+    let nothing_there = cloud.hub(&["monitor", "--device", "env-sensor-01", "--module", "m"]).expect(1);
+    assert!(nothing_there.err.contains("has no `env-sensor-01/m`"), "{}", nothing_there.all());
+    cloud.hub(&["monitor", "--module", "m"]).expect(2);
+    cloud.hub(&["monitor", "--property", "=x"]).expect(2);
+}
+
+#[test]
+fn watching_ends_as_the_signal_says() {
+    let cloud = CloudProcess::with(&["--mqtt-port", "0", "--https-port", "0", "--device", "d"]);
+    for (signal, code) in [("INT", 130), ("TERM", 0)] {
+        let mut watch = cloud.hub_start(&["twin", "watch", "d", "--format", "json"]);
+        watch.event("watching");
+        watch.signal(signal);
+        let outcome = watch.end().expect(code);
+        assert_eq!(outcome.err, "", "{}", outcome.all());
+        let mut monitor = cloud.hub_start(&["monitor", "--format", "json"]);
+        // Something to hear, again and again until it listens.
+        let heard = AtomicBool::new(false);
+        let source = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !heard.load(Ordering::Relaxed) {
+                    cloud.hub(&["twin", "update", "d", "--tags", r#"{"x": 1}"#]);
+                }
+            });
+            let source = monitor.line("event", |line| {
+                serde_json::from_str::<Value>(line).ok().map(|event| event["source"].clone())
+            });
+            heard.store(true, Ordering::Relaxed);
+            source
+        });
+        assert_eq!(source, "twinChangeEvents");
+        monitor.signal(signal);
+        monitor.end().expect(code);
+    }
+}
+
+#[test]
+fn one_of_several_clouds_is_named() {
+    let one = CloudProcess::with(&["--mqtt-port", "0", "--https-port", "0", "--device", "in-one"]);
+    assert_eq!(one.hub(&["twin", "show", "in-one"]).expect(0).err, "");
+    let two = one.sandbox.start(&["cloud", "--mqtt-port", "0", "--https-port", "0", "--format", "json"]);
+    let two = CloudProcess::of(Sandbox::new(), two);
+    let address = |cloud: &CloudProcess| format!("{}:{}", cloud.text("hub"), cloud.ready["httpsPort"]);
+
+    let list = one.hub(&["device", "list"]).expect(0);
+    assert!(list.err.contains("2 local clouds run") && list.err.contains("--hub"), "{}", list.all());
+    assert!(list.err.contains(&address(&one)) && list.err.contains(&address(&two)), "{}", list.all());
+    let list = one.hub(&["--hub", &address(&one), "device", "list"]).expect(0);
+    assert!(list.out.contains("in-one") && list.err.is_empty(), "{}", list.all());
+    let list = one.hub(&["device", "list", "--hub", &address(&two)]).expect(0);
+    assert!(!list.out.contains("in-one") && list.err.is_empty(), "{}", list.all());
+
+    // An option beats the environment.
+    let mut command = one.sandbox.command(&["hub", "device", "list", "--hub", &address(&one)]);
+    command.env("IOTHUB_CONNECTION_STRING", two.text("serviceConnectionString"));
+    assert!(Program::start(command).end().expect(0).out.contains("in-one"));
+
+    let none = one.hub(&["device", "list", "--hub", "localhost:1"]).expect(4);
+    assert!(none.err.contains("goes by localhost:1"), "{}", none.all());
+    let service = one.text("serviceConnectionString");
+    let both = one.hub(&["device", "list", "--hub", "localhost", "--connection-string", service]).expect(2);
+    assert!(both.err.contains("exclude each other"), "{}", both.all());
 }

@@ -1,76 +1,20 @@
 //! The environmental sensor of the IoT Central tutorial: temperature, humidity, a light that
-//! blinks, diagnostics that take a while, a name and a brightness to set.
+//! blinks, diagnostics that take a while, a name and a brightness to set, and a way to another
+//! application.
+
+mod model;
 
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+pub use self::model::MODEL;
+use self::model::{DIAGNOSTICS, HUMIDITY, MOVE, TEMPERATURE};
 use crate::device::{
-    Answer, CallId, CommandSpec, Context, Field, Job, Knob, Led, Millis, Model, Profile, PropertySpec,
-    Reading, Reply, Schema,
+    Answer, CallId, Context, Field, IdScope, Job, Led, Millis, Model, Profile, Reading, Reply,
 };
 use crate::sensors::{Climate, Walk};
 
-const TEMPERATURE: Field =
-    Field { name: "temp", title: "Temperature", unit: "°F", range: (1.0, 75.0), digits: 1 };
-const HUMIDITY: Field = Field { name: "humid", title: "Humidity", unit: "%", range: (30.0, 99.0), digits: 1 };
-
-/// Everything it offers.
-pub const MODEL: Model = Model {
-    name: "environment",
-    title: "Environmental sensor",
-    model_id: "dtmi:envsim:EnvironmentalSensor;1",
-    telemetry: &[TEMPERATURE, HUMIDITY],
-    output: None,
-    knobs: &[Knob { field: "temp", step: 0.5, leap: 5.0 }, Knob { field: "humid", step: 0.5, leap: 5.0 }],
-    commands: &[
-        CommandSpec {
-            name: "blink",
-            title: "blink the light, every so many seconds",
-            request: Some(Schema::Number { range: 0.1..=3600.0, unit: "seconds" }),
-            example: "5",
-            lasting: false,
-        },
-        CommandSpec {
-            name: "turnon",
-            title: "turn the light on",
-            request: None,
-            example: "",
-            lasting: false,
-        },
-        CommandSpec {
-            name: "turnoff",
-            title: "turn the light off",
-            request: None,
-            example: "",
-            lasting: false,
-        },
-        CommandSpec {
-            name: "rundiagnostics",
-            title: "run diagnostics, the outcome is reported",
-            request: None,
-            example: "",
-            lasting: true,
-        },
-    ],
-    properties: &[
-        PropertySpec {
-            name: "name",
-            title: "customer name",
-            schema: Schema::Text { most: 256 },
-            takes: Duration::from_secs(1),
-        },
-        PropertySpec {
-            name: "brightness",
-            title: "brightness level",
-            schema: Schema::Integer { range: 1..=3, labels: &[(1, "high"), (2, "medium"), (3, "low")] },
-            takes: Duration::from_secs(5),
-        },
-    ],
-    reports: &["state"],
-};
-
-const DIAGNOSTICS: &str = "rundiagnostics";
 const STEPS: u32 = 3;
 const STEP: Duration = Duration::from_secs(2);
 
@@ -85,6 +29,14 @@ pub struct Environment {
     led: Led,
     runs: Vec<Run>,
     run_count: u64,
+    moving: Option<Moving>,
+}
+
+/// A move to another ID scope that goes on.
+#[derive(Debug)]
+struct Moving {
+    to: IdScope,
+    since: Millis,
 }
 
 #[derive(Debug)]
@@ -104,6 +56,7 @@ impl Environment {
             led: Led::Off,
             runs: Vec::new(),
             run_count: 0,
+            moving: None,
         }
     }
 
@@ -115,8 +68,13 @@ impl Environment {
 /// A command's name and what it does; the device has checked the request against the model.
 type CommandRow = (&'static str, fn(&mut Environment, &mut Context<'_>, &Value) -> Reply);
 
-const COMMANDS: &[CommandRow] =
-    &[("blink", blink), ("turnon", turn_on), ("turnoff", turn_off), (DIAGNOSTICS, run_diagnostics)];
+const COMMANDS: &[CommandRow] = &[
+    ("blink", blink),
+    ("turnon", turn_on),
+    ("turnoff", turn_off),
+    (DIAGNOSTICS, run_diagnostics),
+    (MOVE, move_to),
+];
 
 fn blink(sensor: &mut Environment, ctx: &mut Context<'_>, seconds: &Value) -> Reply {
     let period = Duration::from_secs_f64(seconds.as_f64().unwrap_or(1.0));
@@ -143,6 +101,26 @@ fn run_diagnostics(sensor: &mut Environment, ctx: &mut Context<'_>, _: &Value) -
     ctx.after(STEP, tag);
     let until = ctx.now.at + ctx.scaled(STEP * STEPS);
     sensor.runs.push(Run { tag, done: 0, since: ctx.now.at, until });
+    Reply::accepted()
+}
+
+/// IoT Central's device move: the request is the ID scope of the application that the device is to
+/// belong to from now on.
+fn move_to(sensor: &mut Environment, ctx: &mut Context<'_>, scope: &Value) -> Reply {
+    let to: IdScope = match scope.as_str().unwrap_or_default().parse() {
+        Ok(to) => to,
+        Err(error) => return Reply::refused(400, format!("{MOVE} takes an ID scope: {error}")),
+    };
+    if !ctx.provisioned {
+        let reason = "this device goes straight to its hub, without a provisioning service, and so has no \
+                      ID scope to move from";
+        return Reply::refused(409, reason);
+    }
+    if let Some(Moving { to, .. }) = &sensor.moving {
+        return Reply::refused(409, format!("the device is moving to the ID scope {to} already"));
+    }
+    sensor.moving = Some(Moving { to: to.clone(), since: ctx.now.at });
+    ctx.move_to(to);
     Reply::accepted()
 }
 
@@ -210,6 +188,19 @@ impl Profile for Environment {
         self.started(ctx);
     }
 
+    fn moved(&mut self, ctx: &mut Context<'_>, scope: &IdScope, outcome: Result<(), &str>) {
+        // Another part of the device may have asked for it; then the outcome is that part's to tell.
+        if self.moving.take_if(|moving| moving.to == *scope).is_none() {
+            return;
+        }
+        let at = ctx.date_time();
+        let value = match outcome {
+            Ok(()) => format!("Moved to the ID scope {scope} at {at}."),
+            Err(reason) => format!("Not moved to the ID scope {scope}, back at {at}: {reason}."),
+        };
+        ctx.report(json!({ MOVE: { "value": value } }));
+    }
+
     fn led(&self) -> Option<Led> {
         Some(self.led)
     }
@@ -223,6 +214,14 @@ impl Profile for Environment {
             since: run.since,
             until: Some(run.until),
         };
-        self.runs.iter().map(job).collect()
+        let moving = self.moving.iter().map(|Moving { to, since }| Job {
+            command: MOVE,
+            phase: format!("moving to the ID scope {to}"),
+            done: 0,
+            steps: 1,
+            since: *since,
+            until: None,
+        });
+        self.runs.iter().map(job).chain(moving).collect()
     }
 }

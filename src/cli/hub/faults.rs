@@ -1,0 +1,100 @@
+//! `envsim hub faults` and `drop`: trouble on request, which only the local cloud makes.
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::tell::clean;
+use super::values::InputError;
+use super::which::{Hub, explained};
+use crate::cli::Exit;
+use crate::cli::cloud_args::OutputFormat;
+use crate::device::DeviceId;
+use crate::operator::faults::words;
+
+/// What can be done with what goes wrong.
+#[derive(Debug, Clone, PartialEq, Subcommand)]
+pub enum FaultsVerb {
+    /// Show what goes wrong
+    Show,
+    /// Replace what goes wrong
+    #[command(after_help = FAULTS)]
+    Set {
+        /// A JSON object; what it does not name goes right
+        faults: String,
+    },
+    /// End all of it
+    Clear,
+}
+
+const FAULTS: &str = r#"Members, times in milliseconds:
+  latency     answers come so much later
+  dropEvery   all connections are dropped, again and again
+  tokenLife   a connection ends after this time, as if its token had run out
+  refuse      {"returnCode": 3, "times": 2, "device": "d"}: connections are refused
+  dpsBusy     {"times": 2, "retryAfter": 3}: DPS answers 429, and how many seconds to wait
+  elsewhere   {"hub": "HOST:PORT", "device": "d"}: DPS sends the device there, it is refused here
+Without times it is always, without device it is all of them.
+
+Example:
+  envsim hub faults set '{"latency": 500, "refuse": {"times": 3}}'"#;
+
+/// The options of `envsim hub drop`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct DropArgs {
+    /// The device; all of them if not given
+    pub device: Option<DeviceId>,
+}
+
+/// Shows or changes what goes wrong.
+pub async fn run(hub: &Hub, verb: &FaultsVerb) -> anyhow::Result<Exit> {
+    let faults = match verb {
+        FaultsVerb::Show => hub.client.faults().await,
+        FaultsVerb::Set { faults } => hub.client.set_faults(&read(faults)?).await,
+        FaultsVerb::Clear => hub.client.clear_faults().await,
+    };
+    hub.say(&told(&explained(faults)?, hub.format))
+}
+
+/// Drops connections.
+pub async fn drop_connections(hub: &Hub, args: &DropArgs) -> anyhow::Result<Exit> {
+    let count = explained(hub.client.drop_connections(args.device.as_ref()).await)?;
+    hub.say(&dropped(count, hub.format))
+}
+
+/// What shall go wrong. What it means is the cloud's to judge.
+fn read(text: &str) -> Result<Value, InputError> {
+    serde_json::from_str::<Map<String, Value>>(text)
+        .map(Value::Object)
+        .map_err(|error| InputError::Faults { why: error.to_string() })
+}
+
+/// What goes wrong on request.
+fn told(faults: &Value, format: OutputFormat) -> String {
+    match format {
+        OutputFormat::Json => faults.to_string(),
+        OutputFormat::Text => clean(&words(faults)),
+    }
+}
+
+/// How many connections were dropped.
+fn dropped(count: u64, format: OutputFormat) -> String {
+    match format {
+        OutputFormat::Json => json!({"event": "dropped", "connections": count}).to_string(),
+        OutputFormat::Text if count == 1 => "dropped 1 connection".to_owned(),
+        OutputFormat::Text => format!("dropped {count} connections"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_an_object() {
+        assert_eq!(read(r#"{"latency": 5}"#), Ok(json!({"latency": 5})));
+        for bad in ["", "5", "latency", "[]"] {
+            let error = read(bad).expect_err(bad).to_string();
+            assert!(error.starts_with("the faults are not a JSON object"), "{error}");
+        }
+    }
+}

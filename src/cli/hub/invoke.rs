@@ -1,0 +1,286 @@
+//! `envsim hub invoke`: a command, its answer, and on request its outcome in the twin.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::tell::{clean, millis, time_of_day};
+use super::values::{self, InputError, Target};
+use super::wait_for::{Progress, WaitFor};
+use super::which::{Hub, advised, explained};
+use crate::cli::Exit;
+use crate::cli::cloud_args::OutputFormat;
+use crate::device::time::Spoken;
+use crate::operator::{Invocation, OperatorError};
+use crate::wire::service::MethodResult;
+
+/// How often the twin is read while an outcome is waited for. Azure allows many more a second.
+const POLL: Duration = Duration::from_millis(500);
+
+/// The options of `envsim hub invoke`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct InvokeArgs {
+    /// Which device or module.
+    #[command(flatten)]
+    pub target: Target,
+
+    /// The command
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub command: String,
+
+    /// The request, as JSON; a text in quotes of its own: '"text"'
+    #[arg(long, value_name = "JSON")]
+    pub payload: Option<String>,
+
+    /// The request from a file; - for standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "payload")]
+    pub payload_file: Option<PathBuf>,
+
+    /// How long the device may take to answer, 5s to 300s
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::response_timeout)]
+    pub response_timeout: Duration,
+
+    /// How long to wait for the device to be connected, 0s to 300s
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = values::connect_timeout)]
+    pub connect_timeout: Duration,
+
+    /// Then wait until the twin's reported section shows this, reported after the command was sent
+    #[arg(long, value_name = "PATH[=VALUE]")]
+    pub wait_for: Option<WaitFor>,
+
+    /// How long to wait for that
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "wait_for", value_parser = values::positive)]
+    pub timeout: Duration,
+}
+
+/// Invokes, and waits.
+pub async fn run(hub: &Hub, args: &InvokeArgs) -> anyhow::Result<Exit> {
+    let invocation = invocation(args)?;
+    // A twin remembers; only what is reported after this counts.
+    let before = match &args.wait_for {
+        Some(_) => Some(reported(hub, &args.target).await?),
+        None => None,
+    };
+    let began = Instant::now();
+    let (device, module) = (&args.target.device, args.target.module.as_ref());
+    let result = advised(hub.client.invoke(device, module, &invocation).await, |why| advice(why, args))?;
+    hub.say(&answer(&args.command, &result, began.elapsed(), hub.format))?;
+    let exit = exit_of(&result);
+    match &args.wait_for {
+        Some(wanted) if exit == Exit::Done => wait_for(hub, args, wanted, before.as_ref()).await,
+        _ => Ok(exit),
+    }
+}
+
+/// A device that is not there and one that does not answer are two things, and so is what helps.
+fn advice(why: &OperatorError, args: &InvokeArgs) -> Option<String> {
+    match why {
+        OperatorError::Offline { .. } if args.connect_timeout.is_zero() => {
+            Some("start it, or give --connect-timeout 30s to wait until it is connected".to_owned())
+        }
+        OperatorError::Offline { .. } => Some(format!(
+            "it did not come within {}: start it, or give a longer --connect-timeout",
+            Spoken(args.connect_timeout)
+        )),
+        OperatorError::NoAnswer { .. } => Some(format!(
+            "see what it is doing, or give --response-timeout more than {}",
+            Spoken(args.response_timeout)
+        )),
+        _ => None,
+    }
+}
+
+async fn reported(hub: &Hub, target: &Target) -> anyhow::Result<Value> {
+    let mut twin = explained(hub.client.twin(&target.device, target.module.as_ref()).await)?;
+    Ok(twin["properties"]["reported"].take())
+}
+
+async fn wait_for(
+    hub: &Hub,
+    args: &InvokeArgs,
+    wanted: &WaitFor,
+    before: Option<&Value>,
+) -> anyhow::Result<Exit> {
+    let began = Instant::now();
+    let mut last = None;
+    loop {
+        let progress = wanted.progress(before, &reported(hub, &args.target).await?);
+        if last.as_ref() != Some(&progress) {
+            hub.say(&step(wanted, &progress, Timestamp::now(), &hub.zone, hub.format))?;
+        }
+        if matches!(progress, Progress::Met(_)) {
+            return Ok(Exit::Done);
+        }
+        if began.elapsed() >= args.timeout {
+            anyhow::bail!("{}", gave_up(wanted, &progress, began.elapsed()));
+        }
+        last = Some(progress);
+        tokio::time::sleep(POLL.min(args.timeout)).await;
+    }
+}
+
+/// What invokes a command. No payload stays none, which is not the same as null.
+fn invocation(args: &InvokeArgs) -> Result<Invocation, InputError> {
+    let payload = match (&args.payload, &args.payload_file) {
+        (Some(text), _) => Some(values::json("payload", text)?),
+        (None, Some(file)) => Some(values::json_of(file)?),
+        (None, None) => None,
+    };
+    Ok(Invocation {
+        name: args.command.clone(),
+        payload,
+        response_timeout: args.response_timeout,
+        connect_timeout: args.connect_timeout,
+    })
+}
+
+/// A device's answer to a command. For people its status, its time and its words; for programs
+/// what the service said.
+fn answer(command: &str, result: &MethodResult, took: Duration, format: OutputFormat) -> String {
+    match format {
+        OutputFormat::Text => {
+            format!(
+                "{} answered {} after {}: {}",
+                clean(command),
+                result.status,
+                Spoken(took),
+                result.payload
+            )
+        }
+        OutputFormat::Json => json!({"event": "answer", "command": command, "status": result.status,
+            "payload": result.payload, "tookMs": millis(took)})
+        .to_string(),
+    }
+}
+
+/// How the program ends after an answer: a device that refuses has not done what was asked.
+fn exit_of(result: &MethodResult) -> Exit {
+    if (200..300).contains(&result.status) { Exit::Done } else { Exit::Failed }
+}
+
+/// A step of waiting for an outcome, with its time.
+fn step(
+    wanted: &WaitFor,
+    progress: &Progress,
+    at: Timestamp,
+    zone: &TimeZone,
+    format: OutputFormat,
+) -> String {
+    match format {
+        OutputFormat::Text => {
+            let said = match progress {
+                Progress::Missing => format!("waiting for {wanted}: not reported yet"),
+                Progress::Other(value) => format!("waiting for {wanted}: now {value}"),
+                Progress::Before(value) => {
+                    format!("waiting for {wanted}: {value} from before the command, not reported again yet")
+                }
+                Progress::Met(value) => format!("{wanted}: reported {value}"),
+            };
+            format!("{}  {}", time_of_day(at, zone), clean(&said))
+        }
+        OutputFormat::Json => {
+            let (state, value) = match progress {
+                Progress::Missing => ("missing", None),
+                Progress::Other(value) => ("other", Some(value)),
+                Progress::Before(value) => ("before", Some(value)),
+                Progress::Met(value) => ("met", Some(value)),
+            };
+            json!({"event": "wait", "time": at.to_string(), "for": wanted.to_string(), "state": state, "value": value})
+                .to_string()
+        }
+    }
+}
+
+/// Why waiting ended without the outcome.
+fn gave_up(wanted: &WaitFor, last: &Progress, after: Duration) -> String {
+    let found = match last {
+        Progress::Missing => "the device has not reported it".to_owned(),
+        Progress::Other(value) | Progress::Met(value) => format!("the twin shows {value}"),
+        Progress::Before(value) => {
+            format!(
+                "the twin showed {value} before the command already, and the device has not reported it again"
+            )
+        }
+    };
+    clean(&format!("{wanted} was not reported within {}: {found}; --timeout waits longer", Spoken(after)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at() -> Timestamp {
+        "2026-11-21T13:03:07.12Z".parse().expect("a timestamp")
+    }
+
+    fn invoke(payload: Option<&str>) -> Result<Option<Value>, String> {
+        let args = InvokeArgs {
+            target: Target { device: "d".parse().expect("an id"), module: None },
+            command: "blink".to_owned(),
+            payload: payload.map(str::to_owned),
+            payload_file: None,
+            response_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::ZERO,
+            wait_for: None,
+            timeout: Duration::from_secs(60),
+        };
+        let invocation = invocation(&args).map_err(|error| error.to_string())?;
+        assert_eq!((invocation.name.as_str(), invocation.response_timeout.as_secs()), ("blink", 30));
+        Ok(invocation.payload)
+    }
+
+    #[test]
+    fn a_command_carries_what_was_typed_and_nothing_else() {
+        assert_eq!(invoke(Some("5")), Ok(Some(json!(5))));
+        assert_eq!(invoke(Some("null")), Ok(Some(Value::Null)));
+        assert_eq!(invoke(Some(r#"{"a": [1]}"#)), Ok(Some(json!({"a": [1]}))));
+        assert_eq!(invoke(None), Ok(None));
+        let error = invoke(Some("hello")).expect_err("no JSON");
+        assert!(error.starts_with("--payload is not JSON: ") && error.contains(r#"'"text"'"#), "{error}");
+        assert!(invoke(Some("")).is_err());
+    }
+
+    #[test]
+    fn an_answer_is_told_to_both() {
+        let result = MethodResult { status: 200, payload: json!({"Response": "done"}) };
+        let took = Duration::from_millis(350);
+        assert_eq!(
+            answer("blink", &result, took, OutputFormat::Text),
+            r#"blink answered 200 after 350 ms: {"Response":"done"}"#
+        );
+        let told: Value =
+            serde_json::from_str(&answer("blink", &result, took, OutputFormat::Json)).expect("JSON");
+        assert_eq!(
+            told,
+            json!({"event": "answer", "command": "blink", "status": 200, "payload": {"Response": "done"}, "tookMs": 350})
+        );
+        assert_eq!(exit_of(&result), Exit::Done);
+        assert_eq!(exit_of(&MethodResult { status: 404, payload: Value::Null }), Exit::Failed);
+    }
+
+    #[test]
+    fn every_step_of_waiting_has_its_time() {
+        let wanted: WaitFor = "status=done".parse().expect("a path");
+        let text = |progress| step(&wanted, &progress, at(), &TimeZone::UTC, OutputFormat::Text);
+        assert_eq!(text(Progress::Missing), "13:03:07.120  waiting for status=done: not reported yet");
+        assert_eq!(
+            text(Progress::Other(json!("busy"))),
+            "13:03:07.120  waiting for status=done: now \"busy\""
+        );
+        assert_eq!(text(Progress::Met(json!("done"))), "13:03:07.120  status=done: reported \"done\"");
+        let json = step(&wanted, &Progress::Other(json!(1)), at(), &TimeZone::UTC, OutputFormat::Json);
+        let json: Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(
+            json,
+            json!({"event": "wait", "time": "2026-11-21T13:03:07.12Z", "for": "status=done", "state": "other", "value": 1})
+        );
+        assert_eq!(
+            gave_up(&wanted, &Progress::Missing, Duration::from_secs(60)),
+            "status=done was not reported within 1 min 00 s: the device has not reported it; --timeout waits longer"
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! `envsim hub send`: a message from the cloud to a device.
+
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::tell::clean;
+use super::values;
+use super::which::{Hub, explained};
+use crate::cli::Exit;
+use crate::cli::cloud_args::OutputFormat;
+use crate::device::DeviceId;
+use crate::wire::service::{CloudMessage, SentMessage};
+
+/// The options of `envsim hub send`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct SendArgs {
+    /// The device
+    pub device: DeviceId,
+
+    /// The message, as it is
+    pub body: String,
+
+    /// A property of the message; may be given more than once
+    #[arg(long, value_name = "NAME=VALUE", value_parser = values::property)]
+    pub property: Vec<(String, String)>,
+
+    /// The message's id; the hub makes one up unless it is given
+    #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub message_id: Option<String>,
+
+    /// Which outcomes the hub is to keep feedback of
+    #[arg(long, value_name = "WHICH", value_parser = ["none", "positive", "negative", "full"])]
+    pub ack: Option<String>,
+
+    /// What the message is, such as application/json
+    #[arg(long, value_name = "TYPE")]
+    pub content_type: Option<String>,
+
+    /// How long it waits for the device, 1s to 2d; an hour unless given
+    #[arg(long, value_name = "TIME", value_parser = values::life)]
+    pub ttl: Option<Duration>,
+}
+
+/// Sends it.
+pub async fn run(hub: &Hub, args: &SendArgs) -> anyhow::Result<Exit> {
+    let answer = explained(hub.client.send(&args.device, &message(args)).await)?;
+    hub.say(&sent(&args.device, &answer, &hub.zone, hub.format))
+}
+
+/// A message to a device. Its body is not looked into: what it means is between the two sides.
+fn message(args: &SendArgs) -> CloudMessage {
+    CloudMessage {
+        body: Some(Value::String(args.body.clone())),
+        content_type: args.content_type.clone(),
+        properties: args.property.iter().cloned().collect(),
+        message_id: args.message_id.clone(),
+        ack: args.ack.clone(),
+        ttl_seconds: args.ttl.map(|ttl| ttl.as_secs()),
+        ..CloudMessage::default()
+    }
+}
+
+/// A message that the hub has taken for a device.
+fn sent(device: &DeviceId, sent: &SentMessage, zone: &TimeZone, format: OutputFormat) -> String {
+    match format {
+        OutputFormat::Text => {
+            let until = match sent.expiry_time_utc.parse::<Timestamp>() {
+                Ok(at) => at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+                Err(_) => sent.expiry_time_utc.clone(),
+            };
+            clean(&format!("the hub has message {} for {device} and keeps it until {until}", sent.message_id))
+        }
+        OutputFormat::Json => {
+            json!({"event": "sent", "deviceId": device.as_str(), "messageId": sent.message_id,
+            "sequenceNumber": sent.sequence_number, "enqueuedTimeUtc": sent.enqueued_time_utc,
+            "expiryTimeUtc": sent.expiry_time_utc})
+            .to_string()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: &str = "2026-11-21T13:03:07.12Z";
+
+    #[test]
+    fn a_message_that_was_taken_is_told_to_both() {
+        let device = "dev-1".parse().expect("an id");
+        let message = SentMessage {
+            message_id: "7c1f".to_owned(),
+            sequence_number: 3,
+            enqueued_time_utc: AT.to_owned(),
+            expiry_time_utc: "2026-11-21T14:03:07Z".to_owned(),
+        };
+        assert_eq!(
+            sent(&device, &message, &TimeZone::UTC, OutputFormat::Text),
+            "the hub has message 7c1f for dev-1 and keeps it until 2026-11-21 14:03:07"
+        );
+        let told: Value =
+            serde_json::from_str(&sent(&device, &message, &TimeZone::UTC, OutputFormat::Json)).expect("JSON");
+        assert_eq!(
+            told,
+            json!({"event": "sent", "deviceId": "dev-1", "messageId": "7c1f", "sequenceNumber": 3,
+                "enqueuedTimeUtc": AT, "expiryTimeUtc": "2026-11-21T14:03:07Z"})
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! The hub that a verb speaks to, and why it did not do what was asked.
+
+use std::io::Write as _;
+
+use anyhow::Context as _;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::HubArgs;
+use super::values::InputError;
+use crate::cli::Exit;
+use crate::cli::cloud_args::OutputFormat;
+use crate::cli::runtime_file::{self, Running};
+use crate::config::HubConfig;
+use crate::device::{DeviceId, HubHost, ModuleId};
+use crate::operator::{Client, OperatorError};
+use crate::trust::Trust;
+use crate::wire::connection_string::Who;
+use crate::wire::{ConnectionString, SharedKey};
+
+/// The port of MQTT over TLS, which stands in no connection string.
+const MQTT_PORT: u16 = 8883;
+
+/// A hub to speak to, and how to tell what it says.
+#[derive(Debug)]
+pub struct Hub {
+    /// Its service side.
+    pub client: Client,
+    /// For people or for programs.
+    pub format: OutputFormat,
+    /// In whose time people are told.
+    pub zone: TimeZone,
+    /// Where devices find it.
+    for_devices: HubHost,
+}
+
+impl Hub {
+    /// The hub asked for, or the local cloud that runs on this machine. Connects nowhere yet.
+    pub fn of(args: &HubArgs) -> anyhow::Result<Self> {
+        let config = HubConfig::load(args.layer())?;
+        // An option beats the environment.
+        let given = if args.hub.is_some() { None } else { config.connection };
+        if args.hub.is_some() && args.names_connection() {
+            return Err(InputError::TwoHubs.into());
+        }
+        let (connection, mut trust, port) = if let Some(connection) = given {
+            // It may be one of this computer's as well; if that cannot be told, nothing is lost.
+            let all = runtime_file::running().unwrap_or_default();
+            let same = all.iter().find(|running| service_host(running).as_ref() == Some(&connection.hub));
+            (connection, Trust::system(), same.and_then(|running| running.mqtt_port))
+        } else {
+            let all = runtime_file::running().context("cannot look for a running local cloud")?;
+            let chosen = Cloud::choose(&all, args.hub.as_ref())?;
+            if let Some(note) = chosen.note(&all, args.hub.as_ref()) {
+                // It goes on without the note when that cannot be written.
+                let _ = writeln!(std::io::stderr(), "envsim: {note}");
+            }
+            let trust = Trust::only(&chosen.running.ca, "the local cloud's authority")?;
+            (chosen.service, trust, chosen.running.mqtt_port)
+        };
+        if let Some(authority) = &config.ca {
+            trust =
+                trust.and(&String::from_utf8_lossy(&authority.pem), &authority.path.display().to_string())?;
+        }
+        let for_devices =
+            HubHost { name: connection.hub.name.clone(), port: port.filter(|port| *port != MQTT_PORT) };
+        let client = explained(Client::new(&connection, &trust))?;
+        Ok(Self { client, format: args.format, zone: TimeZone::system(), for_devices })
+    }
+
+    /// Whether programs are told, not people.
+    pub fn is_for_programs(&self) -> bool {
+        self.format == OutputFormat::Json
+    }
+
+    /// Writes one thing told, at once: a line for programs, or words for people.
+    pub fn tell(&self, json: &Value, text: impl FnOnce() -> String) -> anyhow::Result<Exit> {
+        if self.is_for_programs() { self.say(&json.to_string()) } else { self.say(&text()) }
+    }
+
+    /// Writes one thing told, at once.
+    pub fn say(&self, text: &str) -> anyhow::Result<Exit> {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{text}").and_then(|()| out.flush()).context("cannot write to standard output")?;
+        Ok(Exit::Done)
+    }
+
+    /// What a device or module needs to connect to this hub.
+    pub fn connection_string(
+        &self,
+        device: &DeviceId,
+        module: Option<&ModuleId>,
+        key: SharedKey,
+    ) -> ConnectionString {
+        ConnectionString {
+            hub: self.for_devices.clone(),
+            gateway: None,
+            who: Who::Device(device.clone(), module.cloned()),
+            key,
+        }
+    }
+}
+
+/// A local cloud that runs.
+struct Cloud<'a> {
+    running: &'a Running,
+    service: ConnectionString,
+}
+
+impl<'a> Cloud<'a> {
+    /// The one asked for, by its name and port, or the one that was started last.
+    fn choose(all: &'a [Running], wanted: Option<&HubHost>) -> anyhow::Result<Self> {
+        let is_wanted = |running: &&Running| wanted.is_none_or(|wanted| goes_by(running, wanted));
+        let Some(running) = all.iter().find(is_wanted) else {
+            return Err(match wanted {
+                Some(wanted) => HubError::NoSuchCloud { wanted: wanted.to_string(), running: names(all) },
+                None => HubError::NoCloud,
+            }
+            .into());
+        };
+        let service = ConnectionString::parse(&running.service_connection_string)
+            .context("what the running local cloud left for us")?;
+        Ok(Self { running, service })
+    }
+
+    /// Which one it is, when it could have been another.
+    fn note(&self, all: &[Running], wanted: Option<&HubHost>) -> Option<String> {
+        let could_be = |running: &&Running| wanted.is_none_or(|wanted| goes_by(running, wanted));
+        let count = all.iter().filter(could_be).count();
+        (count > 1).then(|| {
+            format!(
+                "{count} local clouds run on this computer; this is the one that was started last, {} (process \
+                 {}); --hub NAME:PORT takes another: {}",
+                self.service.hub,
+                self.running.pid,
+                names(all)
+            )
+        })
+    }
+}
+
+fn service_host(running: &Running) -> Option<HubHost> {
+    ConnectionString::parse(&running.service_connection_string).ok().map(|service| service.hub)
+}
+
+fn goes_by(running: &Running, wanted: &HubHost) -> bool {
+    service_host(running).is_some_and(|host| {
+        host.name.eq_ignore_ascii_case(&wanted.name) && wanted.port.is_none_or(|port| host.port == Some(port))
+    })
+}
+
+fn names(all: &[Running]) -> String {
+    let names: Vec<_> = all.iter().filter_map(service_host).map(|host| host.to_string()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// Why a verb could not be carried out, with what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// There is no hub to ask.
+    #[error(
+        "no local cloud runs on this computer; start `envsim` or `envsim cloud` in another terminal, or give \
+         --connection-string-file or IOTHUB_CONNECTION_STRING for a hub in Azure"
+    )]
+    NoCloud,
+    /// There is no such hub to ask.
+    #[error("no local cloud on this computer goes by {wanted}; those that run: {running}")]
+    NoSuchCloud {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        running: String,
+    },
+    /// The hub did not do what was asked.
+    #[error("{why}{}", with_semicolon(&why.advice()))]
+    Refused {
+        /// Why not.
+        why: OperatorError,
+    },
+    /// The hub did not do what was asked, and an option would help.
+    #[error("{why}{}", with_semicolon(advice))]
+    Advised {
+        /// Why not.
+        why: OperatorError,
+        /// What to do next.
+        advice: String,
+    },
+}
+
+impl HubError {
+    /// Whether no hub was reached at all.
+    pub fn is_out_of_reach(&self) -> bool {
+        matches!(
+            self,
+            Self::NoCloud
+                | Self::NoSuchCloud { .. }
+                | Self::Refused { why: OperatorError::Unreachable { .. } }
+                | Self::Advised { why: OperatorError::Unreachable { .. }, .. }
+        )
+    }
+}
+
+fn with_semicolon(advice: &str) -> String {
+    if advice.is_empty() { String::new() } else { format!("; {advice}") }
+}
+
+/// The outcome of a request, with what to do next when it failed.
+pub fn explained<T>(outcome: Result<T, OperatorError>) -> Result<T, HubError> {
+    outcome.map_err(|why| HubError::Refused { why })
+}
+
+/// The outcome of a request, with what to do next where this verb knows better.
+pub fn advised<T>(
+    outcome: Result<T, OperatorError>,
+    advice: impl FnOnce(&OperatorError) -> Option<String>,
+) -> Result<T, HubError> {
+    outcome.map_err(|why| match advice(&why) {
+        Some(advice) => HubError::Advised { why, advice },
+        None => HubError::Refused { why },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn running(pid: u32, host: &str) -> Running {
+        let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        let service = format!("HostName={host};SharedAccessKeyName=iothubowner;SharedAccessKey={key}");
+        let service = ConnectionString::parse(&service).expect("a connection string");
+        let mut running = Running::this_process(&service.hub.name, &service, "PEM");
+        running.pid = pid;
+        running
+    }
+
+    #[test]
+    fn one_of_several_clouds_is_chosen_and_said() {
+        let all = [running(2, "localhost:9443"), running(1, "localhost:8443"), running(3, "127.0.0.2:8443")];
+        let choose = |wanted: Option<&str>| {
+            let wanted: Option<HubHost> = wanted.map(|wanted| wanted.parse().expect("a host"));
+            let chosen = Cloud::choose(&all, wanted.as_ref()).map_err(|error| error.to_string())?;
+            Ok::<_, String>((chosen.running.pid, chosen.note(&all, wanted.as_ref())))
+        };
+        let (pid, note) = choose(None).expect("the last");
+        assert_eq!(pid, 2);
+        assert_eq!(
+            note.as_deref(),
+            Some(
+                "3 local clouds run on this computer; this is the one that was started last, localhost:9443 \
+                 (process 2); --hub NAME:PORT takes another: localhost:9443, localhost:8443, 127.0.0.2:8443"
+            )
+        );
+        assert_eq!(choose(Some("localhost:8443")), Ok((1, None)));
+        assert_eq!(choose(Some("127.0.0.2")), Ok((3, None)));
+        assert!(choose(Some("LOCALHOST")).is_ok_and(|(pid, note)| pid == 2 && note.is_some()));
+        assert!(choose(Some("elsewhere")).expect_err("none").contains("those that run: localhost:9443"));
+        let alone = &all[..1];
+        assert_eq!(Cloud::choose(alone, None).map(|cloud| cloud.note(alone, None)).expect("one"), None);
+    }
+}
