@@ -69,8 +69,8 @@ fn whatever_happens_orders_keep_their_turn_and_the_next_update_is_possible() {
             assert!(is_in_turn(before, order), "seed {seed}: {before:?}, then {order:?}");
             before = Some(order);
         }
-        // However far it was, two failures and a minute end it.
-        for _ in 0..2 {
+        // However far it was, the restart and two failures end it.
+        for _ in 0..3 {
             bench.news(failed(bench.asked));
             bench.pass(60);
             bench.connected();
