@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tui_input::Input as TextInput;
 
-use super::Station;
+use super::{Slot, Station};
 use crate::device::property::Convention;
 use crate::device::{Millis, Schema};
 
@@ -118,6 +118,8 @@ pub struct DeskRequest {
     pub id: u64,
     /// About which device.
     pub device: String,
+    /// About which of its modules, when it is one.
+    pub module: Option<String>,
     /// What.
     pub ask: Ask,
 }
@@ -149,15 +151,39 @@ pub struct DeskAnswer {
     pub outcome: Result<String, String>,
 }
 
+/// What follows from an answer, besides that it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// Nothing.
+    Nothing,
+    /// It is a text to read, which is laid over the panes.
+    Read,
+    /// Trouble is on in the local cloud, or over.
+    Trouble(bool),
+}
+
+impl Ask {
+    /// What follows from its answer.
+    pub fn follows(&self) -> Follow {
+        match self {
+            Self::Twin => Follow::Read,
+            Self::Faults(faults) => Follow::Trouble(!faults.is_null()),
+            Self::Invoke { .. } | Self::Desired(_) => Follow::Nothing,
+        }
+    }
+}
+
 /// A request and what became of it, for the pane.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exchange {
     /// Which.
     pub id: u64,
+    /// About which device.
+    pub slot: Slot,
     /// In words.
     pub request: String,
-    /// Whether the answer is a text to read, which is laid over the panes.
-    pub opens: bool,
+    /// What follows from its answer.
+    pub follows: Follow,
     /// When it was asked.
     pub asked: Millis,
     /// The answer, and how long it took.
@@ -183,6 +209,8 @@ pub struct Desk {
     pub closed: Option<String>,
     /// Whether the hub is the local cloud, which can be asked for trouble.
     pub local: bool,
+    /// Whether the local cloud was asked for trouble from here, and not yet to end it.
+    pub troubled: bool,
     /// Which row the cursor is on.
     pub cursor: usize,
     /// In which generation of the convention properties are set.
@@ -199,6 +227,7 @@ impl Desk {
         Self {
             closed,
             local,
+            troubled: false,
             cursor: 0,
             convention: Convention::Current,
             form: None,
@@ -213,12 +242,19 @@ impl Desk {
     }
 
     /// Notes a request; returns its name.
-    pub fn asked(&mut self, at: Millis, request: String, opens: bool) -> u64 {
+    pub fn asked(&mut self, at: Millis, slot: Slot, request: String, follows: Follow) -> u64 {
         self.count += 1;
         if self.exchanges.len() == CAPACITY {
             self.exchanges.pop_front();
         }
-        self.exchanges.push_back(Exchange { id: self.count, request, opens, asked: at, answer: None });
+        self.exchanges.push_back(Exchange {
+            id: self.count,
+            slot,
+            request,
+            follows,
+            asked: at,
+            answer: None,
+        });
         self.count
     }
 

@@ -39,6 +39,8 @@ pub enum Fact {
     Failed { failure: Failure, again_in: Option<Duration>, attempt: u32 },
     Renewing,
     Disconnected,
+    Restarting { back_in: Duration },
+    Restarted { took: Duration },
     Turned { field: &'static str, unit: &'static str, value: f64 },
     Automatic,
     Paused(bool),
@@ -107,6 +109,8 @@ impl Fact {
             Self::Failed { .. } => "failed",
             Self::Renewing => "renewing",
             Self::Disconnected => "disconnected",
+            Self::Restarting { .. } => "restarting",
+            Self::Restarted { .. } => "restarted",
             Self::Turned { .. } => "turned",
             Self::Automatic => "automatic",
             Self::Paused(_) => "paused",
@@ -130,7 +134,9 @@ impl Fact {
             | Self::Connected { .. }
             | Self::Failed { .. }
             | Self::Renewing
-            | Self::Disconnected => Source::Link,
+            | Self::Disconnected
+            | Self::Restarting { .. }
+            | Self::Restarted { .. } => Source::Link,
             Self::Sent { .. }
             | Self::Acknowledged { .. }
             | Self::Received { .. }
@@ -206,6 +212,8 @@ impl Fact {
                 "kind": failure.kind.name(), "reason": failure.what, "advice": failure.advice,
                 "againInMs": again_in.map(millis), "attempt": attempt,
             }),
+            Self::Restarting { back_in } => json!({ "backInMs": millis(*back_in) }),
+            Self::Restarted { took } => json!({ "tookMs": millis(*took) }),
             Self::Turned { field, unit, value } => json!({"field": field, "unit": unit, "value": value}),
             Self::Paused(paused) => json!({ "paused": paused }),
             Self::Period(period) => json!({ "periodMs": millis(*period) }),
@@ -292,6 +300,8 @@ impl fmt::Display for Fact {
             Self::Failed { failure, again_in: None, .. } => write!(f, "{failure}"),
             Self::Renewing => write!(f, "renewing the token: connecting again"),
             Self::Disconnected => write!(f, "disconnected"),
+            Self::Restarting { back_in } => write!(f, "restarting, back in {}", Spoken(*back_in)),
+            Self::Restarted { took } => write!(f, "restarted after {}", Spoken(*took)),
             Self::Turned { field, unit, value } => write!(f, "{field} put to {value} {unit} by hand"),
             Self::Automatic => write!(f, "values move by themselves again"),
             Self::Paused(true) => write!(f, "telemetry paused"),

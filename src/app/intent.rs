@@ -1,6 +1,6 @@
 //! Everything a person can want.
 
-use super::PaneId;
+use super::{PaneId, Slot};
 
 /// One wish, whatever key or mouse button it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +38,14 @@ pub enum Intent {
     FocusPrevious,
     /// One pane on the whole screen, or all of them again.
     ToggleZoom,
+    /// Show another device.
+    Device(Slot),
+    /// Show the next device.
+    NextDevice,
+    /// Show the device before.
+    PreviousDevice,
+    /// Show all devices, to choose one from.
+    PickDevice,
     /// Explain the keys, or stop explaining.
     ToggleHelp,
     /// Move within the focused pane.

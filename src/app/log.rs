@@ -29,12 +29,13 @@ pub struct Entry {
 
 impl Entry {
     /// Whether a person who filters by `words` wants to see this: every word must stand in the
-    /// source, the name or the text, without regard to case.
-    pub fn matches(&self, words: &str) -> bool {
+    /// device's name, the source, the name or the text, without regard to case.
+    pub fn matches(&self, device: &str, words: &str) -> bool {
         if words.trim().is_empty() {
             return true;
         }
-        let hay = format!("{} {} {}", self.source().name(), self.fact.name(), self.fact).to_lowercase();
+        let hay =
+            format!("{device} {} {} {}", self.source().name(), self.fact.name(), self.fact).to_lowercase();
         words.to_lowercase().split_whitespace().all(|word| hay.contains(word))
     }
 

@@ -6,8 +6,8 @@
 //!
 //! Never here: sockets, terminals, topics, clocks, secrets.
 //!
-//! In reading order: [`event`], [`effect`], [`intent`], [`state`], [`fact`], [`log`], [`series`],
-//! [`desk`] (the operator's), [`mod@reduce`].
+//! In reading order: [`event`], [`effect`], [`intent`], [`state`], [`station`], [`view`],
+//! [`fact`], [`log`], [`series`], [`desk`] (the operator's), [`mod@reduce`].
 
 pub mod desk;
 pub mod effect;
@@ -18,6 +18,8 @@ pub mod log;
 pub mod reduce;
 pub mod series;
 pub mod state;
+pub mod station;
+pub mod view;
 
 pub use desk::{Action, Desk, DeskAnswer, DeskRequest};
 pub use effect::Effect;
@@ -27,7 +29,6 @@ pub use intent::{Edit, Intent, Motion};
 pub use log::{Entry, EntryId, Log};
 pub use reduce::{reduce, summary};
 pub use series::Series;
-pub use state::{
-    AppState, CommandRecord, Cursor, Ending, Limits, Mode, Outbound, Overlay, PaneId, Place, Slot, Station,
-    Step, StepState, UiState,
-};
+pub use state::{AppState, Ending, Limits, Place};
+pub use station::{CommandRecord, ImageState, Outbound, Slot, Station, Step, StepState};
+pub use view::{Cursor, Mode, Overlay, PaneId, UiState};

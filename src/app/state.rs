@@ -1,26 +1,9 @@
 //! Everything the program knows while it runs.
 
-use std::collections::VecDeque;
-use std::time::Duration;
-
 use jiff::tz::TimeZone;
-use serde_json::Value;
-use tui_input::Input as TextInput;
 
-use super::{Desk, EntryId, Log, Series};
-use crate::device::{Device, Millis, Now, Reply, Ticket};
-
-/// Which of the program's devices.
-pub type Slot = usize;
-
-/// Steps of connecting that are kept.
-const STEPS: usize = 60;
-
-/// Command invocations that are kept.
-const COMMANDS: usize = 100;
-
-/// Messages on their way that are remembered: more than a device ever hands to its link.
-const OUTBOUND: usize = 512;
+use super::{Desk, Log, PaneId, Slot, Station, UiState};
+use crate::device::{Millis, Now};
 
 /// The whole program, but for sockets, clocks and the terminal.
 pub struct AppState {
@@ -92,238 +75,6 @@ pub enum Ending {
     Terminated,
 }
 
-/// A device and what is remembered about it for those who watch.
-pub struct Station {
-    /// The device.
-    pub device: Device,
-    /// Its name: what it registers as.
-    pub name: String,
-    /// The fingerprint of its key.
-    pub fingerprint: String,
-    /// Steps of provisioning and connecting, oldest first.
-    pub steps: VecDeque<Step>,
-    /// Invocations of commands, oldest first.
-    pub commands: VecDeque<CommandRecord>,
-    /// One for each telemetry field, in the order of the device's readings.
-    pub series: Vec<Series>,
-    /// How long the last acknowledgement took.
-    pub last_ack: Option<Duration>,
-    /// Messages on their way, to tell about them when they are written and answered.
-    pub outbound: VecDeque<(Ticket, Outbound)>,
-    /// How many telemetry messages have been numbered.
-    pub numbered: u64,
-    /// How the program ends because this device gave up, when it did.
-    pub gave_up: Option<Ending>,
-}
-
-/// A message on its way.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outbound {
-    /// Telemetry.
-    Telemetry {
-        /// Messages count from 1.
-        number: u64,
-        /// The body.
-        body: String,
-        /// When it was written.
-        written: Option<Millis>,
-    },
-    /// The answer to a command.
-    Reply {
-        /// Which call.
-        rid: String,
-        /// The answer.
-        reply: Reply,
-    },
-    /// A reported patch.
-    Report(Value),
-}
-
-/// A step of provisioning or connecting.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Step {
-    /// One word or two: `register`, `assigning`, `TLS`.
-    pub name: &'static str,
-    /// What it is about: a host, an operation, a protocol.
-    pub detail: String,
-    /// When it began.
-    pub began: Now,
-    /// How it stands.
-    pub state: StepState,
-}
-
-/// How a step stands.
-#[derive(Debug, Clone, PartialEq)]
-pub enum StepState {
-    /// Going on.
-    Running,
-    /// Done, after so long.
-    Done(Duration),
-    /// Failed, for this reason.
-    Failed(String),
-}
-
-/// One invocation of a command.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CommandRecord {
-    /// When it came.
-    pub now: Now,
-    /// Which.
-    pub name: String,
-    /// The request.
-    pub request: Value,
-    /// Its name at the hub.
-    pub rid: String,
-    /// Status, response and how long it took until the answer was written.
-    pub answer: Option<(i32, Value, Duration)>,
-    /// The log entry with the raw message.
-    pub entry: Option<EntryId>,
-}
-
-impl Station {
-    /// A device that has not begun.
-    pub fn new(device: Device, name: String, fingerprint: String) -> Self {
-        let series = device.readings().iter().map(|reading| Series::new(reading.field)).collect();
-        Self {
-            device,
-            name,
-            fingerprint,
-            steps: VecDeque::new(),
-            commands: VecDeque::new(),
-            series,
-            last_ack: None,
-            outbound: VecDeque::new(),
-            numbered: 0,
-            gave_up: None,
-        }
-    }
-
-    /// Adds a step; the oldest goes when there are too many.
-    pub fn add_step(&mut self, step: Step) {
-        if self.steps.len() == STEPS {
-            self.steps.pop_front();
-        }
-        self.steps.push_back(step);
-    }
-
-    /// Remembers a message on its way, unless it is known already.
-    pub fn add_outbound(&mut self, ticket: Ticket, message: Outbound) {
-        if self.outbound.iter().any(|(known, _)| *known == ticket) {
-            return;
-        }
-        if self.outbound.len() == OUTBOUND {
-            self.outbound.pop_front();
-        }
-        self.outbound.push_back((ticket, message));
-    }
-
-    /// Adds an invocation; the oldest goes when there are too many.
-    pub fn add_command(&mut self, record: CommandRecord) {
-        if self.commands.len() == COMMANDS {
-            self.commands.pop_front();
-        }
-        self.commands.push_back(record);
-    }
-}
-
-/// A pane of the screen, in the order of their keys 1 to 6.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PaneId {
-    /// Steps of provisioning and connecting.
-    Connection,
-    /// The chart and the values.
-    Telemetry,
-    /// Commands and their history.
-    Commands,
-    /// Desired and reported properties.
-    Properties,
-    /// The operator's desk.
-    Operator,
-    /// Everything that happened.
-    Log,
-}
-
-impl PaneId {
-    /// All of them, in order.
-    pub const ALL: [Self; 6] =
-        [Self::Connection, Self::Telemetry, Self::Commands, Self::Properties, Self::Operator, Self::Log];
-}
-
-/// What the screen shows: cursors are places in the content, never rows of the screen.
-#[derive(Debug, Clone)]
-pub struct UiState {
-    /// Which device.
-    pub slot: Slot,
-    /// Which pane has the keyboard.
-    pub focus: PaneId,
-    /// Whether it has the whole screen.
-    pub zoomed: bool,
-    /// What lies over the panes.
-    pub overlay: Overlay,
-    /// What the keyboard does.
-    pub mode: Mode,
-    /// The log's filter.
-    pub filter: TextInput,
-    /// The log's cursor.
-    pub log: Cursor<EntryId>,
-    /// The command history's cursor: how many entries up from the newest.
-    pub command: usize,
-    /// How many steps up from the newest the connection pane shows.
-    pub step: usize,
-    /// The property the cursor is on.
-    pub property: usize,
-}
-
-/// A place in a growing list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cursor<T> {
-    /// Always the newest.
-    Tail,
-    /// This one.
-    At(T),
-}
-
-/// What lies over the panes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Overlay {
-    /// Nothing.
-    None,
-    /// The keys of the focused pane.
-    Help,
-    /// The raw message of a log entry, from this line on.
-    Packet(EntryId, usize),
-    /// A text to read, such as a twin: title, lines, and the first line shown.
-    Text(String, Vec<String>, usize),
-}
-
-/// What the keyboard does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Keys are wishes.
-    Keys,
-    /// Keys go into the log's filter.
-    Filter,
-    /// Keys go into the operator's form.
-    Form,
-}
-
-impl Default for UiState {
-    fn default() -> Self {
-        Self {
-            slot: 0,
-            focus: PaneId::Telemetry,
-            zoomed: false,
-            overlay: Overlay::None,
-            mode: Mode::Keys,
-            filter: TextInput::default(),
-            log: Cursor::Tail,
-            command: 0,
-            step: 0,
-            property: 0,
-        }
-    }
-}
-
 impl AppState {
     /// A program that has not begun, with at least one device.
     pub fn new(
@@ -334,7 +85,7 @@ impl AppState {
         desk: Desk,
         seed: u64,
     ) -> Self {
-        Self {
+        let mut state = Self {
             now,
             zone,
             stations,
@@ -346,7 +97,59 @@ impl AppState {
             ending: None,
             seed,
             unattended: false,
+        };
+        state.refocus();
+        state
+    }
+
+    /// Whether there are several devices to switch between.
+    pub fn has_several(&self) -> bool {
+        self.stations.len() > 1
+    }
+
+    /// The devices that are modules with inputs or outputs.
+    pub fn modules(&self) -> impl Iterator<Item = (Slot, &Station)> {
+        self.stations.iter().enumerate().filter(|(_, station)| station.has_ports())
+    }
+
+    /// Whether a pane has anything to show: modules where there are some, and telemetry unless
+    /// it would be empty where modules have more to say.
+    pub fn offers(&self, pane: PaneId) -> bool {
+        match pane {
+            PaneId::Modules => self.modules().next().is_some(),
+            PaneId::Telemetry => !self.series_are_elsewhere(),
+            _ => true,
         }
+    }
+
+    fn series_are_elsewhere(&self) -> bool {
+        self.stations.get(self.ui.slot).is_some_and(|station| station.series.is_empty())
+            && self.offers(PaneId::Modules)
+    }
+
+    /// The panes that have anything to show, in the order of their keys.
+    pub fn panes(&self) -> Vec<PaneId> {
+        PaneId::ALL.into_iter().filter(|pane| self.offers(*pane)).collect()
+    }
+
+    /// Gives the keyboard to a pane that is there, when it is with one that is not.
+    pub(super) fn refocus(&mut self) {
+        if !self.offers(self.ui.focus) {
+            self.ui.focus = match self.ui.focus {
+                PaneId::Modules => PaneId::Telemetry,
+                _ => PaneId::Modules,
+            };
+        }
+    }
+
+    /// What every device is called, by slot: as short as tells them apart.
+    pub fn labels(&self) -> Vec<String> {
+        let one_device = self.stations.windows(2).all(|pair| pair[0].name == pair[1].name);
+        let label = |station: &Station| match &station.module {
+            Some(module) if one_device => module.to_string(),
+            _ => station.label(),
+        };
+        self.stations.iter().map(label).collect()
     }
 
     /// The device on the screen.
@@ -357,7 +160,11 @@ impl AppState {
     /// The entries that pass the log's filter, oldest first.
     pub fn filtered_log(&self) -> impl DoubleEndedIterator<Item = &super::Entry> {
         let words = self.ui.filter.value();
-        self.log.entries().filter(move |entry| entry.matches(words))
+        let labels = if self.has_several() { self.labels() } else { Vec::new() };
+        self.log.entries().filter(move |entry| {
+            let device = entry.slot.and_then(|slot| labels.get(slot)).map_or("", String::as_str);
+            entry.matches(device, words)
+        })
     }
 
     /// When the program wants an [`Event::Tick`](super::Event::Tick): for its devices, or to end.

@@ -12,13 +12,34 @@ use jiff::tz::TimeZone;
 
 use crate::app::Entry;
 
+/// The device that a fact happened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of<'a> {
+    /// The only one there is; also for facts that are about none.
+    Only(&'a str),
+    /// One of several.
+    One(&'a str),
+    /// None of several: the fact is the program's.
+    Program,
+}
+
+impl Of<'_> {
+    /// What stands before a fact for people: who it is, where that could be a question.
+    fn prefix(self) -> String {
+        match self {
+            Self::One(device) => format!("{device}: "),
+            Self::Only(_) | Self::Program => String::new(),
+        }
+    }
+}
+
 /// One way to write a fact down; `None` when this format leaves it out.
 #[derive(Debug, Clone, Copy)]
 pub struct Format {
     /// The name on the command line.
     pub name: &'static str,
     /// One line, without its end.
-    pub line: fn(&Entry, device: &str, zone: &TimeZone) -> Option<String>,
+    pub line: fn(&Entry, of: Of<'_>, zone: &TimeZone) -> Option<String>,
 }
 
 /// Every format.
@@ -48,7 +69,7 @@ mod tests {
     }
 
     fn line(format: &str, fact: Fact) -> Option<String> {
-        (find(format).expect("a format").line)(&entry(fact), "env-sensor-01", &TimeZone::UTC)
+        (find(format).expect("a format").line)(&entry(fact), Of::Only("env-sensor-01"), &TimeZone::UTC)
     }
 
     fn sent() -> Fact {
@@ -61,6 +82,17 @@ mod tests {
             line("text", sent()).as_deref(),
             Some(r#"00:00:01.500 telemetry  sent #3 {"temp":68.2,"humid":45.1}"#)
         );
+    }
+
+    #[test]
+    fn of_several_devices_each_line_names_its_own() {
+        let line = |format, of| (find(format).expect("a format").line)(&entry(sent()), of, &TimeZone::UTC);
+        let text = line("text", Of::One("edge-01/tempSensor")).expect("a line");
+        assert!(text.starts_with("00:00:01.500 telemetry  edge-01/tempSensor: sent #3 "), "{text}");
+        let said = |of| serde_json::from_str::<Value>(&line("json", of).expect("a line")).expect("JSON");
+        assert_eq!(said(Of::One("b"))["device"], "b");
+        assert_eq!(said(Of::Program)["device"], Value::Null);
+        assert_eq!(line("text", Of::Program), line("text", Of::Only("a")));
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use jiff::tz::TimeZone;
 
+use super::Of;
 use crate::app::Entry;
 use crate::device::Severity;
 
-/// Time of day, part of the program, and the fact. Routine traffic is left out.
-pub fn line(entry: &Entry, _device: &str, zone: &TimeZone) -> Option<String> {
+/// Time of day, part of the program, which of several devices, and the fact. Routine traffic is left out.
+pub fn line(entry: &Entry, of: Of<'_>, zone: &TimeZone) -> Option<String> {
     if entry.severity() == Severity::Trace {
         return None;
     }
@@ -16,7 +17,8 @@ pub fn line(entry: &Entry, _device: &str, zone: &TimeZone) -> Option<String> {
         Severity::Error => "error: ",
         _ => "",
     };
-    Some(printable(&format!("{time} {:<10} {mark}{}", entry.source().name(), entry.fact)))
+    let device = of.prefix();
+    Some(printable(&format!("{time} {:<10} {device}{mark}{}", entry.source().name(), entry.fact)))
 }
 
 /// Text with every control character replaced, since parts of it come from the network.

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::app::desk::Ask;
 use crate::app::{DeskAnswer, DeskRequest};
-use crate::device::DeviceId;
+use crate::device::{DeviceId, ModuleId};
 use crate::operator::{Client, Invocation, OperatorError, TwinPatch, faults};
 
 /// How many requests may be under way: a person does not type faster.
@@ -60,9 +60,18 @@ async fn ask(client: &Client, request: DeskRequest) -> Result<String, OperatorEr
     let Ok(device) = request.device.parse::<DeviceId>() else {
         return Err(OperatorError::Unknown { host: client.host().to_owned(), subject: request.device });
     };
+    let module = match request.module.as_deref().map(str::parse::<ModuleId>) {
+        None => None,
+        Some(Ok(module)) => Some(module),
+        Some(Err(_)) => {
+            let subject = format!("{device}/{}", request.module.unwrap_or_default());
+            return Err(OperatorError::Unknown { host: client.host().to_owned(), subject });
+        }
+    };
+    let module = module.as_ref();
     match request.ask {
         Ask::Invoke { command, request } => {
-            let result = client.invoke(&device, None, &Invocation::new(command, request)).await?;
+            let result = client.invoke(&device, module, &Invocation::new(command, request)).await?;
             Ok(match result.payload {
                 Value::Null => format!("status {}", result.status),
                 payload => format!("status {} {payload}", result.status),
@@ -71,7 +80,7 @@ async fn ask(client: &Client, request: DeskRequest) -> Result<String, OperatorEr
         Ask::Desired(desired) => {
             let desired = desired.as_object().cloned().unwrap_or_default();
             let patch = TwinPatch { desired, ..TwinPatch::default() };
-            let twin = client.update_twin(&device, None, &patch).await?;
+            let twin = client.update_twin(&device, module, &patch).await?;
             Ok(format!("desired version {}", twin["properties"]["desired"]["$version"]))
         }
         Ask::Faults(faults) => {
@@ -82,7 +91,7 @@ async fn ask(client: &Client, request: DeskRequest) -> Result<String, OperatorEr
             Ok(faults::words(&left))
         }
         Ask::Twin => {
-            let twin = client.twin(&device, None).await?;
+            let twin = client.twin(&device, module).await?;
             Ok(serde_json::to_string_pretty(&twin).unwrap_or_else(|_| twin.to_string()))
         }
     }

@@ -7,9 +7,9 @@ use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind};
 use futures_util::StreamExt as _;
 
 use super::terminal::TakenTerminal;
-use crate::app::{AppState, Edit, EntryId, Event, Intent, Mode};
+use crate::app::{AppState, Edit, EntryId, Event, Intent, Mode, Station};
 use crate::device::Millis;
-use crate::report::Format;
+use crate::report::{Format, Of};
 use crate::ui::{self, Theme};
 
 /// The least time between two pictures: thirty a second look fluent and cost little.
@@ -191,9 +191,14 @@ impl Lines {
     fn print(&mut self, state: &AppState) -> io::Result<()> {
         let mut out = io::stdout().lock();
         for entry in state.log.since(self.printed) {
-            let station = entry.slot.and_then(|slot| state.stations.get(slot)).or(state.stations.first());
-            let device = station.map_or("", |station| &station.name);
-            if let Some(line) = (self.format.line)(entry, device, &state.zone) {
+            let station = entry.slot.and_then(|slot| state.stations.get(slot));
+            let label = station.or(state.stations.first()).map(Station::label).unwrap_or_default();
+            let of = match station {
+                _ if !state.has_several() => Of::Only(&label),
+                Some(_) => Of::One(&label),
+                None => Of::Program,
+            };
+            if let Some(line) = (self.format.line)(entry, of, &state.zone) {
                 writeln!(out, "{line}")?;
             }
         }

@@ -1,18 +1,20 @@
 //! Which pane goes where at which size. The only place that splits the screen.
 
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Position, Rect};
 
 use super::panes;
-use super::text::width;
-use crate::app::{AppState, PaneId};
+use super::text::{fit, width};
+use crate::app::{AppState, PaneId, Slot};
 
-use PaneId::{Commands, Connection, Log, Operator, Properties, Telemetry};
+use PaneId::{Commands, Connection, Log, Modules, Operator, Properties, Telemetry};
 
 /// The screen, split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Screen {
     /// Device, hub and link.
     pub header: Rect,
+    /// The names of the devices, where there are several.
+    pub devices: Rect,
     /// The names of the panes, where only one of them is shown.
     pub tabs: Rect,
     /// The panes that are shown.
@@ -32,8 +34,10 @@ pub fn screen(state: &AppState, area: Rect) -> Screen {
     };
     let roomy = area.width >= 70 && area.height >= 20;
     let tabs = u16::from(!roomy && area.height >= 4);
-    let [header, tabs, body, footer] = Layout::vertical([
+    let devices = u16::from(state.has_several() && area.height >= 8);
+    let [header, devices, tabs, body, footer] = Layout::vertical([
         Constraint::Length(header.min(area.height)),
+        Constraint::Length(devices),
         Constraint::Length(tabs),
         Constraint::Fill(1),
         Constraint::Length(u16::from(area.height >= 2)),
@@ -42,12 +46,12 @@ pub fn screen(state: &AppState, area: Rect) -> Screen {
     let focus = state.ui.focus;
     let panes = match (body.width, body.height) {
         _ if state.ui.zoomed || !roomy => vec![(focus, body)],
-        (150.., _) => wide(body),
-        (100.., 27..) => grid(body),
-        (_, 33..) => tall(body),
-        _ => compact(body, focus),
+        (150.., _) => wide(state, body),
+        (100.., 26..) => grid(state, body),
+        (_, 33..) => tall(state, body),
+        _ => compact(state, body),
     };
-    Screen { header, tabs, panes, framed: roomy, footer }
+    Screen { header, devices, tabs, panes, framed: roomy, footer }
 }
 
 /// The panes that are shown, and where.
@@ -79,7 +83,7 @@ pub fn pane_at(state: &AppState, area: Rect, column: u16, row: u16) -> Option<Pa
 /// the focused one and the others' keys.
 pub fn tab_labels(state: &AppState, room: u16) -> Vec<(PaneId, String)> {
     let label = |full: bool| {
-        panes::PANES.iter().map(move |pane| {
+        panes::PANES.iter().filter(|pane| state.offers(pane.id)).map(move |pane| {
             if full || pane.id == state.ui.focus {
                 (pane.id, format!(" {} {} ", pane.key, pane.title))
             } else {
@@ -92,6 +96,86 @@ pub fn tab_labels(state: &AppState, room: u16) -> Vec<(PaneId, String)> {
     if wide <= usize::from(room) { all } else { label(false).collect() }
 }
 
+/// A name in the strip of devices, or the way to those that have no room there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceTab {
+    /// The device, or the nearest one that is left out.
+    pub slot: Slot,
+    /// The name, or how many are left out.
+    pub text: String,
+    /// Whether it stands for those that are left out.
+    pub more: bool,
+}
+
+impl DeviceTab {
+    /// Cells, with those for the state of the link.
+    fn width(&self) -> usize {
+        width(&self.text) + if self.more { 0 } else { SYMBOL }
+    }
+}
+
+/// Cells around a device's name: a space, a symbol, a space, and one more behind.
+const SYMBOL: usize = 4;
+
+/// The widest a device's name stands in the strip.
+const WIDEST_NAME: usize = 24;
+
+/// The names of the devices, as they stand side by side in this width: as many as have room, the
+/// shown one always among them.
+pub fn device_tabs(state: &AppState, room: u16) -> Vec<DeviceTab> {
+    let room = usize::from(room);
+    let widest = WIDEST_NAME.min(room.saturating_sub(SYMBOL + 2 * MORE).max(4));
+    let labels = state.labels().into_iter().enumerate();
+    let tabs: Vec<_> =
+        labels.map(|(slot, label)| DeviceTab { slot, text: fit(&label, widest), more: false }).collect();
+    let count = tabs.len();
+    let total: usize = tabs.iter().map(DeviceTab::width).sum();
+    if total <= room || count == 0 {
+        return tabs;
+    }
+    let fits = |from: Slot, to: Slot| {
+        let named: usize = tabs[from..to].iter().map(DeviceTab::width).sum();
+        let left_out = usize::from(from > 0) + usize::from(to < count);
+        named + left_out * MORE <= room
+    };
+    let from = state.ui.slot.min(count - 1);
+    let mut shown = from..from + 1;
+    loop {
+        // In turn to the right and to the left, as long as there is room for one more.
+        let to_right = shown.end < count && fits(shown.start, shown.end + 1);
+        let to_left = shown.start > 0 && fits(shown.start - 1, shown.end);
+        if to_right && (!to_left || count - shown.end >= shown.start) {
+            shown.end += 1;
+        } else if to_left {
+            shown.start -= 1;
+        } else {
+            break;
+        }
+    }
+    let more = |slot: Slot, text: String| DeviceTab { slot, text, more: true };
+    let before = shown.start.checked_sub(1).map(|slot| more(slot, format!(" +{} ", shown.start)));
+    let after = (shown.end < count).then(|| more(shown.end, format!(" +{} ", count - shown.end)));
+    let tabs = tabs.into_iter().skip(shown.start).take(shown.len());
+    before.into_iter().chain(tabs).chain(after).collect()
+}
+
+/// Cells for the number of devices that have no room.
+const MORE: usize = 5;
+
+/// The device whose name stands at a place of the screen.
+pub fn device_at(state: &AppState, area: Rect, column: u16, row: u16) -> Option<Slot> {
+    let strip = screen(state, area).devices;
+    if !strip.contains(Position { x: column, y: row }) {
+        return None;
+    }
+    let mut x = usize::from(strip.x);
+    device_tabs(state, strip.width).into_iter().find_map(|tab| {
+        let from = x;
+        x += tab.width();
+        (from..x).contains(&usize::from(column)).then_some(tab.slot)
+    })
+}
+
 fn columns<const N: usize>(area: Rect, parts: [Constraint; N]) -> [Rect; N] {
     Layout::horizontal(parts).areas(area)
 }
@@ -100,49 +184,84 @@ fn rows<const N: usize>(area: Rect, parts: [Constraint; N]) -> [Rect; N] {
     Layout::vertical(parts).areas(area)
 }
 
-/// Every pane in its place, in the order of their keys.
-fn all(places: [Rect; PaneId::ALL.len()]) -> Vec<(PaneId, Rect)> {
-    PaneId::ALL.into_iter().zip(places).collect()
+/// Panes below each other, with the share of the height that each takes, as far as they have
+/// anything to show.
+fn stack(state: &AppState, area: Rect, parts: &[(PaneId, u16)]) -> Vec<(PaneId, Rect)> {
+    let parts: Vec<_> = parts.iter().filter(|(pane, _)| state.offers(*pane)).collect();
+    let areas = Layout::vertical(parts.iter().map(|(_, share)| Constraint::Fill(*share))).split(area);
+    parts.iter().zip(areas.iter()).map(|((pane, _), area)| (*pane, *area)).collect()
+}
+
+/// Whether both have something to show: then modules need a place of their own, else they have
+/// that of the telemetry.
+fn both(state: &AppState) -> bool {
+    state.offers(Telemetry) && state.offers(Modules)
+}
+
+/// What goes out: telemetry, or the modules where there is none.
+fn outward(state: &AppState) -> PaneId {
+    if state.offers(Telemetry) { Telemetry } else { Modules }
 }
 
 /// Three columns: what goes out, what was asked, what stands behind it.
-fn wide(body: Rect) -> Vec<(PaneId, Rect)> {
+fn wide(state: &AppState, body: Rect) -> Vec<(PaneId, Rect)> {
     let [left, middle, right] =
         columns(body, [Constraint::Fill(42), Constraint::Fill(31), Constraint::Fill(27)]);
-    let [telemetry, log] = rows(left, [Constraint::Fill(11), Constraint::Fill(9)]);
-    let [commands, properties] = rows(middle, [Constraint::Fill(11), Constraint::Fill(9)]);
-    let [connection, operator] = rows(right, [Constraint::Fill(11), Constraint::Fill(9)]);
-    all([connection, telemetry, commands, properties, operator, log])
+    let mut panes = stack(state, left, &[(Telemetry, 11), (Modules, 9), (Log, 9)]);
+    panes.extend(stack(state, middle, &[(Commands, 11), (Properties, 9)]));
+    panes.extend(stack(state, right, &[(Connection, 11), (Operator, 9)]));
+    panes
 }
 
-/// Three rows of two.
-fn grid(body: Rect) -> Vec<(PaneId, Rect)> {
+/// Three rows of two, or two columns where seven panes have something to show.
+fn grid(state: &AppState, body: Rect) -> Vec<(PaneId, Rect)> {
     let [left, right] = columns(body, [Constraint::Fill(57), Constraint::Fill(43)]);
-    let parts = [Constraint::Fill(13), Constraint::Fill(12), Constraint::Fill(11)];
-    let [telemetry, commands, log] = rows(left, parts);
-    let [connection, properties, operator] = rows(right, parts);
-    all([connection, telemetry, commands, properties, operator, log])
+    if both(state) {
+        let mut panes = stack(state, left, &[(Telemetry, 13), (Modules, 12), (Log, 11)]);
+        panes.extend(stack(state, right, &[(Connection, 9), (Commands, 9), (Properties, 9), (Operator, 9)]));
+        return panes;
+    }
+    let mut panes = stack(state, left, &[(outward(state), 13), (Commands, 12), (Log, 11)]);
+    panes.extend(stack(state, right, &[(Connection, 13), (Properties, 12), (Operator, 11)]));
+    panes
 }
 
-/// Four rows for a narrow, high window.
-fn tall(body: Rect) -> Vec<(PaneId, Rect)> {
-    let [top, middle, operator, log] =
-        rows(body, [Constraint::Fill(13), Constraint::Fill(11), Constraint::Fill(8), Constraint::Fill(8)]);
-    let [telemetry, connection] = columns(top, [Constraint::Fill(3), Constraint::Fill(2)]);
+/// Rows for a narrow, high window.
+fn tall(state: &AppState, body: Rect) -> Vec<(PaneId, Rect)> {
+    let (top, body) = if both(state) {
+        let [top, modules, body] =
+            rows(body, [Constraint::Fill(12), Constraint::Fill(8), Constraint::Fill(25)]);
+        (vec![(Modules, modules), (Telemetry, top)], body)
+    } else {
+        let [top, body] = rows(body, [Constraint::Fill(13), Constraint::Fill(27)]);
+        (vec![(outward(state), top)], body)
+    };
+    let [middle, below] = rows(body, [Constraint::Fill(11), Constraint::Fill(16)]);
+    let mut panes = top;
+    if let Some((_, place)) = panes.last_mut() {
+        let [out, connection] = columns(*place, [Constraint::Fill(3), Constraint::Fill(2)]);
+        *place = out;
+        panes.push((Connection, connection));
+    }
     let [commands, properties] = columns(middle, [Constraint::Fill(1), Constraint::Fill(1)]);
-    all([connection, telemetry, commands, properties, operator, log])
+    panes.extend([(Commands, commands), (Properties, properties)]);
+    panes.extend(stack(state, below, &[(Operator, 8), (Log, 8)]));
+    panes
 }
 
 /// What fits into 80×24: the operator's desk takes the first row while it has the keyboard, so
-/// that commands and properties stay in sight while they are being asked for.
-fn compact(body: Rect, focus: PaneId) -> Vec<(PaneId, Rect)> {
+/// that commands and properties stay in sight while they are being asked for; so do modules.
+fn compact(state: &AppState, body: Rect) -> Vec<(PaneId, Rect)> {
+    let focus = state.ui.focus;
     let [top, middle, log] = rows(body, [Constraint::Fill(9), Constraint::Fill(7), Constraint::Fill(5)]);
     let [commands, properties] = columns(middle, [Constraint::Fill(1), Constraint::Fill(1)]);
-    let mut panes = if focus == Operator {
-        vec![(Operator, top)]
+    let mut panes = if matches!(focus, Operator | Modules) {
+        vec![(focus, top)]
     } else {
-        let [telemetry, connection] = columns(top, [Constraint::Fill(3), Constraint::Fill(2)]);
-        vec![(Connection, connection), (Telemetry, telemetry)]
+        // The header says how the link stands; the steps that led there have to give way first.
+        let beside = if both(state) && focus != Connection { Modules } else { Connection };
+        let [left, right] = columns(top, [Constraint::Fill(3), Constraint::Fill(2)]);
+        vec![(outward(state), left), (beside, right)]
     };
     panes.extend([(Commands, commands), (Properties, properties), (Log, log)]);
     panes
@@ -155,32 +274,56 @@ mod tests {
 
     #[test]
     fn nothing_overlaps_and_nothing_lies_outside() {
-        let mut state = sample::online();
-        for focus in PaneId::ALL {
-            state.ui.focus = focus;
-            for zoomed in [false, true] {
-                state.ui.zoomed = zoomed;
-                for width in (0..=250).step_by(25) {
-                    for height in (0..6).chain((6..=80).step_by(9)) {
-                        let area = Rect::new(0, 0, width, height);
-                        let screen = screen(&state, area);
-                        let mut rects = vec![screen.header, screen.tabs, screen.footer];
-                        rects.extend(screen.panes.iter().map(|(_, rect)| *rect));
-                        let cells: u32 = rects.iter().map(|rect| rect.area()).sum();
-                        assert_eq!(cells, area.area(), "{width}x{height}");
-                        assert!(rects.iter().all(|rect| rect.union(area) == area || rect.is_empty()));
-                        assert!(screen.panes.iter().any(|(pane, _)| *pane == focus));
-                    }
+        for mut state in [sample::online(), sample::three().state, sample::edge(0), sample::edge(1)] {
+            for focus in state.panes() {
+                state.ui.focus = focus;
+                for zoomed in [false, true] {
+                    state.ui.zoomed = zoomed;
+                    check_sizes(&state);
                 }
             }
         }
     }
 
+    fn check_sizes(state: &AppState) {
+        for width in (0..=250).step_by(25) {
+            for height in (0..6).chain((6..=80).step_by(9)) {
+                let area = Rect::new(0, 0, width, height);
+                let screen = screen(state, area);
+                let mut rects = vec![screen.header, screen.devices, screen.tabs, screen.footer];
+                rects.extend(screen.panes.iter().map(|(_, rect)| *rect));
+                let cells: u32 = rects.iter().map(|rect| rect.area()).sum();
+                assert_eq!(cells, area.area(), "{width}x{height}");
+                assert!(rects.iter().all(|rect| rect.union(area) == area || rect.is_empty()));
+                assert!(screen.panes.iter().any(|(pane, _)| *pane == state.ui.focus));
+                let unique: std::collections::HashSet<_> =
+                    screen.panes.iter().map(|(pane, _)| pane).collect();
+                assert_eq!(unique.len(), screen.panes.len(), "a pane twice at {width}x{height}");
+            }
+        }
+    }
+
     #[test]
-    fn all_six_panes_are_shown_where_there_is_room() {
-        let state = sample::online();
-        for (width, height) in [(200, 60), (120, 40), (160, 24), (80, 50)] {
-            assert_eq!(panes(&state, Rect::new(0, 0, width, height)).len(), 6, "{width}x{height}");
+    fn all_panes_with_anything_to_show_are_shown_where_there_is_room() {
+        for (state, count) in [(sample::online(), 6), (sample::edge(0), 7), (sample::edge(1), 6)] {
+            assert_eq!(state.panes().len(), count);
+            for (width, height) in [(200, 60), (120, 40), (160, 24), (100, 30), (80, 50)] {
+                assert_eq!(panes(&state, Rect::new(0, 0, width, height)).len(), count, "{width}x{height}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_shown_device_always_stands_in_the_strip() {
+        let mut state = sample::three().state;
+        for slot in 0..3 {
+            state.ui.slot = slot;
+            for width in 0..90 {
+                let tabs = device_tabs(&state, width);
+                assert!(tabs.iter().any(|tab| tab.slot == slot && !tab.more), "{width}");
+                let total: usize = tabs.iter().map(DeviceTab::width).sum();
+                assert!(width < 20 || total <= usize::from(width), "{width}: {tabs:?}");
+            }
         }
     }
 

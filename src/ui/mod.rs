@@ -38,6 +38,7 @@ pub fn draw(state: &AppState, theme: &Theme, frame: &mut Frame<'_>) {
     }
     let screen = layout::screen(state, area);
     panes::header::draw(state, theme, screen.header, frame);
+    panes::devices::strip(state, theme, screen.devices, frame);
     panes::tabs(state, theme, screen.tabs, frame);
     for (pane, place) in &screen.panes {
         panes::draw(*pane, state, theme, *place, screen.framed, frame);

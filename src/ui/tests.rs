@@ -6,7 +6,7 @@ use ratatui::backend::TestBackend;
 
 use super::{ColorDepth, Theme, draw, next_change, sample};
 use crate::app::{AppState, Cursor, Edit, EntryId, Intent, Mode, Motion, Overlay, PaneId};
-use crate::device::Millis;
+use crate::device::{ImageNews, Input, Millis, RestartStyle};
 
 fn screen(state: &AppState, width: u16, height: u16) -> String {
     picture(state, &Theme::default(), width, height)
@@ -71,7 +71,7 @@ fn a_refused_property_says_why() {
 #[test]
 fn every_pane_has_a_picture_of_its_own() {
     let mut state = sample::refused();
-    for pane in PaneId::ALL {
+    for pane in state.panes() {
         state.ui.focus = pane;
         state.ui.zoomed = true;
         for (width, height) in [(120, 40), (80, 24), (40, 10)] {
@@ -79,6 +79,60 @@ fn every_pane_has_a_picture_of_its_own() {
             insta::assert_snapshot!(name, screen(&state, width, height));
         }
     }
+}
+
+/// Sizes of a big, a middling, a usual and a tiny window.
+const MODULE_SIZES: [(u16, u16); 4] = [(160, 45), (100, 30), (80, 24), (40, 10)];
+
+#[test]
+fn modules_are_shown_with_what_goes_through_them() {
+    for (shown, name) in [(0, "edge_sensor"), (1, "edge_filter")] {
+        let mut state = sample::edge(shown);
+        for (width, height) in MODULE_SIZES {
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), screen(&state, width, height));
+        }
+        state.ui.focus = PaneId::Modules;
+        insta::assert_snapshot!(format!("{name}_focused_80x24"), screen(&state, 80, 24));
+    }
+}
+
+#[test]
+fn several_devices_are_named_each_with_the_state_of_its_link() {
+    let mut world = sample::three();
+    for (width, height) in MODULE_SIZES {
+        insta::assert_snapshot!(format!("three_{width}x{height}"), screen(&world.state, width, height));
+    }
+    world.want(Intent::Device(2));
+    insta::assert_snapshot!("three_last_80x24", screen(&world.state, 80, 24));
+    world.want(Intent::PickDevice);
+    for (width, height) in [(80, 24), (40, 10)] {
+        insta::assert_snapshot!(format!("three_list_{width}x{height}"), screen(&world.state, width, height));
+    }
+}
+
+#[test]
+fn a_restart_is_seen_going_on() {
+    for (style, name) in [(RestartStyle::Held, "restarting"), (RestartStyle::Link, "restarting_link")] {
+        let world = sample::restarting(style);
+        for (width, height) in MODULE_SIZES {
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), screen(&world.state, width, height));
+        }
+        let next = next_change(&world.state).expect("a count-down");
+        assert!(next.0 <= world.state.now.at.0 + 1_000, "{next:?}");
+    }
+}
+
+#[test]
+fn an_image_on_its_way_is_counted_and_its_failure_stays_in_sight() {
+    let mut world = sample::restarting(RestartStyle::Held);
+    let progress = ImageNews::Progress { run: 1, received: 1_250_000, total: Some(4_000_000) };
+    world.input(12_000, Input::Image(progress));
+    assert!(screen(&world.state, 80, 24).contains("image: 1.2 of 4.0 MB (31 %)"));
+    let reason = "the image has another SHA-256 than asked for".to_owned();
+    world.input(12_100, Input::Image(ImageNews::Failed { run: 1, reason }));
+    world.input(12_200, Input::Image(ImageNews::RolledBack { run: 1, version: "1.0.2".to_owned() }));
+    insta::assert_snapshot!("rolled_back_160x45", screen(&world.state, 160, 45));
+    assert!(screen(&world.state, 80, 24).contains("rolled back to firmware 1.0.2"));
 }
 
 #[test]
@@ -96,6 +150,20 @@ fn the_operators_desk_comes_to_the_front_when_it_has_the_keyboard() {
             .to_owned(),
     );
     insta::assert_snapshot!("operator_closed_80x24", screen(&world.state, 80, 24));
+}
+
+#[test]
+fn trouble_on_request_stands_in_the_header() {
+    let mut state = sample::online();
+    assert!(!screen(&state, 120, 40).contains("trouble on request"));
+    state.desk.troubled = true;
+    for (width, height) in [(200, 60), (120, 40), (80, 24)] {
+        let picture = screen(&state, width, height);
+        assert!(
+            picture.lines().next().is_some_and(|line| line.contains("▲ trouble on request")),
+            "{picture}"
+        );
+    }
 }
 
 #[test]
@@ -117,10 +185,12 @@ fn a_form_says_what_it_takes_and_what_is_wrong() {
 #[test]
 fn help_shows_the_keys_of_the_focused_pane() {
     let mut state = sample::online();
-    state.ui.overlay = Overlay::Help;
+    state.ui.overlay = Overlay::Help(0);
     check("help", &state);
     state.ui.focus = PaneId::Operator;
     insta::assert_snapshot!("help_operator_80x24", screen(&state, 80, 24));
+    state.ui.overlay = Overlay::Help(60);
+    insta::assert_snapshot!("help_end_40x10", screen(&state, 40, 10));
 }
 
 #[test]
@@ -154,14 +224,14 @@ fn a_terminal_without_unicode_gets_ascii() {
     let mut state = sample::diagnostics();
     let theme = Theme::choose(true, ColorDepth::None, true);
     insta::assert_snapshot!("ascii_80x24", picture(&state, &theme, 80, 24));
-    state.ui.overlay = Overlay::Help;
+    state.ui.overlay = Overlay::Help(0);
     insta::assert_snapshot!("ascii_help_80x24", picture(&state, &theme, 80, 24));
 }
 
 #[test]
 fn the_footer_never_drops_help_and_quit() {
     for mut state in [sample::online(), sample::down()] {
-        for focus in PaneId::ALL {
+        for focus in state.panes() {
             state.ui.focus = focus;
             for width in (14..24).chain((24..200).step_by(13)) {
                 for height in [2, 10, 24] {
@@ -224,7 +294,8 @@ fn a_blinking_light_and_a_count_down_wake_it() {
 
 fn overlay(kind: u8, offset: usize) -> Overlay {
     match kind {
-        0 => Overlay::Help,
+        0 => Overlay::Help(offset),
+        3 => Overlay::Devices(offset),
         1 => Overlay::Packet(EntryId(offset as u64), offset),
         2 => Overlay::Text("twin".to_owned(), vec!["x".repeat(300); 40], offset),
         _ => Overlay::None,
@@ -238,8 +309,8 @@ proptest! {
     fn drawing_never_panics(
         width in prop_oneof![0..=250_u16, 0..=20_u16],
         height in prop_oneof![0..=80_u16, 0..=8_u16],
-        which in 0..6_u8,
-        focus in 0..6_usize,
+        which in 0..10_u8,
+        focus in 0..7_usize,
         zoomed: bool,
         kind in 0..6_u8,
         offset in 0..80_usize,
@@ -253,6 +324,10 @@ proptest! {
             2 => sample::diagnostics(),
             3 => sample::refused(),
             4 => sample::hostile(),
+            5 => sample::edge(0),
+            6 => sample::edge(1),
+            7 => sample::three().state,
+            8 => sample::restarting(RestartStyle::Link).state,
             _ => sample::online(),
         };
         state.ui.focus = PaneId::ALL[focus];
@@ -262,12 +337,14 @@ proptest! {
         state.ui.command = offset;
         state.ui.step = offset;
         state.ui.property = offset;
+        state.ui.module = offset;
         state.desk.cursor = offset;
         state.ui.log = if offset % 2 == 0 { Cursor::Tail } else { Cursor::At(EntryId(offset as u64)) };
         if mode == 1 {
             state.ui.mode = Mode::Filter;
         } else if mode == 2 {
-            let action = state.desk.actions(state.station()).swap_remove(offset % 8);
+            let mut actions = state.desk.actions(state.station());
+            let action = actions.swap_remove(offset % actions.len());
             let problem = (offset % 3 == 0).then(|| "a problem ".repeat(offset));
             state.desk.form = Some(crate::app::desk::Form { action, text: "日本語".repeat(offset).into(), problem });
             state.ui.mode = Mode::Form;

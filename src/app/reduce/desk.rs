@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::intent::to_device;
-use crate::app::desk::{Ask, Form};
+use crate::app::desk::{Ask, Follow, Form};
 use crate::app::{Action, AppState, DeskAnswer, DeskRequest, Effect, Fact, Mode, Overlay};
 use crate::device::profile::brief;
 use crate::device::property::Convention;
@@ -81,20 +81,27 @@ fn send(state: &mut AppState, action: &Action, value: Option<Value>, effects: &m
         Action::Trouble(mishap) => (format!("{} {}", mishap.verb, mishap.name), Ask::Faults(mishap.faults())),
         Action::CutLink => return,
     };
-    let id = state.desk.asked(state.now.at, said.clone(), ask == Ask::Twin);
+    let id = state.desk.asked(state.now.at, state.ui.slot, said.clone(), ask.follows());
     state.log.add(state.now, Some(state.ui.slot), Fact::Asked { request: said }, None);
     let device =
         state.station().device.phase().assignment().map(|assignment| assignment.device_id.to_string());
     let device = device.unwrap_or_else(|| state.station().name.clone());
-    effects.push(Effect::Desk(DeskRequest { id, device, ask }));
+    let module = state.station().module.as_ref().map(ToString::to_string);
+    effects.push(Effect::Desk(DeskRequest { id, device, module, ask }));
 }
 
 /// The hub's service side has answered.
 pub(super) fn answered(state: &mut AppState, answer: &DeskAnswer) {
     let Some(exchange) = state.desk.answered(state.now.at, answer) else { return };
     let Some((outcome, took)) = &exchange.answer else { return };
+    let slot = exchange.slot;
+    let follows = exchange.follows;
+    let trouble = match (follows, outcome) {
+        (Follow::Trouble(on), Ok(_)) => Some(on),
+        _ => None,
+    };
     let (ok, text) = match outcome {
-        Ok(text) if exchange.opens => {
+        Ok(text) if follows == Follow::Read => {
             let lines = text.lines().map(str::to_owned).collect();
             state.ui.overlay = Overlay::Text("twin".to_owned(), lines, 0);
             (true, "shown")
@@ -104,5 +111,6 @@ pub(super) fn answered(state: &mut AppState, answer: &DeskAnswer) {
     };
     let fact =
         Fact::AskAnswered { request: exchange.request.clone(), ok, answer: text.to_owned(), took: *took };
-    state.log.add(state.now, None, fact, None);
+    state.desk.troubled = trouble.unwrap_or(state.desk.troubled);
+    state.log.add(state.now, Some(slot), fact, None);
 }

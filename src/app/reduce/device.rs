@@ -3,11 +3,17 @@
 
 use serde_json::Value;
 
-use crate::app::{AppState, CommandRecord, Effect, Ending, Fact, Outbound, Slot, Station, Step, StepState};
-use crate::device::{
-    Call, Failure, ImageNews, Input, LinkStep, Now, Output, PacketView, Phase, ProvisioningStep, Severity,
-    Ticket,
+use crate::app::{
+    AppState, CommandRecord, Effect, Ending, Fact, ImageState, Outbound, Slot, Station, Step, StepState,
 };
+use crate::device::time::Spoken;
+use crate::device::{
+    Call, Failure, ImageNews, Input, LinkStep, Millis, Now, Output, PacketView, Phase, ProvisioningStep,
+    Severity, Ticket,
+};
+
+/// The step that a restart is.
+const RESTART: &str = "restart";
 
 /// Something happened to the device in `slot`.
 pub(super) fn happened(
@@ -24,6 +30,7 @@ pub(super) fn happened(
     let was = station.device.phase().clone();
     let readings = station.device.readings();
     let made = station.device.counters().made;
+    let was_away = station.device.away();
     let failure = match &input {
         Input::Failed(failure) => Some(failure.clone()),
         _ => None,
@@ -37,6 +44,7 @@ pub(super) fn happened(
             series.add(now.at, reading.value);
         }
     }
+    observe_restart(station, now, was_away.map(|away| away.since), &mut facts);
     if let Some(failure) = failure {
         observe_failure(station, now, &was, failure, &mut facts);
     }
@@ -61,7 +69,9 @@ pub(super) fn happened(
 fn observe_input(station: &mut Station, now: Now, input: &Input, facts: &mut Vec<Fact>) {
     match input {
         Input::Provisioning(ProvisioningStep::Registering { host }) => {
-            begin_step(station, now, "register", host.clone());
+            // A device that was told to move registers in another scope than it was set up with.
+            let scope = station.scope.as_ref().map(|scope| format!(", ID scope {scope}"));
+            begin_step(station, now, "register", host.clone() + &scope.unwrap_or_default());
             facts.push(Fact::Registering { host: host.clone() });
         }
         Input::Provisioning(ProvisioningStep::Assigning { operation_id, again_in }) => {
@@ -98,7 +108,7 @@ fn observe_input(station: &mut Station, now: Now, input: &Input, facts: &mut Vec
             body: message.body.clone(),
             properties: message.properties.clone(),
         }),
-        Input::Image(news) => observe_image(news, facts),
+        Input::Image(news) => observe_image(station, news, facts),
         Input::Written(ticket) => observe_written(station, now, *ticket, facts),
         Input::Acknowledged(ticket) => observe_acknowledged(station, now, *ticket, facts),
         Input::ReportTaken { version, .. } => facts.push(Fact::Reported { version: *version }),
@@ -134,7 +144,8 @@ fn observe_link(station: &mut Station, now: Now, step: &LinkStep, facts: &mut Ve
 }
 
 /// Progress is on the screen, and in the twin at a bounded rate; everything else is worth a line.
-fn observe_image(news: &ImageNews, facts: &mut Vec<Fact>) {
+fn observe_image(station: &mut Station, news: &ImageNews, facts: &mut Vec<Fact>) {
+    note_image(station, news);
     let text = match news {
         ImageNews::Progress { .. } => return,
         ImageNews::Installed { version, on_trial: false } => format!("the firmware is {version}"),
@@ -158,6 +169,44 @@ fn observe_image(news: &ImageNews, facts: &mut Vec<Fact>) {
         _ => Severity::Info,
     };
     facts.push(Fact::Note { severity, text });
+}
+
+/// How the last order of an image stands, for the screen.
+fn note_image(station: &mut Station, news: &ImageNews) {
+    station.image = match news {
+        ImageNews::Progress { received, total, .. } => {
+            Some(ImageState::Coming { received: *received, total: *total })
+        }
+        ImageNews::Interrupted { reason, .. } => Some(ImageState::Interrupted(reason.clone())),
+        ImageNews::Failed { reason, .. } => Some(ImageState::Failed(reason.clone())),
+        ImageNews::RolledBack { version, .. } => {
+            let reason = match station.image.take() {
+                Some(ImageState::Failed(reason)) => Some(reason),
+                _ => None,
+            };
+            Some(ImageState::RolledBack { version: version.clone(), reason })
+        }
+        ImageNews::Installed { .. }
+        | ImageNews::Fetched { .. }
+        | ImageNews::Placed { .. }
+        | ImageNews::Confirmed { .. } => None,
+    };
+}
+
+/// A restart has begun or is over: the device is away in between, whether its link stands or not.
+fn observe_restart(station: &mut Station, now: Now, was: Option<Millis>, facts: &mut Vec<Fact>) {
+    match (was, station.device.away()) {
+        (None, Some(away)) => {
+            let back_in = away.until.since(now.at);
+            begin_step(station, now, RESTART, format!("away for {}", Spoken(back_in)));
+            facts.push(Fact::Restarting { back_in });
+        }
+        (Some(since), None) => {
+            end_step(station, now, RESTART, Some("the device is back".to_owned()));
+            facts.push(Fact::Restarted { took: now.at.since(since) });
+        }
+        _ => {}
+    }
 }
 
 fn observe_call(station: &mut Station, now: Now, call: &Call, facts: &mut Vec<Fact>) {
@@ -226,7 +275,10 @@ fn observe_failure(station: &mut Station, now: Now, was: &Phase, failure: Failur
 
 fn observe_output(station: &mut Station, now: Now, output: &Output, facts: &mut Vec<Fact>) {
     match output {
-        Output::Provision { .. } => station.gave_up = None,
+        Output::Provision { scope } => {
+            station.gave_up = None;
+            station.scope.clone_from(scope);
+        }
         Output::Connect(assignment) => {
             station.gave_up = None;
             begin_step(station, now, "connect", assignment.hub.to_string());
@@ -269,9 +321,10 @@ fn end_step(station: &mut Station, now: Now, name: &str, detail: Option<String>)
     }
 }
 
-/// Whatever was going on has failed; when nothing was, a link that stood was lost.
+/// Whatever was going on has failed; when nothing was, a link that stood was lost. A restart goes
+/// on without a link.
 fn fail_step(station: &mut Station, now: Now, reason: String) {
-    let running = |step: &&mut Step| step.state == StepState::Running;
+    let running = |step: &&mut Step| step.state == StepState::Running && step.name != RESTART;
     match station.steps.iter_mut().rev().find(running) {
         Some(step) => step.state = StepState::Failed(reason),
         None => station.add_step(Step {

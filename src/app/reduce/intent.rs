@@ -6,13 +6,16 @@ use tui_input::{Input as TextInput, InputRequest};
 
 use super::{desk, device, ending};
 use crate::app::{
-    AppState, Cursor, Edit, Effect, Ending, EntryId, Fact, Intent, Mode, Motion, Overlay, PaneId,
+    AppState, Cursor, Edit, Effect, Ending, EntryId, Fact, Intent, Mode, Motion, Overlay, PaneId, Slot,
 };
 use crate::device::property::Convention;
 use crate::device::{Input, Phase};
 
 /// How many rows a page is.
 const PAGE: usize = 10;
+
+/// More rows than any help has.
+const MOST_HELP: usize = 60;
 
 /// The periods that keys go through.
 const PERIODS: [Duration; 11] = [
@@ -50,11 +53,21 @@ pub(super) fn wanted(state: &mut AppState, intent: Intent, effects: &mut Vec<Eff
             }
         }
         Intent::Focus(pane) => focus(state, pane),
-        Intent::FocusNext => focus(state, neighbour(state.ui.focus, 1)),
-        Intent::FocusPrevious => focus(state, neighbour(state.ui.focus, PaneId::ALL.len() - 1)),
+        Intent::Device(slot) => show(state, slot),
+        Intent::NextDevice => show(state, (state.ui.slot + 1) % state.stations.len().max(1)),
+        Intent::PreviousDevice => {
+            let count = state.stations.len().max(1);
+            show(state, (state.ui.slot + count - 1) % count);
+        }
+        Intent::PickDevice => state.ui.overlay = Overlay::Devices(state.ui.slot),
+        Intent::FocusNext => focus(state, neighbour(state, 1)),
+        Intent::FocusPrevious => focus(state, neighbour(state, -1)),
         Intent::ToggleZoom => state.ui.zoomed = !state.ui.zoomed,
         Intent::ToggleHelp => {
-            state.ui.overlay = if state.ui.overlay == Overlay::Help { Overlay::None } else { Overlay::Help };
+            state.ui.overlay = match state.ui.overlay {
+                Overlay::Help(_) => Overlay::None,
+                _ => Overlay::Help(0),
+            };
         }
         Intent::Move(motion) => move_cursor(state, motion),
         Intent::Open => open(state, effects),
@@ -116,12 +129,43 @@ fn set_period(state: &mut AppState, slower: bool, effects: &mut Vec<Effect>) {
     }
 }
 
-fn neighbour(pane: PaneId, by: usize) -> PaneId {
-    let place = PaneId::ALL.iter().position(|one| *one == pane).unwrap_or(0);
-    PaneId::ALL[(place + by) % PaneId::ALL.len()]
+/// The pane so many places on, among those that have anything to show.
+fn neighbour(state: &AppState, by: isize) -> PaneId {
+    let panes = state.panes();
+    let place = panes.iter().position(|one| *one == state.ui.focus).unwrap_or(0);
+    let next = place.wrapping_add_signed(by).wrapping_add(panes.len()) % panes.len().max(1);
+    panes.get(next).copied().unwrap_or(state.ui.focus)
+}
+
+/// Puts another device on the screen. No cursor points at what this one does not have; lists that
+/// grow are followed again.
+fn show(state: &mut AppState, slot: Slot) {
+    if slot >= state.stations.len() {
+        return;
+    }
+    state.ui.overlay = Overlay::None;
+    state.ui.mode = Mode::Keys;
+    state.desk.form = None;
+    if slot == state.ui.slot {
+        return;
+    }
+    state.ui.slot = slot;
+    state.ui.command = 0;
+    state.ui.step = 0;
+    // Devices of one kind are often asked for the same, one after another.
+    let properties = state.station().device.properties().len();
+    state.ui.property = state.ui.property.min(properties.saturating_sub(1));
+    let actions = state.desk.actions(state.station()).len();
+    state.desk.cursor = state.desk.cursor.min(actions.saturating_sub(1));
+    let place = state.modules().position(|(one, _)| one == slot);
+    state.ui.module = place.unwrap_or(state.ui.module);
+    state.refocus();
 }
 
 fn focus(state: &mut AppState, pane: PaneId) {
+    if !state.offers(pane) {
+        return;
+    }
     state.ui.overlay = Overlay::None;
     state.ui.mode = Mode::Keys;
     state.ui.focus = pane;
@@ -148,7 +192,16 @@ fn moved_from_newest(place: usize, count: usize, motion: Motion) -> usize {
 
 fn move_cursor(state: &mut AppState, motion: Motion) {
     match &mut state.ui.overlay {
-        Overlay::None | Overlay::Help => {}
+        Overlay::None => {}
+        Overlay::Help(row) => {
+            // How many rows there are is known where they are laid out, which stops at the last.
+            *row = moved(*row, MOST_HELP, motion);
+            return;
+        }
+        Overlay::Devices(slot) => {
+            *slot = moved(*slot, state.stations.len(), motion);
+            return;
+        }
         Overlay::Packet(id, line) => {
             // A payload's lines are only known when they are laid out; the picture stops at the
             // last, and this bound keeps the number sane.
@@ -176,6 +229,10 @@ fn move_cursor(state: &mut AppState, motion: Motion) {
             state.desk.cursor = moved(state.desk.cursor, count, motion);
         }
         PaneId::Log => move_log(state, motion),
+        PaneId::Modules => {
+            let count = state.modules().count();
+            state.ui.module = moved(state.ui.module, count, motion);
+        }
         PaneId::Telemetry => {}
     }
 }
@@ -202,8 +259,17 @@ fn move_log(state: &mut AppState, motion: Motion) {
 }
 
 fn open(state: &mut AppState, effects: &mut Vec<Effect>) {
+    if let Overlay::Devices(slot) = state.ui.overlay {
+        return show(state, slot);
+    }
     match state.ui.focus {
         PaneId::Operator => desk::open(state, effects),
+        PaneId::Modules => {
+            let slot = state.modules().nth(state.ui.module).map(|(slot, _)| slot);
+            if let Some(slot) = slot {
+                show(state, slot);
+            }
+        }
         PaneId::Log => {
             let id = match state.ui.log {
                 Cursor::At(id) => Some(id),

@@ -39,4 +39,6 @@ fn tick(state: &mut AppState, effects: &mut Vec<Effect>) {
 }
 
 #[cfg(test)]
+mod several_tests;
+#[cfg(test)]
 mod tests;

@@ -4,11 +4,11 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::app::{AppState, Place};
+use crate::app::{AppState, Place, Station};
 use crate::device::time::Spoken;
 use crate::device::{Phase, Profile};
 use crate::ui::Theme;
-use crate::ui::text::{clean, left};
+use crate::ui::text::{clean, left, width};
 use crate::ui::widgets::list;
 use crate::ui::widgets::strip::{Piece, strip};
 
@@ -19,9 +19,9 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
         let mut right = counters(state, theme, true);
         right.extend(again(state, theme, true));
         right.push(link(state, theme));
-        vec![strip(vec![name(state, theme)], right, room)]
+        vec![strip(vec![name(state, theme, room)], right, room)]
     } else {
-        let mut first = vec![name(state, theme)];
+        let mut first = vec![name(state, theme, room)];
         first.extend(place(state, theme));
         let mut second = trouble(state, theme);
         if second.is_empty() {
@@ -34,14 +34,26 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     list::lines(frame, area, lines);
 }
 
-fn name(state: &AppState, theme: &Theme) -> Piece {
-    Piece::new(9, clean(&state.station().name), theme.strong).cuttable()
+fn name(state: &AppState, theme: &Theme, room: usize) -> Piece {
+    let name = clean(&state.station().label());
+    let place = format!("{}/{} ", state.ui.slot + 1, state.stations.len());
+    // Where it is can rather be left out than its name be cut.
+    let short = width(&name) + width(&place) <= room / 3;
+    let piece = if state.has_several() {
+        Piece::new(9, place, theme.dim).and(name, theme.strong)
+    } else {
+        Piece::new(9, name, theme.strong)
+    };
+    if short { piece } else { piece.cuttable() }
 }
 
-/// How the link stands: a symbol and a word.
-fn standing(phase: &Phase, theme: &Theme) -> (&'static str, &'static str, Style) {
+/// How the link of a device stands: a symbol and a word.
+pub(super) fn standing(station: &Station, theme: &Theme) -> (&'static str, &'static str, Style) {
     let symbols = theme.symbols;
-    match phase {
+    if station.device.away().is_some() {
+        return (symbols.pending, "restarting", theme.warn);
+    }
+    match station.device.phase() {
         Phase::Idle => (symbols.dark, "not started", theme.dim),
         Phase::Provisioning => (symbols.pending, "provisioning", theme.warn),
         Phase::Connecting(_) => (symbols.pending, "connecting", theme.warn),
@@ -59,7 +71,7 @@ fn link(state: &AppState, theme: &Theme) -> Piece {
         let span = left(away.until.since(state.now.at));
         return Piece::new(10, format!("{} restarting, back in {span}", theme.symbols.pending), theme.warn);
     }
-    let (symbol, word, style) = standing(state.station().device.phase(), theme);
+    let (symbol, word, style) = standing(state.station(), theme);
     Piece::new(10, format!("{symbol} {word}"), style)
 }
 
@@ -76,6 +88,9 @@ fn place(state: &AppState, theme: &Theme) -> Vec<Piece> {
     };
     let mut pieces = vec![Piece::new(6, format!("{to} "), theme.dim).and(clean(&hub), theme.accent)];
     pieces.extend(local.map(|text| Piece::new(3, format!("({text})"), theme.dim)));
+    if state.desk.troubled {
+        pieces.push(Piece::new(7, format!("{} trouble on request", theme.symbols.warning), theme.warn));
+    }
     pieces
 }
 
@@ -84,6 +99,11 @@ fn identity(state: &AppState, theme: &Theme) -> Vec<Piece> {
     let titles: Vec<_> =
         station.device.profiles().map(|profile: &dyn Profile| profile.model().title).collect();
     let mut pieces = vec![Piece::new(3, titles.join(" + "), theme.text).cuttable()];
+    // Modules show theirs in a pane of their own.
+    let figures = station.device.figures();
+    pieces.extend(figures.into_iter().filter(|_| !station.has_ports()).map(|figure| {
+        Piece::new(2, format!("{} ", figure.title), theme.dim).and(clean(&figure.value), theme.text)
+    }));
     if !station.fingerprint.is_empty() {
         pieces.push(Piece::new(1, format!("key {}", clean(&station.fingerprint)), theme.dim));
     }

@@ -10,8 +10,8 @@ use crate::ui::text::{column, width, wrap};
 use crate::ui::widgets::{list, popup};
 use crate::ui::{Theme, panes};
 
-/// Draws it over the panes.
-pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+/// Draws it over the panes, from a row on where there is no room for all.
+pub fn draw(state: &AppState, theme: &Theme, from: usize, area: Rect, frame: &mut Frame<'_>) {
     let pane = panes::pane(state.ui.focus);
     let rows = rows(state, !theme.symbols.arrow.contains('→'));
     let keys = rows.iter().map(|(keys, _)| width(keys)).max().unwrap_or(0).min(24);
@@ -34,8 +34,8 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
         lines.push(Line::default());
     }
     let left = room.saturating_sub(lines.len());
-    let shown = if high > left { left.saturating_sub(1) } else { high };
-    for n in 0..shown {
+    let first = from.min(high.saturating_sub(left));
+    for n in first..(first + left).min(high) {
         let mut spans = Vec::new();
         for column_at in 0..columns {
             let Some((names, words)) = rows.get(column_at * high + n) else { continue };
@@ -46,11 +46,8 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
         }
         lines.push(Line::from(spans));
     }
-    if high > shown {
-        let more = (high - shown) * columns;
-        lines.push(Line::styled(format!("… {more} more in a larger window"), theme.dim));
-    }
     list::lines(frame, inner, lines);
+    list::hidden(frame, theme, inner, first, high.saturating_sub(first + left));
 }
 
 /// Keys and what they do, those of the focused pane first; neighbours with the same words are one.
@@ -83,10 +80,26 @@ const SHIFT: &str = "Shift-";
 fn joined(keys: &[String]) -> String {
     let digit = |key: &String| key.len() == 1 && key.as_bytes()[0].is_ascii_digit();
     if keys.len() > 2 && keys.iter().all(digit) {
-        return format!("{}-{}", keys[0], keys[keys.len() - 1]);
+        return runs(keys);
     }
     let shifted = keys.len() > 1 && keys.iter().all(|key| key.starts_with(SHIFT));
     let bare: Vec<_> = keys.iter().map(|key| if shifted { &key[SHIFT.len()..] } else { key }).collect();
     let arrows = bare.iter().all(|key| "↑↓←→".contains(*key));
     format!("{}{}", if shifted { SHIFT } else { "" }, bare.join(if arrows { "" } else { " " }))
+}
+
+/// Digits, those that follow each other as a range: `1 3-7`.
+fn runs(digits: &[String]) -> String {
+    let mut runs: Vec<(&str, &str)> = Vec::new();
+    for digit in digits {
+        let follows = |last: &str| last.as_bytes()[0] + 1 == digit.as_bytes()[0];
+        match runs.last_mut() {
+            Some((_, last)) if follows(last) => *last = digit,
+            _ => runs.push((digit, digit)),
+        }
+    }
+    let told = |(first, last): (&str, &str)| {
+        if first == last { first.to_owned() } else { format!("{first}-{last}") }
+    };
+    runs.into_iter().map(told).collect::<Vec<_>>().join(" ")
 }

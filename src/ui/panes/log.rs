@@ -9,7 +9,7 @@ use super::{form, is_focused};
 use crate::app::{AppState, Cursor, Entry, Mode, PaneId};
 use crate::device::Severity;
 use crate::ui::Theme;
-use crate::ui::text::{clean, clock, column, fit};
+use crate::ui::text::{clean, clock, column, fit, width};
 use crate::ui::widgets::list;
 
 /// Whether the log follows what happens, and how far it lags behind.
@@ -68,8 +68,9 @@ fn entries(state: &AppState, theme: &Theme, shown: &[&Entry], area: Rect, frame:
     };
     let first = list::first(shown.len(), cursor, height);
     let marked = is_focused(state, PaneId::Log) && state.ui.mode == Mode::Keys;
+    let labels = if state.has_several() { state.labels() } else { Vec::new() };
     let rows = shown.iter().enumerate().skip(first).take(height).map(|(place, entry)| {
-        let line = row(state, theme, entry, room);
+        let line = row(state, theme, entry, &labels, room);
         if marked && place == cursor { list::selected(line, theme.selected, room) } else { line }
     });
     list::lines(frame, area, rows.collect());
@@ -86,7 +87,7 @@ pub(super) fn severity(theme: &Theme, severity: Severity) -> (&'static str, Styl
     }
 }
 
-fn row(state: &AppState, theme: &Theme, entry: &Entry, room: usize) -> Line<'static> {
+fn row(state: &AppState, theme: &Theme, entry: &Entry, labels: &[String], room: usize) -> Line<'static> {
     let (symbol, style) = severity(theme, entry.severity());
     let mut spans = Vec::new();
     if room >= 34 {
@@ -103,6 +104,12 @@ fn row(state: &AppState, theme: &Theme, entry: &Entry, room: usize) -> Line<'sta
             None => " ",
         };
         spans.push(Span::styled(format!("{packet} "), theme.dim));
+    }
+    if !labels.is_empty() {
+        // What the program itself says has no device, and the same column.
+        let label = entry.slot.and_then(|slot| labels.get(slot)).map_or("", String::as_str);
+        let widest = labels.iter().map(|label| width(label)).max().unwrap_or(0);
+        spans.push(Span::styled(column(label, widest.min(room / 5)) + " ", theme.accent));
     }
     let text = match entry.severity() {
         Severity::Trace => theme.dim,

@@ -6,11 +6,13 @@
 
 pub mod commands;
 pub mod connection;
+pub mod devices;
 pub mod footer;
 pub mod form;
 pub mod header;
 pub mod help;
 pub mod log;
+pub mod modules;
 pub mod operator;
 pub mod packet;
 pub mod properties;
@@ -91,6 +93,14 @@ pub static PANES: &[Pane] = &[
         note: log::note,
         draw: log::draw,
     },
+    Pane {
+        id: PaneId::Modules,
+        title: "Modules",
+        key: '7',
+        about: "Every module here: its inputs and outputs, how many messages went through each, and the last one.",
+        note: modules::note,
+        draw: modules::draw,
+    },
 ];
 
 /// The row of a pane.
@@ -168,7 +178,8 @@ pub(super) fn over(state: &AppState, theme: &Theme, area: Rect, frame: &mut Fram
     }
     match &state.ui.overlay {
         Overlay::None => {}
-        Overlay::Help => help::draw(state, theme, area, frame),
+        Overlay::Help(from) => help::draw(state, theme, *from, area, frame),
+        Overlay::Devices(cursor) => devices::draw(state, theme, *cursor, area, frame),
         Overlay::Packet(id, from) => packet::draw(state, theme, *id, *from, area, frame),
         Overlay::Text(title, lines, from) => reading::draw(theme, (title, lines, *from), area, frame),
     }

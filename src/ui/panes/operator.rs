@@ -76,6 +76,7 @@ fn rows(state: &AppState, theme: &Theme, actions: &[Action], area: Rect, frame: 
         if here { list::selected(line, theme.selected, room) } else { line }
     });
     list::lines(frame, area, rows.collect());
+    list::hidden(frame, theme, area, first, actions.len().saturating_sub(first + height));
 }
 
 /// Verb, name and title of an action.
@@ -96,14 +97,22 @@ fn answers(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     if height >= 4 {
         lines.push(list::rule("answers", theme.symbols.rule, theme.dim, room));
     }
-    lines.extend(state.desk.exchanges().take(height).map(|exchange| answer(state, theme, exchange, room)));
+    let labels = if state.has_several() { state.labels() } else { Vec::new() };
+    let exchanges = state.desk.exchanges().take(height);
+    lines.extend(exchanges.map(|exchange| answer(state, theme, exchange, &labels, room)));
     if lines.len() < 2 && height >= 4 {
         lines.push(Line::styled("nothing has been asked of the hub yet", theme.dim));
     }
     list::lines(frame, area, lines);
 }
 
-fn answer(state: &AppState, theme: &Theme, exchange: &Exchange, room: usize) -> Line<'static> {
+fn answer(
+    state: &AppState,
+    theme: &Theme,
+    exchange: &Exchange,
+    labels: &[String],
+    room: usize,
+) -> Line<'static> {
     let symbols = theme.symbols;
     let (symbol, style, text, took) = match &exchange.answer {
         None => (symbols.pending, theme.warn, String::new(), String::new()),
@@ -115,7 +124,11 @@ fn answer(state: &AppState, theme: &Theme, exchange: &Exchange, room: usize) -> 
         spans.push(Span::styled(clock(state.now.wall_at(exchange.asked), &state.zone) + " ", theme.dim));
     }
     spans.push(Span::styled(format!("{symbol} "), style));
-    spans.push(Span::styled(fit(&exchange.request, room / 2), theme.strong));
+    let request = match labels.get(exchange.slot) {
+        Some(label) => format!("{label}: {}", exchange.request),
+        None => exchange.request.clone(),
+    };
+    spans.push(Span::styled(fit(&request, room / 2), theme.strong));
     if !text.is_empty() {
         spans.push(Span::styled(format!(" {} {text}", symbols.arrow), theme.text));
     }

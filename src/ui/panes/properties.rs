@@ -60,7 +60,7 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
         lines.append(&mut own);
     }
     if spacious && !reported.is_empty() {
-        if height > lines.len() + reported.len() + 1 {
+        if !lines.is_empty() && height > lines.len() + reported.len() + 1 {
             lines.push(Line::default());
         }
         lines.push(list::rule("reported by itself", theme.symbols.rule, theme.dim, room));

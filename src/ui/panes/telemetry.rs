@@ -9,7 +9,7 @@ use crate::app::{AppState, Series};
 use crate::device::time::Spoken;
 use crate::device::{Millis, Reading};
 use crate::ui::Theme;
-use crate::ui::text::{self, clock, fit, width};
+use crate::ui::text::{self, clock, fit, left, width};
 use crate::ui::widgets::chart::{self, Chart};
 use crate::ui::widgets::list;
 use crate::ui::widgets::strip::{Piece, strip};
@@ -34,8 +34,9 @@ pub fn note(state: &AppState, theme: &Theme, _: usize) -> Line<'static> {
 pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     let readings = state.station().device.readings();
     if readings.is_empty() {
-        let line = Line::styled("this kind of device sends no telemetry", theme.dim);
-        return list::lines(frame, area, vec![line]);
+        let mut lines = vec![Line::styled("this kind of device sends no telemetry", theme.dim)];
+        lines.extend(silence(state, theme));
+        return list::lines(frame, area, lines);
     }
     let room = usize::from(area.width);
     let height = usize::from(area.height);
@@ -61,8 +62,19 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     }
 }
 
+/// Why nothing is sent, while a device restarts: its link may stand all the same.
+fn silence(state: &AppState, theme: &Theme) -> Option<Line<'static>> {
+    let away = state.station().device.away()?;
+    let span = left(away.until.since(state.now.at));
+    let text = format!("{} nothing is sent for {span}: restarting", theme.symbols.pending);
+    Some(Line::styled(text, theme.warn))
+}
+
 /// What the next message will hold, and when it goes.
 fn next_message(state: &AppState, theme: &Theme, readings: &[Reading], room: usize) -> Vec<Line<'static>> {
+    if let Some(line) = silence(state, theme) {
+        return vec![line];
+    }
     let device = &state.station().device;
     let when = match device.next_sample() {
         _ if device.is_paused() => "next when you go on".to_owned(),

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::ui::text;
+use crate::ui::{Theme, text};
 
 /// Draws lines from the top; what is too wide ends with `…`.
 pub fn lines(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'static>>) {
@@ -26,6 +26,20 @@ pub fn first(count: usize, cursor: usize, room: usize) -> usize {
 pub fn split(area: Rect, above: usize) -> (Rect, Rect) {
     let above = u16::try_from(above).unwrap_or(u16::MAX).min(area.height);
     (Rect { height: above, ..area }, Rect { y: area.y + above, height: area.height - above, ..area })
+}
+
+/// Marks the right ends of a list of which rows are hidden above and below.
+pub fn hidden(frame: &mut Frame<'_>, theme: &Theme, area: Rect, above: usize, below: usize) {
+    let mut mark = |count: usize, symbol: &str, y: u16| {
+        let text = format!(" {symbol}{count}");
+        let width = u16::try_from(text::width(&text)).unwrap_or(u16::MAX);
+        if count > 0 && area.height > 0 && area.width > width {
+            let place = Rect { x: area.right() - width, y, width, height: 1 };
+            frame.render_widget(Line::styled(text, theme.accent), place);
+        }
+    };
+    mark(above, theme.symbols.outbound, area.top());
+    mark(below, theme.symbols.inbound, area.bottom().saturating_sub(1));
 }
 
 /// A line in the style of the row under the cursor, over the whole width.

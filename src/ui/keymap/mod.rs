@@ -6,9 +6,9 @@ use ratatui::crossterm::event::{
 };
 use ratatui::layout::Rect;
 
-use super::layout;
 use crate::app::{AppState, Edit, Intent, Mode, Motion, Overlay, PaneId};
 use crate::device::Phase;
+use crate::ui::layout;
 
 /// Where a key means something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,6 +19,8 @@ pub enum Context {
     Pane(PaneId),
     /// While any pane has the keyboard.
     Global,
+    /// While the devices lie over the panes, to choose one from; goes before [`Self::Overlay`].
+    Devices,
     /// While something lies over the panes.
     Overlay,
     /// While a text is being edited; every character that no row names is inserted.
@@ -104,7 +106,19 @@ fn opens_message(state: &AppState) -> bool {
 }
 
 fn is_long(state: &AppState) -> bool {
-    matches!(state.ui.overlay, Overlay::Packet(..) | Overlay::Text(..))
+    state.ui.overlay != Overlay::None
+}
+
+fn has_several(state: &AppState) -> bool {
+    state.has_several()
+}
+
+fn offers_telemetry(state: &AppState) -> bool {
+    state.offers(PaneId::Telemetry)
+}
+
+fn offers_modules(state: &AppState) -> bool {
+    state.offers(PaneId::Modules)
 }
 
 fn has_filter(state: &AppState) -> bool {
@@ -134,6 +148,7 @@ const fn turn(knob: usize, steps: i32, leap: bool) -> Intent {
 const TELEMETRY: Context = Context::Pane(PaneId::Telemetry);
 const OPERATOR: Context = Context::Pane(PaneId::Operator);
 const LOG: Context = Context::Pane(PaneId::Log);
+const MODULES: Context = Context::Pane(PaneId::Modules);
 
 use Context::{Always, Global, Overlay as Over, Text};
 use Intent as I;
@@ -160,6 +175,7 @@ pub static KEYMAP: &[Binding] = &[
     row(OPERATOR, &[key(Enter)], I::Open, "do it, or enter what it needs", "do it").when(desk_is_open),
     row(OPERATOR, &[char('c')], I::ToggleConvention, "the other convention for properties", "convention")
         .when(desk_is_open),
+    row(MODULES, &[key(Enter)], I::Open, "show this module", "show it").when(has_several),
     row(LOG, &[key(Esc)], I::Back, "drop the filter, follow the newest", "drop filter").when(has_filter),
     row(Global, &[char('r')], I::RetryNow, "try to connect now", "try now").when(is_down),
     row(Global, &[key(Up), char('k')], I::Move(Motion::Up), "move", "move").when(has_rows),
@@ -172,6 +188,9 @@ pub static KEYMAP: &[Binding] = &[
         .when(has_rows),
     row(Global, &[key(Enter)], I::Open, "the raw message", "raw message").when(opens_message),
     row(Global, &[char(' ')], I::TogglePause, "pause telemetry, go on", "pause"),
+    row(Global, &[char('[')], I::PreviousDevice, "device before, next device", "device").when(has_several),
+    row(Global, &[char(']')], I::NextDevice, "device before, next device", "device").when(has_several),
+    row(Global, &[char('d')], I::PickDevice, "all devices, to choose one", "devices").when(has_several),
     row(Global, &[key(Tab)], I::FocusNext, "next pane, pane before", "pane"),
     row(Global, &[key(BackTab)], I::FocusPrevious, "next pane, pane before", ""),
     row(Global, &[char('a')], I::Automatic, "values move by themselves, from here", "automatic")
@@ -180,16 +199,20 @@ pub static KEYMAP: &[Binding] = &[
     row(Global, &[char('i')], I::Faster, "shorter period, send more often", "period").when(has_readings),
     row(Global, &[char('I')], I::Slower, "longer period, send less often", "period").when(has_readings),
     row(Global, &[char('1')], I::Focus(PaneId::Connection), "go to a pane", ""),
-    row(Global, &[char('2')], I::Focus(PaneId::Telemetry), "go to a pane", ""),
+    row(Global, &[char('2')], I::Focus(PaneId::Telemetry), "go to a pane", "").when(offers_telemetry),
     row(Global, &[char('3')], I::Focus(PaneId::Commands), "go to a pane", ""),
     row(Global, &[char('4')], I::Focus(PaneId::Properties), "go to a pane", ""),
     row(Global, &[char('5')], I::Focus(PaneId::Operator), "go to a pane", ""),
     row(Global, &[char('6')], I::Focus(PaneId::Log), "go to a pane", ""),
+    row(Global, &[char('7')], I::Focus(PaneId::Modules), "go to a pane", "").when(offers_modules),
     row(Global, &[char('z')], I::ToggleZoom, "zoom the pane", "zoom"),
     row(Global, &[char('/')], I::EditFilter, "filter the log", "filter"),
     row(Global, &[key(Esc)], I::Back, "back to the whole picture", ""),
     row(Global, &[char('?')], I::ToggleHelp, "this help", "help"),
     row(Global, &[char('q'), char('Q')], I::Quit, "quit", "quit"),
+    row(Context::Devices, &[key(Up), char('k')], I::Move(Motion::Up), "move", "move"),
+    row(Context::Devices, &[key(Down), char('j')], I::Move(Motion::Down), "move", "move"),
+    row(Context::Devices, &[key(Enter)], I::Open, "show this device", "show it"),
     row(Over, &[key(Esc), char('q'), char('Q'), char('?'), key(Enter)], I::Back, "close", "close"),
     row(Over, &[key(Up), char('k')], I::Move(Motion::Up), "scroll", "scroll").when(is_long),
     row(Over, &[key(Down), char('j')], I::Move(Motion::Down), "scroll", "scroll").when(is_long),
@@ -216,7 +239,10 @@ pub fn contexts(state: &AppState) -> Vec<Context> {
     } else if state.ui.overlay == Overlay::None {
         vec![Always, Context::Pane(state.ui.focus), Global]
     } else {
-        vec![Always, Over]
+        match state.ui.overlay {
+            Overlay::Devices(_) => vec![Always, Context::Devices, Over],
+            _ => vec![Always, Over],
+        }
     }
 }
 
@@ -282,8 +308,8 @@ fn normal(key: KeyEvent) -> Press {
     }
 }
 
-/// What a mouse event means on a screen of this size: a click gives a pane the keyboard, the
-/// wheel moves in the pane that has it.
+/// What a mouse event means on a screen of this size: a click shows a device or gives a pane the
+/// keyboard, the wheel moves in the pane that has it.
 pub fn mouse_intent(state: &AppState, area: Rect, event: MouseEvent) -> Option<Intent> {
     let motion = match event.kind {
         MouseEventKind::Down(MouseButton::Left) => None,
@@ -296,6 +322,9 @@ pub fn mouse_intent(state: &AppState, area: Rect, event: MouseEvent) -> Option<I
     }
     if state.ui.overlay != Overlay::None {
         return motion.map(I::Move);
+    }
+    if let Some(slot) = layout::device_at(state, area, event.column, event.row) {
+        return motion.is_none().then_some(I::Device(slot));
     }
     let pane = layout::pane_at(state, area, event.column, event.row)?;
     match motion {
@@ -350,95 +379,4 @@ pub fn words(state: &AppState, text: &'static str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ui::sample;
-    use std::collections::HashSet;
-
-    /// A state in which the row works.
-    fn state_for(row: &Binding) -> AppState {
-        let mut state = match row.intent {
-            Intent::RetryNow => sample::down(),
-            _ => sample::online(),
-        };
-        match row.context {
-            Context::Pane(pane) => state.ui.focus = pane,
-            Context::Overlay => state.ui.overlay = Overlay::Text("t".into(), vec!["x".into()], 0),
-            Context::Text => state.ui.mode = Mode::Filter,
-            Context::Global | Context::Always => state.ui.focus = PaneId::Log,
-        }
-        if row.context == LOG {
-            state.ui.filter = "x".into();
-        }
-        state
-    }
-
-    #[test]
-    fn every_row_dispatches_to_its_intent() {
-        for row in KEYMAP {
-            let state = state_for(row);
-            assert!((row.when)(&state), "{row:?}");
-            for press in row.keys {
-                let event = KeyEvent::new(press.code, press.modifiers);
-                assert_eq!(intent(&state, event), Some(row.intent), "{press:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn no_two_rows_of_one_context_share_a_key() {
-        let mut seen = HashSet::new();
-        for row in KEYMAP {
-            for press in row.keys {
-                assert!(seen.insert((row.context, *press)), "{press:?} in {:?}", row.context);
-            }
-        }
-    }
-
-    #[test]
-    fn shift_reads_the_same_from_every_terminal() {
-        let state = sample::online();
-        for (code, modifiers) in [
-            (KeyCode::Char('K'), KeyModifiers::NONE),
-            (KeyCode::Char('K'), KeyModifiers::SHIFT),
-            (KeyCode::Char('k'), KeyModifiers::SHIFT),
-            (KeyCode::Up, KeyModifiers::SHIFT),
-        ] {
-            assert_eq!(intent(&state, KeyEvent::new(code, modifiers)), Some(turn(0, 1, true)));
-        }
-        let back = KeyEvent::new(KeyCode::Tab, KeyModifiers::SHIFT);
-        assert_eq!(intent(&state, back), Some(Intent::FocusPrevious));
-    }
-
-    #[test]
-    fn while_a_text_is_edited_letters_are_letters() {
-        let mut state = sample::online();
-        state.ui.mode = Mode::Filter;
-        for c in ['q', 'Q', '?', ' ', '1', 'ä'] {
-            let event = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
-            assert_eq!(intent(&state, event), Some(Intent::Edit(Edit::Insert(c))));
-        }
-        let event = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        assert_eq!(intent(&state, event), Some(Intent::Interrupt));
-    }
-
-    #[test]
-    fn a_click_gives_a_pane_the_keyboard_and_the_wheel_moves_in_it() {
-        let mut state = sample::online();
-        let area = Rect::new(0, 0, 120, 40);
-        let panes = layout::panes(&state, area);
-        let mouse = |kind, rect: Rect| MouseEvent {
-            kind,
-            column: rect.x + 1,
-            row: rect.y + 1,
-            modifiers: KeyModifiers::NONE,
-        };
-        for (pane, rect) in panes {
-            let click = mouse(MouseEventKind::Down(MouseButton::Left), rect);
-            assert_eq!(mouse_intent(&state, area, click), Some(Intent::Focus(pane)));
-            state.ui.focus = pane;
-            let wheel = mouse(MouseEventKind::ScrollUp, rect);
-            assert_eq!(mouse_intent(&state, area, wheel), Some(Intent::Move(Motion::Up)));
-        }
-    }
-}
+mod tests;

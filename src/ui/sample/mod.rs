@@ -1,4 +1,8 @@
-//! States to draw in tests: a device driven through a made-up hub, with fixed clocks and seed.
+//! States to draw in tests: devices driven through a made-up hub, with fixed clocks and seed.
+//!
+//! Kinds of device that exist for these tests only stand in [`kinds`].
+
+pub(crate) mod kinds;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,8 +13,8 @@ use serde_json::{Map, Value, json};
 
 use crate::app::{AppState, Desk, DeskAnswer, Effect, Event, Intent, Place, Station, reduce};
 use crate::device::{
-    Assignment, Call, Device, DeviceOptions, Failure, FailureKind, Input, LinkStep, Millis, Now, Output,
-    PacketView, ProvisioningStep, TimeScale, TwinDocument,
+    Assignment, Call, Device, DeviceOptions, Failure, FailureKind, Inbound, Input, LinkStep, Millis, Now,
+    Output, PacketView, Profile, ProvisioningStep, RestartStyle, TimeScale, TwinDocument,
 };
 
 const HUB: &str = "localhost:8883";
@@ -29,27 +33,33 @@ fn now(at: u64) -> Now {
     Now { at: Millis(at), wall }
 }
 
-fn assignment() -> Assignment {
-    Assignment { hub: HUB.parse().expect("a hub"), device_id: "env-sensor-01".parse().expect("a device id") }
+fn station(name: &str, profile: Box<dyn Profile>, restarts: RestartStyle) -> Station {
+    let options = DeviceOptions {
+        direct: None,
+        period: Duration::from_secs(2),
+        seed: 7,
+        restarts,
+        scale: TimeScale::ONE,
+        zone: TimeZone::UTC,
+        unattended: false,
+    };
+    Station::new(Device::new(options, vec![profile]), name.to_owned(), "3f9c1a70".to_owned())
+}
+
+fn environment() -> Box<dyn Profile> {
+    let entry = crate::profiles::find("environment").expect("the environment profile");
+    (entry.parts[0].build)(&crate::profiles::Making { seed: 7 })
 }
 
 impl World {
     /// Nothing has happened yet.
     pub(crate) fn new() -> Self {
-        let options = DeviceOptions {
-            direct: None,
-            period: Duration::from_secs(2),
-            seed: 7,
-            restarts: crate::device::RestartStyle::Held,
-            scale: TimeScale::ONE,
-            zone: TimeZone::UTC,
-            unattended: false,
-        };
-        let entry = crate::profiles::find("environment").expect("the environment profile");
-        let device = Device::new(options, vec![(entry.parts[0].build)(&crate::profiles::Making { seed: 7 })]);
-        let station = Station::new(device, "env-sensor-01".to_owned(), "3f9c1a70".to_owned());
+        Self::of(vec![station("env-sensor-01", environment(), RestartStyle::Held)])
+    }
+
+    fn of(stations: Vec<Station>) -> Self {
         let place = Place::Local { hub: HUB.to_owned(), mqtt_port: 8883, https_port: 8443 };
-        let state = AppState::new(now(0), TimeZone::UTC, vec![station], place, Desk::new(None, true), 7);
+        let state = AppState::new(now(0), TimeZone::UTC, stations, place, Desk::new(None, true), 7);
         Self { state, versions: 4, effects: VecDeque::new() }
     }
 
@@ -58,11 +68,19 @@ impl World {
     }
 
     pub(crate) fn input(&mut self, at: u64, input: Input) {
-        self.say(at, Event::Device { slot: 0, input, packet: None });
+        self.input_of(0, at, input);
+    }
+
+    pub(crate) fn input_of(&mut self, slot: usize, at: u64, input: Input) {
+        self.say(at, Event::Device { slot, input, packet: None });
     }
 
     pub(crate) fn packet(&mut self, at: u64, input: Input, packet: PacketView) {
-        self.say(at, Event::Device { slot: 0, input, packet: Some(packet) });
+        self.packet_of(0, at, input, packet);
+    }
+
+    fn packet_of(&mut self, slot: usize, at: u64, input: Input, packet: PacketView) {
+        self.say(at, Event::Device { slot, input, packet: Some(packet) });
     }
 
     pub(crate) fn want(&mut self, intent: Intent) {
@@ -81,7 +99,9 @@ impl World {
                 _ => break,
             }
             let due = self.state.now.at;
-            self.input(due.0, Input::Timer);
+            for slot in 0..self.state.stations.len() {
+                self.input_of(slot, due.0, Input::Timer);
+            }
         }
         self.say(at, Event::Tick);
     }
@@ -89,14 +109,14 @@ impl World {
     fn answer(&mut self, effect: Effect) {
         let at = self.state.now.at.0;
         match effect {
-            Effect::Link { output: Output::FetchTwin(_), .. } => {
+            Effect::Link { output: Output::FetchTwin(_), slot } => {
                 let desired = json!({"name": "Kitchen", "brightness": 2});
                 let Value::Object(desired) = desired else { unreachable!() };
                 let document =
                     TwinDocument { desired, desired_version: 4, reported: Map::new(), reported_version: 1 };
-                self.input(at + 9, Input::Twin(document));
+                self.input_of(slot, at + 9, Input::Twin(document));
             }
-            Effect::Link { output: Output::Send { ticket, message }, .. } => {
+            Effect::Link { output: Output::Send { ticket, message }, slot } => {
                 let packet = PacketView {
                     outbound: true,
                     topic: "devices/env-sensor-01/messages/events/$.ct=application%2Fjson&$.ce=utf-8".into(),
@@ -104,18 +124,24 @@ impl World {
                         ("$.ct".into(), "application/json".into()),
                         ("$.ce".into(), "utf-8".into()),
                     ],
-                    payload: message.body,
+                    payload: message.body.clone(),
                 };
-                self.packet(at, Input::Written(ticket), packet);
-                self.input(at + 12, Input::Acknowledged(ticket));
+                self.packet_of(slot, at, Input::Written(ticket), packet);
+                self.input_of(slot, at + 12, Input::Acknowledged(ticket));
+                if message.output == Some("temperatureOutput") {
+                    // The route of the Edge device: what the sensor sends comes to the filter.
+                    let (input, properties) = ("input1".to_owned(), message.properties);
+                    let inbound = Inbound { input, body: message.body, properties };
+                    self.input_of(1, at + 14, Input::Received(inbound));
+                }
             }
-            Effect::Link { output: Output::Reply { ticket, .. }, .. } => {
-                self.input(at + 3, Input::Written(ticket));
+            Effect::Link { output: Output::Reply { ticket, .. }, slot } => {
+                self.input_of(slot, at + 3, Input::Written(ticket));
             }
-            Effect::Link { output: Output::Report { ticket, .. }, .. } => {
+            Effect::Link { output: Output::Report { ticket, .. }, slot } => {
                 self.versions += 1;
                 let version = Some(self.versions);
-                self.input(at + 8, Input::ReportTaken { ticket, version });
+                self.input_of(slot, at + 8, Input::ReportTaken { ticket, version });
             }
             Effect::Desk(request) => {
                 let outcome = if request.id % 3 == 2 {
@@ -131,22 +157,37 @@ impl World {
 
     /// Provisioned and connected.
     pub(crate) fn connect(&mut self) {
-        self.input(20, Input::Start);
-        let host = "https://localhost:8443".to_owned();
-        self.input(30, Input::Provisioning(ProvisioningStep::Registering { host }));
-        let operation_id = "4.d0a671905ea5b2c8.42d78160-4c78-479e-8be7".to_owned();
-        let again_in = Duration::from_secs(1);
-        self.input(70, Input::Provisioning(ProvisioningStep::Assigning { operation_id, again_in }));
-        self.input(1_090, Input::Assigned(assignment()));
-        self.online(1_100);
+        self.connect_one(0, 0);
     }
 
-    fn online(&mut self, at: u64) {
-        self.input(at + 2, Input::Link(LinkStep::Reached("127.0.0.1:8883".parse().expect("an address"))));
+    /// The device in a slot provisions and connects, beginning at a time.
+    fn connect_one(&mut self, slot: usize, from: u64) {
+        let device_id = self.state.stations[slot].name.parse().expect("a device id");
+        let assignment = Assignment { hub: HUB.parse().expect("a hub"), device_id };
+        self.input_of(slot, from + 20, Input::Start);
+        let host = "https://localhost:8443".to_owned();
+        self.input_of(slot, from + 30, Input::Provisioning(ProvisioningStep::Registering { host }));
+        let operation_id = "4.d0a671905ea5b2c8.42d78160-4c78-479e-8be7".to_owned();
+        let again_in = Duration::from_secs(1);
+        self.input_of(
+            slot,
+            from + 70,
+            Input::Provisioning(ProvisioningStep::Assigning { operation_id, again_in }),
+        );
+        self.input_of(slot, from + 1_090, Input::Assigned(assignment));
+        self.online(slot, from + 1_100);
+    }
+
+    fn online(&mut self, slot: usize, at: u64) {
+        self.input_of(
+            slot,
+            at + 2,
+            Input::Link(LinkStep::Reached("127.0.0.1:8883".parse().expect("an address"))),
+        );
         let protocol = "TLS 1.3, AES-256-GCM".to_owned();
-        self.input(at + 14, Input::Link(LinkStep::Secured { protocol }));
+        self.input_of(slot, at + 14, Input::Link(LinkStep::Secured { protocol }));
         let token_life = Duration::from_secs(3_600);
-        self.input(at + 21, Input::Link(LinkStep::Online { session_present: false, token_life }));
+        self.input_of(slot, at + 21, Input::Link(LinkStep::Online { session_present: false, token_life }));
         self.run(at + 60);
     }
 
@@ -234,4 +275,45 @@ pub(crate) fn hostile() -> AppState {
     world.desire(120_000, 6, json!({ "name": evil, evil: evil }));
     world.run(128_000);
     world.state
+}
+
+/// Two modules of one IoT Edge device, the filter shown or the sensor.
+pub(crate) fn edge(shown: usize) -> AppState {
+    let module = |name: &str, profile: Box<dyn Profile>| {
+        let module = name.parse().expect("a module id");
+        station("edge-01", profile, RestartStyle::Held).as_module(Some(module))
+    };
+    let mut world = World::of(vec![
+        module("tempSensor", Box::<kinds::Sensor>::default()),
+        module("filterModule", Box::<kinds::Filter>::default()),
+    ]);
+    world.connect_one(1, 0);
+    world.connect_one(0, 2_000);
+    world.run(20_500);
+    world.want(Intent::Device(shown));
+    world.state
+}
+
+/// Three devices: one online, one that cannot connect, one that has not begun.
+pub(crate) fn three() -> World {
+    let mut world = World::of(vec![
+        station("env-sensor-01", environment(), RestartStyle::Held),
+        station("env-sensor-02", environment(), RestartStyle::Held),
+        station("basement", Box::new(kinds::Board), RestartStyle::Held),
+    ]);
+    world.connect_one(0, 0);
+    world.connect_one(1, 2_000);
+    let lost = Failure::new(FailureKind::Lost, format!("lost the link to {HUB}: connection reset by peer"));
+    world.input_of(1, 6_000, Input::Failed(lost));
+    world.run(6_400);
+    world
+}
+
+/// A device that was told to restart four seconds ago; its link stands, or is made anew.
+pub(crate) fn restarting(restarts: RestartStyle) -> World {
+    let mut world = World::of(vec![station("board-01", Box::new(kinds::Board), restarts)]);
+    world.connect();
+    world.call(8_000, "1", "restart", Value::Null);
+    world.run(12_000);
+    world
 }

@@ -1,0 +1,58 @@
+//! The devices beside each other, and the list to choose one from.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::header;
+use crate::app::{AppState, Slot};
+use crate::ui::text::{clean, column, cut, width};
+use crate::ui::widgets::{list, popup};
+use crate::ui::{Theme, layout};
+
+/// Draws the names of the devices side by side, each with how its link stands.
+pub fn strip(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+    if area.is_empty() {
+        return;
+    }
+    let mut spans = Vec::new();
+    for tab in layout::device_tabs(state, area.width) {
+        if tab.more {
+            spans.push(Span::styled(tab.text, theme.dim));
+            continue;
+        }
+        let Some(station) = state.stations.get(tab.slot) else { continue };
+        let (symbol, _, style) = header::standing(station, theme);
+        let shown = tab.slot == state.ui.slot;
+        let (edge, text) = if shown { (theme.badge, theme.badge) } else { (style, theme.text) };
+        spans.push(Span::styled(format!(" {symbol} "), edge));
+        spans.push(Span::styled(format!("{} ", tab.text), text));
+    }
+    frame.render_widget(cut(Line::from(spans), usize::from(area.width)), area);
+}
+
+/// Draws the list over the panes.
+pub fn draw(state: &AppState, theme: &Theme, cursor: Slot, area: Rect, frame: &mut Frame<'_>) {
+    let labels: Vec<_> = state.stations.iter().map(|station| clean(&station.label())).collect();
+    let names = labels.iter().map(|label| width(label)).max().unwrap_or(0).clamp(12, 48);
+    let wide = u16::try_from(names + 36).unwrap_or(u16::MAX);
+    let high = u16::try_from(labels.len() + 2).unwrap_or(u16::MAX);
+    let hint = format!("{} of {}", cursor + 1, labels.len());
+    let inner = popup::popup(frame, theme, area, (wide, high), "Devices", &hint);
+    let (room, height) = (usize::from(inner.width), usize::from(inner.height));
+    let names = names.min(room.saturating_sub(16).max(8));
+    let first = list::first(labels.len(), cursor, height);
+    let rows = state.stations.iter().zip(&labels).enumerate().skip(first).take(height);
+    let rows = rows.map(|(slot, (station, label))| {
+        let (symbol, word, style) = header::standing(station, theme);
+        let counters = station.device.counters();
+        let line = Line::from(vec![
+            Span::styled(format!("{symbol} "), style),
+            Span::styled(column(label, names), theme.strong),
+            Span::styled(format!("  {}", column(word, 12)), theme.text),
+            Span::styled(format!("  {} acknowledged", counters.acknowledged), theme.dim),
+        ]);
+        if slot == cursor { list::selected(line, theme.selected, room) } else { line }
+    });
+    list::lines(frame, inner, rows.collect());
+}
