@@ -4,7 +4,8 @@
 //!
 //! In reading order: [`args`] (the grammar), [`run_args`], [`cloud_args`], [`difficult_args`], [`exit`],
 //! [`logging`], [`runtime_file`] (how one terminal finds the other's local cloud), `ground`
-//! (what a run stands on), [`mod@run`], [`cloud`], [`hub`], [`manual`].
+//! (what a run stands on), [`images`] (where firmware is kept), [`mod@run`], [`cloud`], [`hub`],
+//! [`manual`].
 
 pub mod args;
 pub mod cloud;
@@ -13,6 +14,7 @@ pub mod difficult_args;
 pub mod exit;
 mod ground;
 pub mod hub;
+pub mod images;
 pub mod logging;
 pub mod manual;
 pub mod run;
@@ -27,6 +29,7 @@ use std::io::{self, Write as _};
 
 use crate::cloud::CloudError;
 use crate::config::{ConfigError, Profiles, RunConfig};
+use crate::firmware::StoreError;
 use crate::profiles;
 use crate::runtime::Clock;
 
@@ -47,6 +50,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         let text = crate::report::text::printable(&told(&error));
         let _ = writeln!(io::stderr(), "envsim: {text}");
         let is_usage = error.downcast_ref::<CloudError>().is_some_and(CloudError::is_usage);
+        let is_usage = is_usage || error.is::<StoreError>();
         if is_usage || error.is::<ConfigError>() || error.is::<hub::values::InputError>() {
             Exit::Usage
         } else if error

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::ground::{Ground, Seat};
+use super::images::Images;
 use crate::app::{AppState, Desk, Ending, Limits, Station};
 use crate::config::RunConfig;
 use crate::device::{Device, DeviceOptions};
@@ -120,20 +121,21 @@ async fn operate(
     };
     let links = ground.seats.iter().enumerate().map(link);
     let links = links.map(|link| net::spawn(link, sink.clone(), stop.clone(), &mut tasks)).collect();
+    let images =
+        Images::spawn(config.firmware_dir.as_deref(), &state.stations, &ground.trust, &stop, &mut tasks)?;
     let show = if on_screen {
         Show::screen(theme()).context("cannot take the terminal")?
     } else {
         let name = config.format.name();
         Show::lines(report::find(name).with_context(|| format!("there is no format `{name}`"))?)
     };
-    let (_, image_news) = mpsc::channel(1);
     let wiring = Wiring {
         clock,
         show,
         links,
         link_events,
-        images: Vec::new(),
-        image_news,
+        images: images.orders,
+        image_news: images.news,
         clerk,
         answers,
         signals,

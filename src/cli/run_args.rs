@@ -107,6 +107,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "STYLE", help_heading = BEHAVIOUR)]
     reboot_style: Option<String>,
 
+    /// Keep firmware images here, each device in its own folder; else they go with the run
+    #[arg(long, value_name = "DIR", help_heading = BEHAVIOUR)]
+    firmware_dir: Option<String>,
+
     /// Lines instead of the screen; chosen by itself when standard output is no terminal
     #[arg(long, help_heading = OUTPUT)]
     headless: bool,
@@ -164,6 +168,7 @@ impl RunArgs {
                 (S::Seed, self.seed),
                 (S::TimeScale, self.time_scale),
                 (S::RebootStyle, self.reboot_style),
+                (S::FirmwareDir, self.firmware_dir),
                 (S::Headless, self.headless.then(|| "true".to_owned())),
                 (S::Format, self.format),
                 (S::For, self.run_for),

@@ -64,6 +64,8 @@ pub struct RunConfig {
     pub time_scale: TimeScale,
     /// What becomes of the link while the device restarts.
     pub reboot_style: RestartStyle,
+    /// Where firmware images are kept; in a folder that goes with the run when there is none.
+    pub firmware_dir: Option<std::path::PathBuf>,
     /// Whether no screen was asked for. Without a terminal there is none either way.
     pub headless: bool,
     /// The form of headless lines.
@@ -191,6 +193,7 @@ impl RunConfig {
             seed: given(Setting::Seed).map(|given| given.whole(0, u64::MAX, "a seed")).transpose()?,
             time_scale: effective(Setting::TimeScale).parsed(time_scale)?,
             reboot_style: effective(Setting::RebootStyle).parsed(reboot_style)?,
+            firmware_dir: given(Setting::FirmwareDir).map(|given| given.text.clone().into()),
             headless: given(Setting::Headless).is_some(),
             format: effective(Setting::Format).parsed(str::parse)?,
             run_for: given(Setting::For)

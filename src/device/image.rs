@@ -114,3 +114,19 @@ pub enum ImageNews {
         reason: String,
     },
 }
+
+impl ImageNews {
+    /// Which update it belongs to; none for what an inspection tells.
+    pub fn run(&self) -> Option<u64> {
+        match self {
+            Self::Installed { .. } | Self::Failed { run: 0, .. } => None,
+            Self::Progress { run, .. }
+            | Self::Interrupted { run, .. }
+            | Self::Fetched { run, .. }
+            | Self::Placed { run }
+            | Self::Confirmed { run }
+            | Self::RolledBack { run, .. }
+            | Self::Failed { run, .. } => Some(*run),
+        }
+    }
+}

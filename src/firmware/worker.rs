@@ -64,14 +64,9 @@ impl Default for Limits {
     }
 }
 
-/// What became of one device's order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FirmwareEvent {
-    /// Which device, by its place in the program's list.
-    pub slot: usize,
-    /// What happened.
-    pub news: ImageNews,
-}
+/// What became of one device's order: which device, by its place in the program's list, and what
+/// happened.
+pub type FirmwareEvent = (usize, ImageNews);
 
 /// The way to the program's loop, bounded by whoever makes it.
 pub type FirmwareSink = mpsc::Sender<FirmwareEvent>;
@@ -88,6 +83,11 @@ pub struct FirmwareHandle {
 }
 
 impl FirmwareHandle {
+    /// The same way, for who has other queues of this kind beside it.
+    pub fn into_sender(self) -> mpsc::Sender<ImageOrder> {
+        self.orders
+    }
+
     /// Hands over something the device wants done. Never waits.
     pub fn send(&self, order: ImageOrder) -> Result<(), Full> {
         self.orders.try_send(order).map_err(|_| Full)
@@ -132,7 +132,7 @@ pub(super) struct Sink {
 
 impl Sink {
     pub(super) async fn tell(&self, news: ImageNews) -> Result<(), Gone> {
-        match self.events.try_send(FirmwareEvent { slot: self.slot, news }) {
+        match self.events.try_send((self.slot, news)) {
             Ok(()) => Ok(()),
             Err(TrySendError::Closed(_)) => Err(Gone),
             // A loop that is stopping may hold its end and read no more.

@@ -10,6 +10,7 @@
 pub mod compose;
 pub mod edge_filter;
 pub mod environment;
+pub mod firmware;
 pub mod module;
 pub mod reboot;
 
@@ -129,6 +130,17 @@ pub const CATALOG: &[Entry] = &[
             model: &reboot::MODEL,
             dtdl: include_str!("../../assets/models/reboot.json"),
             build: |_| Box::new(reboot::Reboot::default()),
+        }],
+    },
+    Entry {
+        name: "firmware",
+        title: "firmware update",
+        seat: Seat::Device,
+        parts: &[Part {
+            module: None,
+            model: &firmware::MODEL,
+            dtdl: include_str!("../../assets/models/firmware.json"),
+            build: |_| Box::new(firmware::Firmware::new()),
         }],
     },
 ];

@@ -67,6 +67,12 @@ impl Trust {
         Ok(Self::of(self.0.system, extra))
     }
 
+    /// What this trusts and what the system trusts: for servers that are elsewhere.
+    #[must_use]
+    pub fn and_system(&self) -> Self {
+        if self.0.system { self.clone() } else { Self::of(true, self.0.extra.clone()) }
+    }
+
     fn of(system: bool, extra: Vec<CertificateDer<'static>>) -> Self {
         Self(Arc::new(Inner { system, extra, config: OnceLock::new() }))
     }
@@ -152,6 +158,15 @@ mod tests {
         assert!(trust.0.system);
         assert_eq!(trust.0.extra.len(), 1);
         assert!(trust.config().is_ok());
+    }
+
+    #[test]
+    fn the_systems_can_be_added_to_certificates_that_stood_alone() {
+        let alone = Trust::only(&certificate(), "ca.pem").expect("trust");
+        let both = alone.and_system();
+        assert_eq!((both.0.system, both.0.extra.len()), (true, 1));
+        assert!(!alone.0.system);
+        assert!(Arc::ptr_eq(&both.0, &both.and_system().0), "one configuration is shared");
     }
 
     #[test]

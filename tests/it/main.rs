@@ -11,6 +11,7 @@ mod bad_input;
 mod cloud_command;
 mod data_folder;
 mod difficult;
+mod firmware;
 mod headless;
 mod hub;
 mod manual;

@@ -1,5 +1,7 @@
 //! Stories of a device and a cloud, told under a simulated clock.
 
+mod firmware;
+
 use envsim::device::{Input, Phase, RestartStyle};
 use serde_json::json;
 

@@ -70,6 +70,11 @@ pub trait Profile: Send {
     /// in the scope, or, for the reason given, back where it was.
     fn moved(&mut self, _ctx: &mut Context<'_>, _scope: &IdScope, _outcome: Result<(), &str>) {}
 
+    /// Whether it gives orders about firmware images, so that there has to be a place for them.
+    fn keeps_images(&self) -> bool {
+        false
+    }
+
     /// Something became of an order given with [`Context::order`].
     fn image(&mut self, _ctx: &mut Context<'_>, _news: &ImageNews) {}
 

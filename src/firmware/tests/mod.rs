@@ -58,9 +58,9 @@ impl Bench {
     }
 
     async fn next(&mut self) -> ImageNews {
-        let event = timeout(PATIENCE, self.events.recv()).await.expect("in time").expect("an event");
-        assert_eq!(event.slot, 3);
-        event.news
+        let (slot, news) = timeout(PATIENCE, self.events.recv()).await.expect("in time").expect("an event");
+        assert_eq!(slot, 3);
+        news
     }
 
     /// The next news that is no progress; what was interrupted before it.

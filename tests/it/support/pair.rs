@@ -18,8 +18,8 @@ use envsim::cloud::core::twins::TwinUpdate;
 use envsim::cloud::core::{Core, Output as CloudOutput, Settings};
 use envsim::cloud::dialect::{self, Message};
 use envsim::device::{
-    Assignment, Call, Device, DeviceId, DeviceOptions, Failure, FailureKind, Input, LinkStep, Millis, Now,
-    Output, RestartStyle, Ticket, TimeScale,
+    Assignment, Call, Device, DeviceId, DeviceOptions, Failure, FailureKind, ImageOrder, Input, LinkStep,
+    Millis, Now, Output, RestartStyle, Ticket, TimeScale,
 };
 use envsim::profiles;
 use envsim::wire::sas::{self, Token};
@@ -42,6 +42,8 @@ pub struct Pair {
     pub network: bool,
     /// The answers to commands, by call.
     pub answers: BTreeMap<u64, Value>,
+    /// What the device asked of its firmware images, which the test is in the place of.
+    pub orders: Vec<ImageOrder>,
     id: DeviceId,
     connection: Option<ConnectionId>,
     register_at: Option<(u64, String)>,
@@ -88,6 +90,7 @@ impl Pair {
             at: 0,
             network: true,
             answers: BTreeMap::new(),
+            orders: Vec::new(),
             id: "sensor-01".parse().expect("an id"),
             connection: None,
             register_at: None,
@@ -237,7 +240,8 @@ impl Pair {
                 self.hang_up();
                 self.feed(Input::Closed);
             }
-            Output::Abandon | Output::Note(_) | Output::Image(_) => {}
+            Output::Image(order) => self.orders.push(order),
+            Output::Abandon | Output::Note(_) => {}
         }
     }
 

@@ -1,0 +1,89 @@
+//! Where the devices' firmware images are kept: a folder for each device that orders any, and the task
+//! that works in it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{Slot, Station};
+use crate::device::{ImageNews, ImageOrder, Profile};
+use crate::firmware::{self, FirmwareOptions, Limits, Store, StoreError};
+use crate::trust::Trust;
+
+/// How much news may wait for the loop. Whoever downloads waits when it is full.
+const NEWS: usize = 64;
+
+/// The ways to and from the places where images are kept.
+pub struct Images {
+    /// The way to each device's, by slot, for those that keep any.
+    pub orders: Vec<Option<mpsc::Sender<ImageOrder>>>,
+    /// What becomes of the orders.
+    pub news: mpsc::Receiver<(Slot, ImageNews)>,
+}
+
+impl Images {
+    /// Opens a folder for each station whose kinds order images: its own below `folder`, or one that
+    /// goes with the run. An image may be anywhere, so what the system trusts counts beside `trust`.
+    pub fn spawn(
+        folder: Option<&Path>,
+        stations: &[Station],
+        trust: &Trust,
+        stop: &CancellationToken,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<Self, StoreError> {
+        let (sink, news) = mpsc::channel(NEWS);
+        let trust = trust.and_system();
+        let mut orders = Vec::with_capacity(stations.len());
+        for (slot, station) in stations.iter().enumerate() {
+            if !station.device.profiles().any(Profile::keeps_images) {
+                orders.push(None);
+                continue;
+            }
+            let store = match folder {
+                Some(folder) => Store::open(&folder.join(folder_name(&station.name)))?,
+                None => Store::temporary()?,
+            };
+            let options = FirmwareOptions { slot, store, trust: trust.clone(), limits: Limits::default() };
+            let handle = firmware::spawn(options, sink.clone(), stop.clone(), tasks);
+            orders.push(Some(handle.into_sender()));
+        }
+        Ok(Self { orders, news })
+    }
+}
+
+/// A device's name as that of a folder. Device ids may be `..`, and may hold what no file system takes
+/// (IoT Hub, "Device identity properties": `- . + % _ # * ? ! ( ) , : = @ $ '`); a module's has a slash.
+fn folder_name(name: &str) -> String {
+    name.bytes().enumerate().fold(String::with_capacity(name.len()), |mut text, (place, byte)| {
+        match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' => text.push(char::from(byte)),
+            b'.' if place > 0 => text.push('.'),
+            other => {
+                let _ = write!(text, "%{other:02X}");
+            }
+        }
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_s_folder_stays_below_the_one_given_and_tells_devices_apart() {
+        for (name, folder) in [
+            ("env-sensor-01", "env-sensor-01"),
+            ("a.b", "a.b"),
+            ("..", "%2E."),
+            ("edge/filter", "edge%2Ffilter"),
+            ("a%2Fb", "a%252Fb"),
+            ("a:b*c?", "a%3Ab%2Ac%3F"),
+        ] {
+            assert_eq!(folder_name(name), folder);
+        }
+    }
+}
