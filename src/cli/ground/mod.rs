@@ -127,7 +127,10 @@ impl Ground {
         let service = ConnectionString::parse(&cloud.service_connection_string())
             .context("the local cloud's own connection string")?;
         // Without it `envsim hub` has to be told where the hub is; that is no reason not to run.
-        let found = RuntimeFile::leave(&Running::this_process(cloud.hub(), &service, cloud.ca_pem())).ok();
+        let found = RuntimeFile::leave(
+            &Running::this_process(cloud.hub(), &service, cloud.ca_pem()).with_mqtt_port(cloud.mqtt_port()),
+        )
+        .ok();
         Ok(Self {
             place: Place::Local {
                 hub: cloud.hub().to_owned(),

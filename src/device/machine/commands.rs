@@ -1,8 +1,10 @@
 //! Commands in, replies out: exactly one reply for each call, whatever the call holds.
 
+use serde_json::Value;
+
 use super::PendingReply;
 use crate::device::time::Spoken;
-use crate::device::{Answer, Call, CallId, Device, Now, Reply};
+use crate::device::{Answer, Call, CallId, Device, Now, Reply, Schema};
 
 /// How many calls may wait for their profile's answer. A hub gives up after five minutes at most;
 /// a back end that invokes faster than that is refused with 429.
@@ -37,7 +39,15 @@ impl Device {
         let Some((place, spec)) = found else {
             return Reply::refused(404, format!("this device has no command `{}`", call.name)).into();
         };
+        let written;
         let request = match &call.payload {
+            // Back ends that wrote their request as text, as the tutorials' did, now send that text
+            // as a JSON string: what the older service SDK put on the wire as it was, newer ones
+            // encode once more.
+            Ok(Value::String(text)) if matches!(spec.request, Some(Schema::Object(_))) => {
+                written = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
+                &written
+            }
             Ok(request) => request,
             Err(text) => return Reply::refused(400, format!("the request is not JSON: {text}")).into(),
         };

@@ -1,6 +1,7 @@
 //! Commands in, replies out.
 
 use super::*;
+use crate::profiles::firmware::Firmware;
 
 #[test]
 fn blink_answers_at_once_and_the_light_blinks() {
@@ -81,4 +82,14 @@ fn a_reply_goes_out_even_when_the_link_is_lost_before_and_only_once() {
     bench.run_until(5_000);
     bench.connect();
     assert!(!bench.out.iter().any(|output| matches!(output, Output::Reply { .. })));
+}
+
+#[test]
+fn a_request_that_was_encoded_twice_is_taken_where_an_object_is_wanted() {
+    let device = Device::new(options(), vec![Box::new(Firmware::new())]);
+    let mut bench = Bench { device, at: 0, out: Vec::new() }.come_online();
+    let started = json!({"Response": "Firmware update started"});
+    assert_eq!(bench.call("firmwareUpdate", json!(r#"{"fwPackageUri":"test.com"}"#)), Reply::ok(started));
+    let reply = bench.call("firmwareUpdate", json!("test.com"));
+    assert_eq!(reply.status, 400, "{reply:?}");
 }

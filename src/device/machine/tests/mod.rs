@@ -44,13 +44,17 @@ impl Bench {
 
     /// A device that has been through provisioning, with an empty twin, at time zero.
     fn online() -> Self {
-        let mut bench = Self::with(options());
+        Self::with(options()).come_online()
+    }
+
+    fn come_online(mut self) -> Self {
+        let bench = &mut self;
         bench.feed(Input::Start);
         bench.feed(Input::Assigned(hub()));
         bench.connect();
         bench.twin(json!({}), 1, json!({}));
         bench.settle();
-        bench
+        self
     }
 
     fn feed(&mut self, input: Input) -> &mut Self {
