@@ -115,10 +115,10 @@ impl Profile for Machine {
     }
 
     fn sample(&mut self, _: &mut Context<'_>) -> Map<String, Value> {
-        let body = self.walks().map(|(field, walk)| (field.name.to_owned(), json!(walk.value())));
+        let body = Reading::body(&self.readings());
         self.step();
         self.messages += 1;
-        body.into_iter().collect()
+        body
     }
 
     fn turn(&mut self, knob: usize, by: f64) {

@@ -35,23 +35,86 @@ struct Picture {
 }
 
 /// Every picture in the README.
-const PICTURES: &[Picture] = &[Picture {
-    file: "screen.svg",
-    columns: 100,
-    rows: 30,
-    args: &["run", "--seed", "7", "--interval", "500ms"],
-    ready: "● online",
-    // Something in every pane.
-    story: &[
-        &["invoke", "env-sensor-01", "blink", "--payload", "5"],
-        &["invoke", "env-sensor-01", "turnon"],
-        &["invoke", "env-sensor-01", "rundiagnostics", "--wait-for", "rundiagnostics"],
-        &["twin", "update", "env-sensor-01", "--desired", r#"{"name": "Kitchen", "brightness": 2}"#],
-        &["invoke", "env-sensor-01", "blink", "--payload", "2"],
-    ],
-    // Enough messages for a line on the chart.
-    last: "sent #40",
-}];
+const PICTURES: &[Picture] = &[
+    Picture {
+        file: "screen.svg",
+        columns: 100,
+        rows: 30,
+        args: &["run", "--seed", "7", "--interval", "500ms"],
+        ready: "● online",
+        // Something in every pane.
+        story: &[
+            &["invoke", "env-sensor-01", "blink", "--payload", "5"],
+            &["invoke", "env-sensor-01", "turnon"],
+            &["invoke", "env-sensor-01", "rundiagnostics", "--wait-for", "rundiagnostics"],
+            &["twin", "update", "env-sensor-01", "--desired", r#"{"name": "Kitchen", "brightness": 2}"#],
+            &["invoke", "env-sensor-01", "blink", "--payload", "2"],
+        ],
+        // Enough messages for a line on the chart.
+        last: "sent #40",
+    },
+    Picture {
+        file: "reboot.svg",
+        columns: 100,
+        rows: 30,
+        args: &["run", "--seed", "7", "--profile", "environment,reboot", "--time-scale", "4"],
+        ready: "sent #5",
+        story: &[&["invoke", "env-sensor-01", "rebootDevice", "--wait-for", "rebootTime"]],
+        last: "sent #7",
+    },
+    Picture {
+        file: "firmware.svg",
+        columns: 100,
+        rows: 30,
+        args: &["run", "--seed", "7", "--profile", "firmware", "--time-scale", "3"],
+        ready: "● online",
+        story: &[&[
+            "invoke",
+            "env-sensor-01",
+            "firmwareUpdate",
+            "--payload",
+            r#"{"fwPackageUri": "test.com"}"#,
+        ]],
+        last: "applying",
+    },
+    Picture {
+        file: "module.svg",
+        columns: 100,
+        rows: 30,
+        args: &["run", "--seed", "7", "--profile", "module", "--interval", "500ms"],
+        ready: "sent #20",
+        story: &[
+            &[
+                "twin",
+                "update",
+                "myFirstDevice",
+                "--module",
+                "myFirstModule",
+                "--desired",
+                r#"{"telemetryInterval": 122}"#,
+            ],
+            &["invoke", "myFirstDevice", "ping", "--module", "myFirstModule"],
+        ],
+        last: "every 2 min",
+    },
+    Picture {
+        file: "edge-filter.svg",
+        columns: 120,
+        rows: 36,
+        args: &["run", "--seed", "7", "--profile", "edge-filter", "--interval", "500ms"],
+        ready: "passed 9",
+        story: &[&[
+            "twin",
+            "update",
+            "edge-01",
+            "--module",
+            "filterModule",
+            "--desired",
+            r#"{"TemperatureThreshold": 30}"#,
+        ]],
+        last: "passed 20",
+    },
+];
 
 impl Picture {
     fn take(&self) -> String {

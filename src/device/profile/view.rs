@@ -1,5 +1,7 @@
 //! What a profile shows of itself.
 
+use serde_json::{Map, Value};
+
 use super::Field;
 use crate::device::Millis;
 
@@ -14,6 +16,27 @@ pub struct Reading {
     pub set_point: f64,
     /// Whether a person put it there and it stays.
     pub manual: bool,
+}
+
+impl Reading {
+    /// A message of these readings, each at its field's path.
+    pub fn body(readings: &[Self]) -> Map<String, Value> {
+        let mut body = Map::new();
+        for reading in readings {
+            put(&mut body, reading.field.name, reading.value);
+        }
+        body
+    }
+}
+
+fn put(body: &mut Map<String, Value>, path: &str, value: f64) {
+    let Some((outer, rest)) = path.split_once('.') else {
+        body.insert(path.to_owned(), Value::from(value));
+        return;
+    };
+    if let Value::Object(inner) = body.entry(outer).or_insert_with(|| Value::Object(Map::new())) {
+        put(inner, rest, value);
+    }
 }
 
 /// Work that goes on after its command was answered.

@@ -139,11 +139,8 @@ impl Profile for Sensor {
     }
 
     fn sample(&mut self, ctx: &mut Context<'_>) -> Map<String, Value> {
-        let body = Map::from_iter([
-            ("machine".to_owned(), json!({"temperature": self.machine, "pressure": self.pressure()})),
-            ("ambient".to_owned(), json!({"temperature": self.ambient, "humidity": self.humidity})),
-            ("timeCreated".to_owned(), json!(format!("{:.3}", ctx.now.wall))),
-        ]);
+        let mut body = Reading::body(&self.readings());
+        body.insert("timeCreated".to_owned(), json!(format!("{:.3}", ctx.now.wall)));
         self.sent += 1;
         self.last = Some((ctx.now.at, json!(body).to_string()));
         self.step();

@@ -145,9 +145,9 @@ impl Profile for Environment {
     }
 
     fn sample(&mut self, _: &mut Context<'_>) -> Map<String, Value> {
-        let body = self.walks().map(|(field, walk)| (field.name.to_owned(), json!(walk.value())));
+        let body = Reading::body(&self.readings());
         self.climate.step();
-        body.into_iter().collect()
+        body
     }
 
     fn turn(&mut self, knob: usize, by: f64) {

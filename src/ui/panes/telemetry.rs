@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::app::{AppState, Series};
 use crate::device::time::Spoken;
@@ -81,8 +81,7 @@ fn next_message(state: &AppState, theme: &Theme, readings: &[Reading], room: usi
         Some(at) => format!("next at {}", clock(state.now.wall_at(at), &state.zone)),
         None => "next once connected".to_owned(),
     };
-    let body: Map<String, Value> =
-        readings.iter().map(|reading| (reading.field.name.to_owned(), Value::from(reading.value))).collect();
+    let body = Reading::body(readings);
     let when = Span::styled(format!("{when}  "), theme.dim);
     let body = Span::styled(text::clean(&Value::Object(body).to_string()), theme.text);
     if when.width() + body.width() <= room || room < 30 {
