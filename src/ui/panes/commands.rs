@@ -123,14 +123,17 @@ fn job(state: &AppState, theme: &Theme, job: &Job, room: usize) -> Line<'static>
         Some(until) => gauge::share(state.now.at.since(job.since), until.since(job.since)),
         None => f64::from(job.done) / f64::from(job.steps.max(1)),
     };
-    let bar = (room / 4).clamp(4, 24);
-    let mut spans = vec![Span::styled(format!("{} {} ", theme.symbols.pending, job.command), theme.strong)];
+    let name = Span::styled(format!("{} {} ", theme.symbols.pending, job.command), theme.strong);
+    let percent = Span::styled(format!(" {:>3.0} % ", ratio * 100.0), theme.text);
+    let until = job.until.filter(|_| job.steps <= 1);
+    let left = until.map(|until| format!(", {} left", left(until.since(state.now.at)))).unwrap_or_default();
+    let phase = Span::styled(clean(&job.phase) + &left, theme.dim);
+    // Words before bars, where there is no room for both.
+    let words = name.width() + percent.width() + phase.width();
+    let bar = room.saturating_sub(words).clamp((room / 7).clamp(4, 8), (room / 4).clamp(4, 24));
+    let mut spans = vec![name];
     spans.extend(gauge::progress(theme, ratio, bar, theme.ok));
-    spans.push(Span::styled(format!(" {:>3.0} % ", ratio * 100.0), theme.text));
-    spans.push(Span::styled(clean(&job.phase), theme.dim));
-    if let Some(until) = job.until.filter(|_| job.steps <= 1) {
-        spans.push(Span::styled(format!(", {} left", left(until.since(state.now.at))), theme.dim));
-    }
+    spans.extend([percent, phase]);
     Line::from(spans)
 }
 

@@ -10,7 +10,7 @@ use super::is_focused;
 use crate::app::{AppState, PaneId};
 use crate::device::{PropertyState, Schema, Standing};
 use crate::ui::Theme;
-use crate::ui::text::{clean, column, fit, spoken, wrap};
+use crate::ui::text::{clean, column, fit, spoken, width, wrap};
 use crate::ui::widgets::{gauge, list};
 
 /// The versions of the two sections.
@@ -65,8 +65,10 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
         }
         lines.push(list::rule("reported by itself", theme.symbols.rule, theme.dim, room));
     }
+    let widest = reported.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
+    let wide = widest.clamp((room / 3).clamp(6, 12), (room / 2).max(12));
     for (name, value) in reported {
-        let label = column(&clean(name), (room / 3).clamp(6, 15));
+        let label = column(&clean(name), wide);
         lines.push(Line::from(vec![
             Span::styled(if spacious { "  " } else { "" }, theme.text),
             Span::styled(format!("{label} "), theme.strong),
