@@ -15,7 +15,7 @@ pub(super) enum Due {
 }
 
 impl Device {
-    /// When the device wants an [`Input::Timer`].
+    /// When the device wants an [`Input::Timer`](crate::device::Input::Timer).
     pub fn next_due(&self) -> Option<Millis> {
         let phase = match &self.phase {
             Phase::Waiting { until, .. } => Some(*until),
