@@ -24,7 +24,16 @@ pub struct Images {
     pub news: mpsc::Receiver<(Slot, ImageNews)>,
 }
 
+fn keeps_images(station: &Station) -> bool {
+    station.device.profiles().any(Profile::keeps_images)
+}
+
 impl Images {
+    /// Whether any of them keeps images.
+    pub fn are_kept(stations: &[Station]) -> bool {
+        stations.iter().any(keeps_images)
+    }
+
     /// Opens a folder for each station whose kinds order images: its own below `folder`, or one that
     /// goes with the run. An image may be anywhere, so what the system trusts counts beside `trust`.
     pub fn spawn(
@@ -38,7 +47,7 @@ impl Images {
         let trust = trust.and_system();
         let mut orders = Vec::with_capacity(stations.len());
         for (slot, station) in stations.iter().enumerate() {
-            if !station.device.profiles().any(Profile::keeps_images) {
+            if !keeps_images(station) {
                 orders.push(None);
                 continue;
             }

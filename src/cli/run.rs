@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Exit;
 use super::ground::{Ground, Seat};
 use super::images::Images;
-use crate::app::{AppState, Desk, Ending, Limits, Station};
+use crate::app::{AppState, Desk, Ending, Fact, Limits, Station};
 use crate::config::RunConfig;
-use crate::device::{Device, DeviceOptions};
+use crate::device::{Device, DeviceOptions, Severity};
 use crate::net::{self, LinkOptions};
 use crate::operator;
 use crate::profiles;
@@ -23,6 +23,7 @@ use crate::runtime::desk::DeskClerk;
 use crate::runtime::signals::Signals;
 use crate::runtime::{self, Clock, Show, Wiring};
 use crate::ui::{ColorDepth, Theme};
+use crate::wire::service::FIRMWARE_PATH;
 
 /// How many link events may wait for the loop: a few seconds of the busiest device. Links wait
 /// when it is full.
@@ -121,6 +122,10 @@ async fn operate(
     };
     let links = ground.seats.iter().enumerate().map(link);
     let links = links.map(|link| net::spawn(link, sink.clone(), stop.clone(), &mut tasks)).collect();
+    if let (Some(cloud), true) = (&ground.cloud, Images::are_kept(&state.stations)) {
+        let text = format!("firmware images to try: {}{FIRMWARE_PATH}", cloud.provisioning_endpoint());
+        state.log.add(clock.now(), None, Fact::Note { severity: Severity::Info, text }, None);
+    }
     let images =
         Images::spawn(config.firmware_dir.as_deref(), &state.stations, &ground.trust, &stop, &mut tasks)?;
     let show = if on_screen {

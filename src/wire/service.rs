@@ -269,6 +269,9 @@ pub const MODULE_ALREADY_EXISTS: u32 = 409_301;
 /// The source of the event that says how many others were lost to whoever reads too slowly.
 pub const EVENTS_MISSED: &str = "envsimEventsMissed";
 
+/// Where the local cloud lists its firmware images, and below it each of them.
+pub const FIRMWARE_PATH: &str = "/envsim/firmware";
+
 /// An event of [`EVENTS_PATH`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -52,6 +52,10 @@ pub struct InvokeArgs {
     #[arg(long, value_name = "PATH[=VALUE]")]
     pub wait_for: Option<WaitFor>,
 
+    /// But end with an error as soon as it shows this, such as firmwareError
+    #[arg(long, value_name = "PATH[=VALUE]", requires = "wait_for")]
+    pub unless: Option<WaitFor>,
+
     /// How long to wait for that
     #[arg(long, value_name = "TIME", default_value = "60s", requires = "wait_for", value_parser = values::positive)]
     pub timeout: Duration,
@@ -108,12 +112,18 @@ async fn wait_for(
     let began = Instant::now();
     let mut last = None;
     loop {
-        let progress = wanted.progress(before, &reported(hub, &args.target).await?);
+        let shown = reported(hub, &args.target).await?;
+        let progress = wanted.progress(before, &shown);
         if last.as_ref() != Some(&progress) {
             hub.say(&step(wanted, &progress, Timestamp::now(), &hub.zone, hub.format))?;
         }
         if matches!(progress, Progress::Met(_)) {
             return Ok(Exit::Done);
+        }
+        let failed = args.unless.as_ref().map(|unwanted| (unwanted, unwanted.progress(before, &shown)));
+        if let Some((unwanted, Progress::Met(value))) = failed {
+            let said = format!("{wanted} will not come: the device reported {unwanted}, which is {value}");
+            anyhow::bail!("{}", clean(&said));
         }
         if began.elapsed() >= args.timeout {
             anyhow::bail!("{}", gave_up(wanted, &progress, began.elapsed()));
@@ -226,6 +236,7 @@ mod tests {
             response_timeout: Duration::from_secs(30),
             connect_timeout: Duration::ZERO,
             wait_for: None,
+            unless: None,
             timeout: Duration::from_secs(60),
         };
         let invocation = invocation(&args).map_err(|error| error.to_string())?;

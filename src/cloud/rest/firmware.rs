@@ -15,6 +15,7 @@ use super::Call;
 use super::reply::{self, set};
 use crate::cloud::core::fault::Fault;
 use crate::cloud::core::firmware::{SAMPLES, Sample};
+use crate::wire::service::FIRMWARE_PATH;
 
 /// What is made and sent at once.
 const PIECE: usize = 64 * 1024;
@@ -36,7 +37,7 @@ pub(super) fn list() -> Response<Body> {
             json!({
                 "name": sample.name,
                 "version": sample.version,
-                "path": format!("/envsim/firmware/{}", sample.name),
+                "path": format!("{FIRMWARE_PATH}/{}", sample.name),
                 "size": sample.size,
                 "sha256": sample.sha256,
             })

@@ -101,6 +101,31 @@ fn an_image_of_the_local_cloud_is_installed_and_stays() {
 }
 
 #[test]
+fn who_waits_for_an_update_is_told_at_once_that_it_has_failed_and_why() {
+    let bench = Bench::new(&["--time-scale", "30"]);
+    let request = json!({"fwPackageUri": bench.sample("sample-1.1.0.bin"), "sha256": LARGE}).to_string();
+    let outcome = bench.cloud.hub(&[
+        "invoke",
+        DEVICE,
+        "firmwareUpdate",
+        "--payload",
+        &request,
+        "--wait-for",
+        "firmwareStatus=completed",
+        "--unless",
+        "firmwareError",
+        "--timeout",
+        "5m",
+    ]);
+    let said = outcome.expect(1).err;
+    assert!(
+        said.contains("firmwareStatus=completed will not come: the device reported firmwareError"),
+        "{said}"
+    );
+    assert!(said.contains(SMALL) && said.contains(LARGE), "{said}");
+}
+
+#[test]
 fn the_image_in_the_readme_is_one_that_the_local_cloud_has() {
     let readme =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("a README");
