@@ -25,7 +25,7 @@ pub struct AppState {
     pub limits: Limits,
     /// How it will end, once it is ending.
     pub ending: Option<Ending>,
-    /// The seed of everything random.
+    /// The seed of everything random in the first device.
     pub seed: u64,
     /// Whether nobody watches: then it ends when its devices give up.
     pub unattended: bool,
@@ -76,6 +76,12 @@ pub enum Ending {
 }
 
 impl AppState {
+    /// The seed of one device: each has values of its own, and the same again when it runs alone
+    /// with this seed.
+    pub fn seed_of(&self, slot: Slot) -> u64 {
+        seed_of(self.seed, slot)
+    }
+
     /// A program that has not begun, with at least one device.
     pub fn new(
         now: Now,
@@ -173,4 +179,9 @@ impl AppState {
         let end = self.limits.until.filter(|_| self.ending.is_none());
         devices.chain(end).min()
     }
+}
+
+/// The seed of the device in `slot`, when this is the first one's.
+pub fn seed_of(first: u64, slot: Slot) -> u64 {
+    first.wrapping_add(slot as u64)
 }

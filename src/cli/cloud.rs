@@ -104,6 +104,8 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, ca_file: &Path) -> std::io::Re
                 ("IOTHUB_DEVICE_DPS_ID_SCOPE", scope.to_string()),
                 // The bare name: what MQTT clients of DPS and of the hub take.
                 ("ENVSIM_HUB", hub.to_owned()),
+                // For what goes straight to the hub: DPS says the port with the name.
+                ("ENVSIM_MQTT_PORT", cloud.mqtt_port().to_string()),
                 ("ENVSIM_GROUP_KEY", group_key),
                 ("IOTHUB_CONNECTION_STRING", service),
                 // What Microsoft's samples of the provisioning service's SDKs read.

@@ -52,7 +52,7 @@ impl Images {
                 continue;
             }
             let store = match folder {
-                Some(folder) => Store::open(&folder.join(folder_name(&station.name)))?,
+                Some(folder) => Store::open(&folder.join(folder_name(&station.label())))?,
                 None => Store::temporary()?,
             };
             let options = FirmwareOptions { slot, store, trust: trust.clone(), limits: Limits::default() };

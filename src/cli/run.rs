@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Exit;
 use super::ground::{Ground, Seat};
 use super::images::Images;
-use crate::app::{AppState, Desk, Ending, Fact, Limits, Station};
+use crate::app::{self, AppState, Desk, Ending, Fact, Limits, Station};
 use crate::config::RunConfig;
 use crate::device::{Device, DeviceOptions, Severity};
 use crate::net::{self, LinkOptions};
@@ -31,9 +31,14 @@ const LINK_EVENTS: usize = 256;
 
 /// Runs devices until they end; the exit code says how.
 pub async fn run(config: RunConfig, clock: Clock) -> anyhow::Result<Exit> {
-    let signals = Signals::listen().context("cannot listen for signals")?;
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
     let on_screen = is_on_screen(&config);
-    let ground = Ground::prepare(&config).await?;
+    // A registry that does not answer must not keep anybody from leaving.
+    let ground = tokio::select! {
+        biased;
+        ending = signals.next() => return Ok(Exit::from(ending)),
+        ground = Ground::prepare(&config) => ground?,
+    };
     let ending = operate(&config, clock, signals, on_screen, &ground).await;
     if let Some(cloud) = ground.cloud {
         cloud.stop().await;
@@ -67,8 +72,7 @@ async fn operate(
     ground: &Ground,
 ) -> anyhow::Result<Ending> {
     let seed = config.seed.unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
-    // Each has values of its own; with this one as its seed it has them again when it runs alone.
-    let seed_of = |slot: usize| seed.wrapping_add(slot as u64);
+    let seed_of = |slot: usize| app::state::seed_of(seed, slot);
     let zone = TimeZone::system();
     let station = |(slot, seat): (usize, &Seat)| {
         let options = DeviceOptions {

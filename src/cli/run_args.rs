@@ -72,7 +72,8 @@ pub struct RunArgs {
     ca: Option<String>,
 
     /// MQTT port of a hub that is assigned without one [default: 8883]
-    #[arg(long, value_name = "PORT", help_heading = CONNECTION)]
+    /// [env: ENVSIM_MQTT_PORT]
+    #[arg(verbatim_doc_comment, long, value_name = "PORT", help_heading = CONNECTION)]
     mqtt_port: Option<String>,
 
     /// MQTT keep-alive, 1s to 1177s [default: 60s]

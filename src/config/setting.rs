@@ -108,7 +108,7 @@ pub const RUN: &[Row] = {
             kind: Secret,
         },
         row(S::Ca, "ca", Some("ENVSIM_CA"), None, Path),
-        row(S::MqttPort, "mqtt-port", None, Some("8883"), Text),
+        row(S::MqttPort, "mqtt-port", Some("ENVSIM_MQTT_PORT"), Some("8883"), Text),
         row(S::Profile, "profile", None, Some("environment"), Text),
         row(S::EdgeForward, "edge-forward", None, Some("alerts"), Text),
         row(S::Interval, "interval", None, Some("2s"), Text),

@@ -4,6 +4,9 @@
 //! installed and then on trial: only when it is confirmed does it stay. A device that starts with
 //! an image on trial has been interrupted between the two, and goes back to the one before.
 
+/// The longest name of a version, in characters: it comes from whoever asks for an update.
+pub const LONGEST_VERSION: usize = 64;
+
 /// One thing a device wants done with its images. Each is answered by [`ImageNews`] of the same run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageOrder {

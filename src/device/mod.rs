@@ -9,10 +9,11 @@
 //!
 //! In reading order: [`message`] (the whole vocabulary), [`machine`], [`lifecycle`], [`outbox`],
 //! [`reports`], [`property`], [`command`], [`profile`], [`twin`], [`failure`], [`backoff`],
-//! [`schedule`], [`image`], [`identity`], [`time`].
+//! [`schedule`], [`image`], [`identity`], [`discreet`], [`time`].
 
 pub mod backoff;
 pub mod command;
+pub mod discreet;
 pub mod failure;
 pub mod identity;
 pub mod image;

@@ -66,6 +66,18 @@ impl Wish {
     }
 }
 
+/// What acknowledgements are made of, in both conventions, besides the value.
+const WORDS: [&str; 7] = ["ac", "av", "ad", "status", "statusCode", "message", "desiredVersion"];
+
+/// Has an acknowledgement delete what an earlier one, in other words, has left `before` it: merged
+/// into each other they would say that a value was taken and refused.
+pub fn forget_other_words(acknowledgement: &mut Value, before: Option<&Value>) {
+    let (Some(Value::Object(before)), Value::Object(members)) = (before, acknowledgement) else { return };
+    for word in WORDS.iter().filter(|word| before.contains_key(**word)) {
+        members.entry(*word).or_insert(Value::Null);
+    }
+}
+
 /// The version that an acknowledgement in the reported section answers, in either convention.
 pub fn acknowledged_version(reported: &Value) -> Option<u64> {
     reported.get("av").or_else(|| reported.get("desiredVersion"))?.as_u64()
@@ -174,5 +186,20 @@ mod tests {
             Some(6)
         );
         assert_eq!(acknowledged_version(&json!("plain")), None);
+    }
+
+    #[test]
+    fn an_acknowledgement_takes_back_the_words_of_the_other_convention() {
+        let before = json!({"value": 2, "ac": 400, "av": 2, "ad": "no"});
+        let mut ack = json!({"value": 3, "status": "completed", "desiredVersion": 3});
+        forget_other_words(&mut ack, Some(&before));
+        assert_eq!(
+            ack,
+            json!({"value": 3, "status": "completed", "desiredVersion": 3, "ac": null, "av": null, "ad": null})
+        );
+        let mut same = json!({"value": 3, "ac": 200, "av": 3, "ad": "completed"});
+        forget_other_words(&mut same, Some(&before));
+        forget_other_words(&mut same, None);
+        assert_eq!(same, json!({"value": 3, "ac": 200, "av": 3, "ad": "completed"}));
     }
 }

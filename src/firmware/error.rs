@@ -54,7 +54,7 @@ pub enum StoreError {
     #[error("cannot confirm `{0}`: it is not on trial")]
     NotOnTrial(String),
     /// A name that nobody would give.
-    #[error("cannot install an image whose version has {0} characters: 1 to {max} are possible", max = super::store::MAX_VERSION)]
+    #[error("cannot install an image whose version has {0} characters: 1 to {max} are possible", max = crate::device::image::LONGEST_VERSION)]
     Version(usize),
     /// A defect of this program.
     #[error("the work on the firmware folder was broken off: {0}; please report this")]

@@ -12,13 +12,11 @@ use super::draft::{Draft, private};
 use super::error::StoreError;
 use super::folder::{lock, make};
 use super::state::{Download, Image, ImageFile, Slot, State};
+use crate::device::image::LONGEST_VERSION;
 
 pub(super) const STATE: &str = "state.json";
 pub(super) const STATE_DRAFT: &str = "state.json.tmp";
 pub(super) const DOWNLOAD: &str = "download.part";
-
-/// The longest name for a version: it comes from whoever asks for an update.
-pub(super) const MAX_VERSION: usize = 256;
 
 /// The most that is read of the state's file.
 const MAX_STATE: u64 = 64 * 1024;
@@ -114,7 +112,7 @@ impl Store {
 
     pub(super) fn steps_to_install(&self, version: &str) -> Result<Vec<Step>, StoreError> {
         let length = version.chars().count();
-        if !(1..=MAX_VERSION).contains(&length) {
+        if !(1..=LONGEST_VERSION).contains(&length) {
             return Err(StoreError::Version(length));
         }
         if self.state.trial {

@@ -150,7 +150,8 @@ impl<'a> Transfer<'a> {
                 }
                 Answer::Rest { total } => {
                     self.check_size(total)?;
-                    self.total = total;
+                    // Some servers say the size only with the whole.
+                    self.total = total.or(self.total);
                     return self.body(response).await;
                 }
                 Answer::NothingMissing => {

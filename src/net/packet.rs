@@ -3,6 +3,7 @@
 use rumqttc::Publish;
 
 use crate::device::PacketView;
+use crate::device::discreet::discreet;
 use crate::wire::bag::Bag;
 
 /// What a person sees of a message.
@@ -17,7 +18,7 @@ pub(super) fn view(publish: &Publish, outbound: bool) -> PacketView {
         outbound,
         topic: topic.to_owned(),
         properties,
-        payload: String::from_utf8_lossy(&publish.payload).into_owned(),
+        payload: discreet(&String::from_utf8_lossy(&publish.payload)),
     }
 }
 

@@ -1,6 +1,6 @@
-//! Kinds of device, one file each, and the catalogue that names them.
+//! Kinds of device, one file or folder each, and the catalogue that names them.
 //!
-//! Adding one: a file here, its DTDL in `assets/models/`, a row in [`CATALOG`]. Screens, help and
+//! Adding one: a file or folder here, its DTDL in `assets/models/`, a row in [`CATALOG`]. Screens, help and
 //! checks follow from the profile's own tables.
 //!
 //! Never here: topics, sockets, screens, clocks.

@@ -172,9 +172,10 @@ fn no_images(slot: Slot, run: u64) -> Event {
     Event::Device { slot, input: Input::Image(ImageNews::Failed { run, reason }), packet: None }
 }
 
-/// A link whose queue is full has not moved for hundreds of messages: it counts as lost.
+/// A link whose queue is full has not moved for hundreds of messages: nothing more comes of it. It
+/// is not lost, for what was handed over last has not been taken.
 fn stuck(slot: usize) -> Event {
-    let failure = Failure::new(FailureKind::Lost, "the link does not take any more messages");
+    let failure = Failure::new(FailureKind::Unavailable, "the link does not take any more messages");
     Event::Device { slot, input: Input::Failed(failure), packet: None }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::app::{
     AppState, CommandRecord, Effect, Ending, Fact, ImageState, Outbound, Slot, Station, Step, StepState,
 };
+use crate::device::discreet::discreet_value;
 use crate::device::time::Spoken;
 use crate::device::{
     Call, Failure, ImageNews, Input, LinkStep, Millis, Now, Output, PacketView, Phase, ProvisioningStep,
@@ -143,29 +144,25 @@ fn observe_link(station: &mut Station, now: Now, step: &LinkStep, facts: &mut Ve
     }
 }
 
-/// Progress is on the screen, and in the twin at a bounded rate; everything else is worth a line.
+/// Progress is on the screen, and in the twin at a bounded rate. What a download came to is told by
+/// the profile that asked for it, which knows what it means; what became of the images, here.
 fn observe_image(station: &mut Station, news: &ImageNews, facts: &mut Vec<Fact>) {
     note_image(station, news);
     let text = match news {
-        ImageNews::Progress { .. } => return,
+        ImageNews::Progress { .. }
+        | ImageNews::Interrupted { .. }
+        | ImageNews::Fetched { .. }
+        | ImageNews::Failed { .. } => return,
         ImageNews::Installed { version, on_trial: false } => format!("the firmware is {version}"),
         ImageNews::Installed { version, on_trial: true } => {
             format!("the firmware is {version}, which was never confirmed")
         }
-        ImageNews::Interrupted { reason, .. } => format!("the download was interrupted: {reason}"),
-        ImageNews::Fetched { size, sha256, .. } => {
-            format!("the image is downloaded and checked: {size} bytes, SHA-256 {sha256}")
-        }
         ImageNews::Placed { .. } => "the image is in place, on trial".to_owned(),
         ImageNews::Confirmed { .. } => "the new firmware is confirmed".to_owned(),
         ImageNews::RolledBack { version, .. } => format!("back to firmware {version}"),
-        ImageNews::Failed { reason, .. } => reason.clone(),
     };
     let severity = match news {
-        ImageNews::Failed { .. } => Severity::Error,
-        ImageNews::Interrupted { .. }
-        | ImageNews::RolledBack { .. }
-        | ImageNews::Installed { on_trial: true, .. } => Severity::Warning,
+        ImageNews::RolledBack { .. } | ImageNews::Installed { on_trial: true, .. } => Severity::Warning,
         _ => Severity::Info,
     };
     facts.push(Fact::Note { severity, text });
@@ -174,6 +171,8 @@ fn observe_image(station: &mut Station, news: &ImageNews, facts: &mut Vec<Fact>)
 /// How the last order of an image stands, for the screen.
 fn note_image(station: &mut Station, news: &ImageNews) {
     station.image = match news {
+        // What is installed could not be told; nobody asked for an update.
+        ImageNews::Failed { run: 0, .. } => return,
         ImageNews::Progress { received, total, .. } => {
             Some(ImageState::Coming { received: *received, total: *total })
         }
@@ -201,6 +200,10 @@ fn observe_restart(station: &mut Station, now: Now, was: Option<Millis>, facts: 
             begin_step(station, now, RESTART, format!("away for {}", Spoken(back_in)));
             facts.push(Fact::Restarting { back_in });
         }
+        // It left in the middle.
+        (Some(_), None) if station.device.phase().is_over() => {
+            fail_step(station, now, "the device was switched off".to_owned());
+        }
         (Some(since), None) => {
             end_step(station, now, RESTART, Some("the device is back".to_owned()));
             facts.push(Fact::Restarted { took: now.at.since(since) });
@@ -210,7 +213,8 @@ fn observe_restart(station: &mut Station, now: Now, was: Option<Millis>, facts: 
 }
 
 fn observe_call(station: &mut Station, now: Now, call: &Call, facts: &mut Vec<Fact>) {
-    let request = call.payload.clone().unwrap_or_else(Value::String);
+    // An address in it may hold a signature, and this is for screens, lines and logs.
+    let request = discreet_value(&call.payload.clone().unwrap_or_else(Value::String));
     station.add_command(CommandRecord {
         now,
         name: call.name.clone(),

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::tell::{clean, millis, time_of_day};
 use super::values::{self, InputError, Target};
 use super::wait_for::{Progress, WaitFor};
+use super::watch::is_passing;
 use super::which::{Hub, advised, explained};
 use crate::cli::Exit;
 use crate::cli::cloud_args::OutputFormat;
@@ -66,7 +67,7 @@ pub async fn run(hub: &Hub, args: &InvokeArgs) -> anyhow::Result<Exit> {
     let invocation = invocation(args)?;
     // A twin remembers; only what is reported after this counts.
     let before = match &args.wait_for {
-        Some(_) => Some(reported(hub, &args.target).await?),
+        Some(_) => Some(explained(reported(hub, &args.target).await)?),
         None => None,
     };
     let began = Instant::now();
@@ -98,8 +99,8 @@ fn advice(why: &OperatorError, args: &InvokeArgs) -> Option<String> {
     }
 }
 
-async fn reported(hub: &Hub, target: &Target) -> anyhow::Result<Value> {
-    let mut twin = explained(hub.client.twin(&target.device, target.module.as_ref()).await)?;
+async fn reported(hub: &Hub, target: &Target) -> Result<Value, OperatorError> {
+    let mut twin = hub.client.twin(&target.device, target.module.as_ref()).await?;
     Ok(twin["properties"]["reported"].take())
 }
 
@@ -112,23 +113,34 @@ async fn wait_for(
     let began = Instant::now();
     let mut last = None;
     loop {
-        let shown = reported(hub, &args.target).await?;
-        let progress = wanted.progress(before, &shown);
-        if last.as_ref() != Some(&progress) {
-            hub.say(&step(wanted, &progress, Timestamp::now(), &hub.zone, hub.format))?;
-        }
-        if matches!(progress, Progress::Met(_)) {
-            return Ok(Exit::Done);
-        }
-        let failed = args.unless.as_ref().map(|unwanted| (unwanted, unwanted.progress(before, &shown)));
-        if let Some((unwanted, Progress::Met(value))) = failed {
-            let said = format!("{wanted} will not come: the device reported {unwanted}, which is {value}");
-            anyhow::bail!("{}", clean(&said));
+        let left = args.timeout.saturating_sub(began.elapsed());
+        match tokio::time::timeout(left.max(POLL), reported(hub, &args.target)).await {
+            Ok(Ok(shown)) => {
+                let progress = wanted.progress(before, &shown);
+                if last.as_ref() != Some(&progress) {
+                    hub.say(&step(wanted, &progress, Timestamp::now(), &hub.zone, hub.format))?;
+                }
+                if matches!(progress, Progress::Met(_)) {
+                    return Ok(Exit::Done);
+                }
+                if let Some(unwanted) = &args.unless
+                    && let found @ Progress::Met(_) = unwanted.progress(before, &shown)
+                {
+                    hub.say(&step(unwanted, &found, Timestamp::now(), &hub.zone, hub.format))?;
+                    let said = format!("{wanted} will not come: the device reported {unwanted}");
+                    anyhow::bail!("{}", clean(&said));
+                }
+                last = Some(progress);
+            }
+            // The command has been taken; a hub that is busy or away for a moment does not undo it.
+            Ok(Err(why)) if is_passing(&why) && began.elapsed() < args.timeout => {}
+            Ok(Err(why)) => explained(Err(why))?,
+            Err(_) => {}
         }
         if began.elapsed() >= args.timeout {
-            anyhow::bail!("{}", gave_up(wanted, &progress, began.elapsed()));
+            let last = last.unwrap_or(Progress::Missing);
+            anyhow::bail!("{}", gave_up(wanted, &last, began.elapsed()));
         }
-        last = Some(progress);
         tokio::time::sleep(POLL.min(args.timeout)).await;
     }
 }

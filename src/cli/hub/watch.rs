@@ -114,7 +114,7 @@ async fn watch(hub: &Hub, args: &WatchArgs, left: &mut u64) -> anyhow::Result<Ex
 }
 
 /// What goes by itself: a hub that restarts, a network that is gone for a while.
-fn is_passing(why: &OperatorError) -> bool {
+pub(super) fn is_passing(why: &OperatorError) -> bool {
     matches!(
         why,
         OperatorError::Unreachable { .. } | OperatorError::Throttled { .. } | OperatorError::Broken { .. }

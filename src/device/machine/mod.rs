@@ -217,6 +217,7 @@ impl Device {
             Some(Change::Move(scope)) => self.move_to(now, scope, out),
             None => {}
         }
+        out.append(&mut self.asides);
     }
 
     fn start(&mut self, out: &mut Vec<Output>) {
@@ -291,7 +292,7 @@ impl Device {
             // The first message of a connection goes at once unless one is due anyway.
             self.next_sample = Some(self.next_sample.unwrap_or(now.at).max(now.at));
         }
-        self.booted(now);
+        self.booted(now, out);
     }
 
     fn fetch_twin(&mut self, now: Now, out: &mut Vec<Output>) {

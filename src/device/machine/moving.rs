@@ -55,8 +55,11 @@ impl Device {
         };
         // Provisioning loses no link: this is the old one, which broke while it was being closed,
         // and says nothing about the new scope.
-        let old_link = failure.kind == FailureKind::Lost && self.phase == Phase::Provisioning;
-        moving.tries += u32::from(!old_link);
+        if failure.kind == FailureKind::Lost && self.phase == Phase::Provisioning {
+            // The service is being asked already.
+            return true;
+        }
+        moving.tries += 1;
         if failure.kind.retry() == Retry::Later && moving.tries < TRIES {
             return false;
         }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Due, MOST_WISHES, note};
 use crate::device::backoff::Backoff;
-use crate::device::property::{Wish, acknowledged_value, acknowledged_version};
+use crate::device::property::{Wish, acknowledged_value, acknowledged_version, forget_other_words};
 use crate::device::{Device, Now, Output, PropertySpec, Severity, Standing, Ticket, TwinDocument, twin};
 use rand::RngExt as _;
 
@@ -156,7 +156,9 @@ impl Device {
             self.apply(now, spec, &wish.value);
         }
         let state = &mut self.properties[place];
-        let ack = wish.acknowledgement(&state.value, &verdict);
+        let mut ack = wish.acknowledgement(&state.value, &verdict);
+        let before = self.twin.as_ref().and_then(|twin| twin.reported.get(spec.name));
+        forget_other_words(&mut ack, before);
         let still_open = matches!(state.standing, Standing::Pending { version } if version <= wish.version);
         if still_open {
             state.standing = match verdict {

@@ -76,16 +76,19 @@ impl Device {
             }
             Phase::Online { .. } => {
                 self.next_sample = self.samples().then_some(now.at);
-                self.booted(now);
+                self.booted(now, out);
             }
             _ => {}
         }
     }
 
     /// The device is online: tells the profiles that it is back, when it was away.
-    pub(super) fn booted(&mut self, now: Now) {
+    pub(super) fn booted(&mut self, now: Now, out: &mut Vec<Output>) {
         if self.restart == Restart::Booting {
             self.restart = Restart::None;
+            // What was reported while it was away is told before what it reports now, which may
+            // speak of the same things.
+            self.hand_out_now(now, out);
             self.each_profile(now, |profile, ctx| profile.restarted(ctx));
         }
     }

@@ -189,16 +189,21 @@ impl Profile for Environment {
     }
 
     fn moved(&mut self, ctx: &mut Context<'_>, scope: &IdScope, outcome: Result<(), &str>) {
+        if outcome.is_ok() {
+            // The new application asked for no diagnostics.
+            self.runs.clear();
+        }
         // Another part of the device may have asked for it; then the outcome is that part's to tell.
         if self.moving.take_if(|moving| moving.to == *scope).is_none() {
             return;
         }
         let at = ctx.date_time();
-        let value = match outcome {
-            Ok(()) => format!("Moved to the ID scope {scope} at {at}."),
-            Err(reason) => format!("Not moved to the ID scope {scope}, back at {at}: {reason}."),
+        // The words are for people; a script tells by the status whether it worked.
+        let (value, status) = match outcome {
+            Ok(()) => (format!("Moved to the ID scope {scope} at {at}."), "completed"),
+            Err(reason) => (format!("Not moved to the ID scope {scope}, back at {at}: {reason}."), "failed"),
         };
-        ctx.report(json!({ MOVE: { "value": value } }));
+        ctx.report(json!({ MOVE: { "value": value, "status": status } }));
     }
 
     fn led(&self) -> Option<Led> {

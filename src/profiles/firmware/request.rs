@@ -3,9 +3,7 @@
 use serde_json::Value;
 
 use crate::device::Reply;
-
-/// The longest name of a version.
-pub(super) const LONGEST_VERSION: usize = 64;
+pub(super) use crate::device::image::LONGEST_VERSION;
 
 /// The longest address of an image.
 pub(super) const LONGEST_URI: usize = 2048;

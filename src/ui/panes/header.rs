@@ -107,7 +107,7 @@ fn identity(state: &AppState, theme: &Theme) -> Vec<Piece> {
     if !station.fingerprint.is_empty() {
         pieces.push(Piece::new(1, format!("key {}", clean(&station.fingerprint)), theme.dim));
     }
-    pieces.push(Piece::new(0, format!("seed {}", state.seed), theme.dim));
+    pieces.push(Piece::new(0, format!("seed {}", state.seed_of(state.ui.slot)), theme.dim));
     pieces
 }
 

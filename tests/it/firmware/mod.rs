@@ -117,12 +117,12 @@ fn who_waits_for_an_update_is_told_at_once_that_it_has_failed_and_why() {
         "--timeout",
         "5m",
     ]);
-    let said = outcome.expect(1).err;
+    let Outcome { out, err: said, .. } = outcome.expect(1);
     assert!(
         said.contains("firmwareStatus=completed will not come: the device reported firmwareError"),
         "{said}"
     );
-    assert!(said.contains(SMALL) && said.contains(LARGE), "{said}");
+    assert!(out.contains(SMALL) && out.contains(LARGE), "{out}");
 }
 
 #[test]

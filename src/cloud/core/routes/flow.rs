@@ -236,8 +236,9 @@ impl Core {
 
     /// Forgets the routes of a device that is being deleted, or whose Edge hub is.
     pub(in crate::cloud::core) fn forget_routes(&mut self, address: &Address) {
-        if address.module.is_none() || is_edge_hub(address) {
-            self.routers.forget(&address.device);
+        match &address.module {
+            Some(module) if !is_edge_hub(address) => self.routers.forget_module(&address.device, module),
+            _ => self.routers.forget(&address.device),
         }
     }
 

@@ -182,7 +182,8 @@ impl<'a> Cursor<'a> {
 
     /// The name of an input or an output. It becomes a part of a topic.
     fn name(&self, at: usize, name: &str, what: &str) -> Result<String, RouteError> {
-        let bad = |c: char| c.is_control() || c.is_whitespace() || "/\"'\\".contains(c);
+        // The last three have meanings of their own in the topics in which names stand.
+        let bad = |c: char| c.is_control() || c.is_whitespace() || "/\"'\\#+%".contains(c);
         if name.is_empty() {
             return Err(self.error_at(at, format!("expected the name of an {what}, found nothing")));
         }

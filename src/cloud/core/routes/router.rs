@@ -88,6 +88,7 @@ const WAKE: Place = Place { priority: u8::MAX, sequence: u64::MAX };
 enum Outcome {
     Passed,
     Expired,
+    Dropped,
 }
 
 impl Routers {
@@ -132,6 +133,17 @@ impl Routers {
                 self.bytes -= entry.size();
                 self.due.remove(&(entry.due(), device.clone(), target.clone(), place));
             }
+        }
+    }
+
+    /// Drops what waits for a module that is being deleted: one that is made anew under its name is
+    /// another one.
+    pub fn forget_module(&mut self, device: &DeviceId, module: &ModuleId) {
+        let target = Some(module.clone());
+        let waiting: Vec<_> =
+            self.queue(device, &target).into_iter().flat_map(Queue::all).map(|(place, _)| place).collect();
+        for place in waiting {
+            self.remove(device, &target, place, Outcome::Dropped);
         }
     }
 
@@ -393,6 +405,7 @@ impl Routers {
             match outcome {
                 Outcome::Passed => account.passed += 1,
                 Outcome::Expired => account.expired += 1,
+                Outcome::Dropped => account.dropped += 1,
             }
             if account.declared.is_none() && account.queued == 0 {
                 router.accounts.remove(&entry.route);

@@ -1,6 +1,8 @@
 //! Restarts, with the link held and with the link closed.
 
 use super::*;
+use crate::device::ImageNews;
+use crate::profiles::firmware::Firmware;
 use crate::profiles::reboot::Reboot;
 
 fn anew() -> Output {
@@ -355,4 +357,29 @@ fn one_restart_serves_all_who_ask_for_one() {
     assert_eq!(bench.asked(), [Output::Disconnect, anew()]);
     bench.connect();
     assert_eq!((bench.boots(), bench.replies()), (1, vec![("2a", 200)]));
+}
+
+#[test]
+fn what_failed_while_the_device_was_away_is_told_before_it_stands_by() {
+    let profiles: Vec<Box<dyn Profile>> = vec![Box::new(Reboot::default()), Box::new(Firmware::new())];
+    let device = Device::new(options(), profiles);
+    let mut bench = Bench { device, at: 0, out: Vec::new() }.come_online();
+    bench.feed(Input::Image(ImageNews::Installed { version: "1.0.0".into(), on_trial: false }));
+    bench.call("firmwareUpdate", json!({"fwPackageUri": "https://h/i"}));
+    let call = |name: &str| Call { rid: name.into(), name: name.into(), payload: Ok(Value::Null) };
+    bench.feed(Input::Called(call("rebootDevice")));
+    bench.settle();
+    bench.out.clear();
+    bench.feed(Input::Image(ImageNews::Failed { run: 1, reason: "not found".into() }));
+    bench.feed(Input::Image(ImageNews::RolledBack { run: 1, version: "1.0.0".into() }));
+    bench.run_until(30_000);
+    let told: Vec<_> = bench
+        .out
+        .iter()
+        .filter_map(|output| match output {
+            Output::Report { patch, .. } => patch["firmwareStatus"].as_str(),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, ["failed", "standBy"]);
 }
