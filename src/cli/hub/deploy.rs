@@ -196,8 +196,10 @@ fn routes(desired: &Value, status: Option<&EdgeStatus>) -> Vec<Value> {
 fn for_people(device: &DeviceId, deployed: bool, told: &Value, taken: &Taken) -> String {
     let items = |name: &str| told[name].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut parts = Vec::new();
-    if deployed {
-        parts.push(format!("deployed to {device}; what stands now:"));
+    match taken {
+        Taken::Refused(_) => parts.push(format!("asked of {device}, and not in force:")),
+        _ if deployed => parts.push(format!("deployed to {device}; what stands now:")),
+        _ => {}
     }
     let module = |item: &Value| {
         let state = cell(&item["connectionState"]).to_lowercase();
@@ -228,6 +230,8 @@ fn for_people(device: &DeviceId, deployed: bool, told: &Value, taken: &Taken) ->
         Taken::NotYet => parts.push(format!(
             "{device} has not taken this deployment yet; `envsim hub deploy {device} --show` tells when it has"
         )),
+        // Who deployed it is told so as an error.
+        Taken::Refused(_) if deployed => {}
         Taken::Refused(why) => parts.push(format!("{device} has refused this deployment: {}", clean(why))),
     }
     parts.join("\n\n")
