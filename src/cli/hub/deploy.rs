@@ -45,7 +45,7 @@ const ROUTES: &str = "`modulesContent.$edgeHub.properties.desired.routes`";
 /// Sets them, or only shows them.
 pub async fn run(hub: &Hub, args: &DeployArgs) -> anyhow::Result<Exit> {
     if let Some(file) = &args.file {
-        let content = content(values::object_of(file)?)
+        let content = content(values::object_of(file).await?)
             .map_err(|why| InputError::Content { path: values::name_of(file), why })?;
         let applied = hub.client.apply_content(&args.device, &content).await;
         advised(applied, |why| is_no_edge_device(why).then(|| make_it_one(&args.device)))?;

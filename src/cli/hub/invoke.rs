@@ -64,7 +64,7 @@ pub struct InvokeArgs {
 
 /// Invokes, and waits.
 pub async fn run(hub: &Hub, args: &InvokeArgs) -> anyhow::Result<Exit> {
-    let invocation = invocation(args)?;
+    let invocation = invocation(args).await?;
     // A twin remembers; only what is reported after this counts.
     let before = match &args.wait_for {
         Some(_) => Some(explained(reported(hub, &args.target).await)?),
@@ -146,10 +146,10 @@ async fn wait_for(
 }
 
 /// What invokes a command. No payload stays none, which is not the same as null.
-fn invocation(args: &InvokeArgs) -> Result<Invocation, InputError> {
+async fn invocation(args: &InvokeArgs) -> Result<Invocation, InputError> {
     let payload = match (&args.payload, &args.payload_file) {
         (Some(text), _) => Some(values::json("payload", text)?),
-        (None, Some(file)) => Some(values::json_of(file)?),
+        (None, Some(file)) => Some(values::json_of(file).await?),
         (None, None) => None,
     };
     Ok(Invocation {
@@ -239,7 +239,7 @@ mod tests {
         "2026-11-21T13:03:07.12Z".parse().expect("a timestamp")
     }
 
-    fn invoke(payload: Option<&str>) -> Result<Option<Value>, String> {
+    async fn invoke(payload: Option<&str>) -> Result<Option<Value>, String> {
         let args = InvokeArgs {
             target: Target { device: "d".parse().expect("an id"), module: None },
             command: "blink".to_owned(),
@@ -251,20 +251,20 @@ mod tests {
             unless: None,
             timeout: Duration::from_secs(60),
         };
-        let invocation = invocation(&args).map_err(|error| error.to_string())?;
+        let invocation = invocation(&args).await.map_err(|error| error.to_string())?;
         assert_eq!((invocation.name.as_str(), invocation.response_timeout.as_secs()), ("blink", 30));
         Ok(invocation.payload)
     }
 
-    #[test]
-    fn a_command_carries_what_was_typed_and_nothing_else() {
-        assert_eq!(invoke(Some("5")), Ok(Some(json!(5))));
-        assert_eq!(invoke(Some("null")), Ok(Some(Value::Null)));
-        assert_eq!(invoke(Some(r#"{"a": [1]}"#)), Ok(Some(json!({"a": [1]}))));
-        assert_eq!(invoke(None), Ok(None));
-        let error = invoke(Some("hello")).expect_err("no JSON");
+    #[tokio::test]
+    async fn a_command_carries_what_was_typed_and_nothing_else() {
+        assert_eq!(invoke(Some("5")).await, Ok(Some(json!(5))));
+        assert_eq!(invoke(Some("null")).await, Ok(Some(Value::Null)));
+        assert_eq!(invoke(Some(r#"{"a": [1]}"#)).await, Ok(Some(json!({"a": [1]}))));
+        assert_eq!(invoke(None).await, Ok(None));
+        let error = invoke(Some("hello")).await.expect_err("no JSON");
         assert!(error.starts_with("--payload is not JSON: ") && error.contains(r#"'"text"'"#), "{error}");
-        assert!(invoke(Some("")).is_err());
+        assert!(invoke(Some("")).await.is_err());
     }
 
     #[test]

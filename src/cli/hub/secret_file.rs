@@ -28,6 +28,10 @@ impl SecretFile {
             return Err(InputError::NotFile);
         }
         let draft = if replace { draft_of(path) } else { path.to_owned() };
+        if replace {
+            // One that a process left which was killed; its number has come up again.
+            let _ = fs::remove_file(&draft);
+        }
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]

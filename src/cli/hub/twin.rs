@@ -102,7 +102,7 @@ fn changed(outcome: Result<Value, OperatorError>) -> Result<Value, HubError> {
 /// written back, on the condition that nobody was faster.
 async fn replace(hub: &Hub, args: &ReplaceArgs) -> anyhow::Result<Value> {
     let (target, module) = (&args.target, args.target.module.as_ref());
-    let (desired, tags) = sections(args)?;
+    let (desired, tags) = sections(args).await?;
     let mut etag = args.etag.clone();
     let (desired, tags) = if let (Some(desired), Some(tags)) = (&desired, &tags) {
         (desired.clone(), tags.clone())
@@ -123,7 +123,7 @@ async fn replace(hub: &Hub, args: &ReplaceArgs) -> anyhow::Result<Value> {
 type Sections = (Option<Map<String, Value>>, Option<Map<String, Value>>);
 
 /// Desired properties and tags, as options or a file give them.
-fn sections(args: &ReplaceArgs) -> Result<Sections, InputError> {
+async fn sections(args: &ReplaceArgs) -> Result<Sections, InputError> {
     let Some(file) = &args.file else {
         let object = |option, text: &Option<String>| {
             text.as_deref().map(|text| values::object(option, text)).transpose()
@@ -131,7 +131,7 @@ fn sections(args: &ReplaceArgs) -> Result<Sections, InputError> {
         return Ok((object("desired", &args.desired)?, object("tags", &args.tags)?));
     };
     let content = |why: &str| InputError::Content { path: values::name_of(file), why: why.to_owned() };
-    let mut twin = values::object_of(file)?;
+    let mut twin = values::object_of(file).await?;
     let properties = twin.remove("properties").unwrap_or_default();
     let desired = match properties.get("desired").cloned().unwrap_or_default() {
         Value::Null => None,
@@ -226,21 +226,22 @@ mod tests {
         assert_eq!(told(&document, OutputFormat::Json), document.to_string());
     }
 
-    #[test]
-    fn a_twin_in_a_file_is_replaced_without_the_hub_s_notes() {
+    #[tokio::test]
+    async fn a_twin_in_a_file_is_replaced_without_the_hub_s_notes() {
         let folder = tempfile::tempdir().expect("a folder");
-        let read = |text: &str| {
+        let read = async |text: &str| {
             let path = folder.path().join("twin.json");
             std::fs::write(&path, text).expect("written");
             let target = Target { device: "d".parse().expect("an id"), module: None };
             sections(&ReplaceArgs { target, file: Some(path), desired: None, tags: None, etag: None })
+                .await
                 .map_err(|error| error.to_string())
         };
         let text = r#"{"etag": "x", "tags": {"floor": 2},
             "properties": {"desired": {"a": 1, "$version": 2, "$metadata": {}}, "reported": {"b": 1}}}"#;
-        let (desired, tags) = read(text).expect("a twin");
+        let (desired, tags) = read(text).await.expect("a twin");
         assert_eq!((json!(desired), json!(tags)), (json!({"a": 1}), json!({"floor": 2})));
-        assert_eq!(read(r#"{"tags": {}}"#).expect("a twin"), (None, Some(Map::new())));
+        assert_eq!(read(r#"{"tags": {}}"#).await.expect("a twin"), (None, Some(Map::new())));
         for (text, why) in [
             ("{}", "has neither"),
             ("[]", "is not a JSON object"),
@@ -248,7 +249,7 @@ mod tests {
             (r#"{"tags": 5}"#, "`tags` that is not"),
             (r#"{"properties": {"desired": 5}}"#, "`properties.desired` that is not"),
         ] {
-            let said = read(text).expect_err(text);
+            let said = read(text).await.expect_err(text);
             assert!(said.contains("twin.json") && said.contains(why), "{said}");
         }
     }

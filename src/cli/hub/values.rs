@@ -1,6 +1,6 @@
 //! What a person typed, read, with words for what is wrong.
 
-use std::io::Read as _;
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -107,33 +107,42 @@ pub enum InputError {
 }
 
 /// The text of a file, or of standard input for `-`.
-pub fn text_of(path: &Path) -> Result<String, InputError> {
+pub async fn text_of(path: &Path) -> Result<String, InputError> {
     let name = name_of(path);
     let cannot =
         |error: std::io::Error| InputError::CannotRead { path: name.clone(), why: error.to_string() };
-    let mut text = String::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().lock().take(MOST + 1).read_to_string(&mut text)
+    let text = if path == Path::new("-") {
+        // On a thread of its own, which nobody waits for at the end: whoever types may rather
+        // press Ctrl-C.
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || sender.send(read(std::io::stdin().lock())));
+        receiver.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
     } else {
-        std::fs::File::open(path).map_err(cannot)?.take(MOST + 1).read_to_string(&mut text)
+        std::fs::File::open(path).and_then(read)
     };
-    read.map_err(cannot)?;
+    let text = text.map_err(cannot)?;
     if text.len() as u64 > MOST {
         return Err(InputError::Content { path: name, why: format!("is longer than {MOST} bytes") });
     }
     Ok(text)
 }
 
+fn read(from: impl Read) -> std::io::Result<String> {
+    let mut text = String::new();
+    from.take(MOST + 1).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 /// JSON from a file, or from standard input for `-`.
-pub fn json_of(path: &Path) -> Result<Value, InputError> {
-    let text = text_of(path)?;
+pub async fn json_of(path: &Path) -> Result<Value, InputError> {
+    let text = text_of(path).await?;
     serde_json::from_str(text.trim_start_matches('\u{feff}'))
         .map_err(|error| InputError::Content { path: name_of(path), why: format!("is not JSON: {error}") })
 }
 
 /// A JSON object from a file, or from standard input for `-`.
-pub fn object_of(path: &Path) -> Result<Map<String, Value>, InputError> {
-    match json_of(path)? {
+pub async fn object_of(path: &Path) -> Result<Map<String, Value>, InputError> {
+    match json_of(path).await? {
         Value::Object(members) => Ok(members),
         _ => Err(InputError::Content { path: name_of(path), why: "is not a JSON object".to_owned() }),
     }
