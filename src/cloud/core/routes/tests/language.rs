@@ -147,6 +147,7 @@ fn every_error_names_its_column_and_what_was_expected() {
         ("FROM /* INTO BrokeredEndpoint(\"/modules/m/inputs\")", 49, "expected the name of an input"),
         ("FROM /* INTO BrokeredEndpoint(\"/modules/m/inputs/i/j\")", 51, "expected nothing behind the input"),
         ("FROM /* INTO BrokeredEndpoint(\"/modules/m/inputs/a b\")", 51, "cannot have the character ' '"),
+        ("FROM /* INTO BrokeredEndpoint(\"/modules/m/inputs/a#\")", 51, "cannot have the character '#'"),
     ] {
         let error = text.parse::<Route>().expect_err(text);
         assert_eq!(error.column, column, "{text}: {error}");

@@ -150,3 +150,15 @@ fn a_throttled_hub_is_asked_again_and_the_urgent_goes_first() {
     assert_eq!(seen[sent - 1].1, json!(2), "it came last and went before the one that waited");
     assert!(at >= 1000);
 }
+
+#[test]
+fn a_module_that_is_made_anew_under_its_name_gets_nothing_of_the_old_one() {
+    let mut core = with_routes(&json!({"in": TO_FILTER}));
+    let (_, _) = listening(&mut core, 1, "filterModule", 1);
+    assert_eq!(bodies(&measure(&mut core, 2, "held")), ["held"]);
+    core.delete(&address("filterModule"), &Precondition::Any, &mut Vec::new()).expect("deleted");
+    assert_eq!(account(&core, "in"), (0, 0, 0, 1));
+    core.create(now(3), Spec::plain(address("filterModule"))).expect("created");
+    assert_eq!(listening(&mut core, 4, "filterModule", 1).1, []);
+    assert_eq!(bodies(&measure(&mut core, 5, "new")), ["new"]);
+}
