@@ -22,8 +22,8 @@ pub mod twin;
 
 pub use client::Client;
 pub use error::OperatorError;
-pub use invoke::Invocation;
 pub use event_hub::Origin;
+pub use invoke::Invocation;
 pub use monitor::{Events, Heard};
 pub use query::Page;
 pub use registry::{Identity, NewIdentity, Proof};

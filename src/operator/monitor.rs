@@ -17,7 +17,7 @@ const MAX_LINE: usize = 1024 * 1024;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Heard {
     /// An event.
-    Event(HubEvent),
+    Event(Box<HubEvent>),
     /// The connection was lost, and why; it is made again.
     Lost(String),
     /// The connection stands again, and nothing was missed that the hub still had.
@@ -80,7 +80,7 @@ impl Events {
     /// What is heard next; `None` when the hub has ended the stream. Cancel-safe.
     pub async fn next(&mut self) -> Result<Option<Heard>, OperatorError> {
         match &mut self.0 {
-            Kind::Lines(lines) => Ok(lines.next().await?.map(Heard::Event)),
+            Kind::Lines(lines) => Ok(lines.next().await?.map(|event| Heard::Event(Box::new(event)))),
             Kind::Amqp(reader) => reader.next().await,
         }
     }

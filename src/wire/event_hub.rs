@@ -77,7 +77,11 @@ impl EventHub {
             }
         }
         let given = |value: Option<&str>, what| {
-            value.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned).ok_or(Error::Missing(what))
+            value
+                .map(str::trim)
+                .filter(|value| !value.is_empty())
+                .map(str::to_owned)
+                .ok_or(Error::Missing(what))
         };
         let endpoint = given(endpoint, "Endpoint")?;
         let (host, port) = authority(&endpoint).ok_or_else(|| Error::Endpoint(endpoint.clone()))?;
@@ -110,7 +114,8 @@ fn authority(url: &str) -> Option<(String, u16)> {
         Some((host, port)) => (host, port.parse().ok()?),
         None => (authority, PORT),
     };
-    let is_host = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
+    let is_host =
+        !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
     is_host.then(|| (host.to_owned(), port))
 }
 
@@ -169,7 +174,10 @@ mod tests {
             (format!("HostName=h;SharedAccessKeyName=service;SharedAccessKey={KEY}"), "built-in endpoints"),
             (format!("Endpoint=sb://h/;SharedAccessKeyName=s;SharedAccessKey={KEY}"), "has no `EntityPath`"),
             (format!("Endpoint=h;SharedAccessKeyName=s;SharedAccessKey={KEY};EntityPath=e"), "`sb://"),
-            (format!("Endpoint=sb://h:x/;SharedAccessKeyName=s;SharedAccessKey={KEY};EntityPath=e"), "`sb://"),
+            (
+                format!("Endpoint=sb://h:x/;SharedAccessKeyName=s;SharedAccessKey={KEY};EntityPath=e"),
+                "`sb://",
+            ),
             ("Endpoint=sb://h/;SharedAccessKeyName=s;SharedAccessKey=no;EntityPath=e".to_owned(), "base64"),
             ("nonsense".to_owned(), "without `=`"),
         ] {

@@ -80,8 +80,7 @@ impl Source {
 
     async fn attach(&mut self, endpoint: EventHub, peer: &Peer) -> Result<Standing, OperatorError> {
         let (connection, mut session) = open(peer, &self.config, SaslProfile::Anonymous).await?;
-        let mut cbs =
-            Asker::attach(&mut session, event_hub::CBS).await.map_err(|end| peer.ended(end))?;
+        let mut cbs = Asker::attach(&mut session, event_hub::CBS).await.map_err(|end| peer.ended(end))?;
         put_token(&mut cbs, &endpoint, peer).await?;
         let mut management =
             Asker::attach(&mut session, event_hub::MANAGEMENT).await.map_err(|end| peer.ended(end))?;
@@ -164,7 +163,7 @@ async fn partition(
             }
             Err(error) => return Some(error.into()),
         };
-        let heard = Heard::Event(event::event(&message));
+        let heard = Heard::Event(Box::new(event::event(&message)));
         queue.send(Ok(heard)).await.ok()?;
         if let Some(number) = event::sequence_number(&message) {
             place.store(number, Ordering::Relaxed);
@@ -196,7 +195,9 @@ async fn discover(
             .await;
         let end: End = match attached {
             Ok(mut link) => match link.recv::<Body<Value>>().await {
-                Ok(_) => return Err(peer.trouble("it gave a message where it should say where its events are")),
+                Ok(_) => {
+                    return Err(peer.trouble("it gave a message where it should say where its events are"));
+                }
                 Err(error) => error.into(),
             },
             Err(error) => error.into(),
@@ -315,7 +316,9 @@ async fn partition_ids(
     };
     if ids.is_empty() {
         let count = facts.get("partition_count").and_then(number).unwrap_or(0);
-        ids = (0..count.clamp(0, i64::try_from(PARTITIONS).unwrap_or(i64::MAX))).map(|id| id.to_string()).collect();
+        ids = (0..count.clamp(0, i64::try_from(PARTITIONS).unwrap_or(i64::MAX)))
+            .map(|id| id.to_string())
+            .collect();
     }
     if ids.is_empty() || ids.len() > PARTITIONS {
         return Err(peer.trouble(format!("it says that it has {} partitions", ids.len())));
@@ -341,7 +344,8 @@ async fn last_number(
 
 /// The source of a partition's link, from the place where the reader goes on.
 fn filtered(address: String, begin: String) -> LinkSource {
-    let selector = Described { descriptor: Descriptor::Name(Symbol::from(event_hub::SELECTOR)), value: begin.into() };
+    let selector =
+        Described { descriptor: Descriptor::Name(Symbol::from(event_hub::SELECTOR)), value: begin.into() };
     LinkSource::builder().address(address).add_to_filter(event_hub::SELECTOR, selector).build()
 }
 

@@ -6,6 +6,7 @@ use fe2o3_amqp::link::{
     SessionStopReason,
 };
 use fe2o3_amqp::types::definitions::{AmqpError, Error, ErrorCondition};
+use fe2o3_amqp::types::primitives::Symbol;
 use fe2o3_amqp::types::sasl::SaslCode;
 
 use super::super::OperatorError;
@@ -105,7 +106,9 @@ impl From<LinkStateError> for End {
             LinkStateError::RemoteDetachedWithError(error) | LinkStateError::RemoteClosedWithError(error) => {
                 Self::sent(error)
             }
-            LinkStateError::RemoteDetached | LinkStateError::RemoteClosed => Self::other("it closed the link"),
+            LinkStateError::RemoteDetached | LinkStateError::RemoteClosed => {
+                Self::other("it closed the link")
+            }
             other => Self::other(other),
         }
     }
@@ -156,14 +159,17 @@ impl From<SenderAttachError> for End {
     }
 }
 
-/// What an error says, without what Azure puts behind it for its own people.
+/// What an error says, and its name.
 fn words(error: &Error) -> String {
     let condition = match &error.condition {
-        ErrorCondition::Custom(symbol) => symbol.as_str().to_owned(),
-        other => format!("{other:?}"),
+        ErrorCondition::AmqpError(condition) => Symbol::from(condition),
+        ErrorCondition::ConnectionError(condition) => Symbol::from(condition),
+        ErrorCondition::SessionError(condition) => Symbol::from(condition),
+        ErrorCondition::LinkError(condition) => Symbol::from(condition),
+        ErrorCondition::Custom(symbol) => symbol.clone(),
     };
     match error.description.as_deref().map(str::trim).filter(|said| !said.is_empty()) {
-        Some(said) => format!("{said} ({condition})"),
-        None => condition,
+        Some(said) => format!("{said} ({})", condition.as_str()),
+        None => condition.into_inner(),
     }
 }
