@@ -277,7 +277,7 @@ pub const FIRMWARE_PATH: &str = "/envsim/firmware";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HubEvent {
-    /// Counts up from 1 within a run of the hub.
+    /// Counts up from 1 within a run of the hub; in Azure, within a partition.
     pub sequence: u64,
     /// When the hub took it, RFC 3339.
     pub enqueued_time: String,

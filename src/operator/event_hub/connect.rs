@@ -367,3 +367,50 @@ fn number(value: &Value) -> Option<i64> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trust::Trust;
+
+    fn redirect(members: &[(&str, &str)]) -> Error {
+        let mut info = Fields::new();
+        for (name, value) in members {
+            info.insert(Symbol::from(*name), Value::String((*value).to_owned()));
+        }
+        Error::new(LinkError::Redirect, "elsewhere".to_owned(), info)
+    }
+
+    #[test]
+    fn a_redirect_says_where_events_are() {
+        let namespace = "ihsuprod-contoso.servicebus.windows.net";
+        let address = format!("amqps://{namespace}:5671/iothub-ehub-contoso-1/$management");
+        let place = Some((namespace.to_owned(), 5671, "iothub-ehub-contoso-1".to_owned()));
+        let members = [("hostname", namespace), ("network-host", "10.0.0.1"), ("address", address.as_str())];
+        assert_eq!(place_of(&redirect(&members)), place);
+        assert_eq!(place_of(&redirect(&members[2..])), place);
+        assert_eq!(place_of(&redirect(&members[..2])), None);
+    }
+
+    #[test]
+    fn a_partition_begins_after_the_place_that_the_selector_names() {
+        let source =
+            filtered("amqps://h/e/ConsumerGroups/$Default/Partitions/0".to_owned(), event_hub::after(41));
+        let filter = source.filter.and_then(|filter| filter.get(&Symbol::from(event_hub::SELECTOR)).cloned());
+        let Some(Value::Described(described)) = filter else { panic!("{filter:?}") };
+        assert_eq!(described.descriptor, Descriptor::Name(Symbol::from("apache.org:selector-filter:string")));
+        assert_eq!(described.value, Value::String("amqp.annotation.x-opt-sequence-number > '41'".to_owned()));
+    }
+
+    #[test]
+    fn a_count_that_began_anew_is_read_from_its_beginning() {
+        let config = Trust::system().config().expect("a configuration");
+        let endpoint = EventHub::parse(
+            "Endpoint=sb://h/;SharedAccessKeyName=s;SharedAccessKey=c3VwZXJzZWNyZXRrZXkxMjM=;EntityPath=e",
+        );
+        let origin = Origin::Endpoint(endpoint.expect("an endpoint"));
+        let mut source = Source { origin, group: String::new(), config, places: BTreeMap::new() };
+        let mut place = |last| source.place("0", last).load(Ordering::Relaxed);
+        assert_eq!((place(40), place(45), place(7)), (40, 40, -1));
+    }
+}

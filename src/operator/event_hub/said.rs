@@ -173,3 +173,27 @@ fn words(error: &Error) -> String {
         None => condition.into_inner(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_other_side_says_is_told_in_words() {
+        let peer = Peer { host: "h".to_owned(), port: 5671 };
+        let right = Error::new(AmqpError::UnauthorizedAccess, "Unauthorized access.".to_owned(), None);
+        let told = peer.ended(RecvError::LinkStateError(LinkStateError::RemoteClosedWithError(right)).into());
+        assert_eq!(
+            told.to_string(),
+            "the hub h did not authorise the request: Unauthorized access. (amqp:unauthorized-access)"
+        );
+        let stolen = Error::new(ErrorCondition::Custom("com.microsoft:busy".into()), None, None);
+        let told = peer.ended(SessionStopReason::RemoteEndedWithError(stolen).into());
+        assert_eq!(told.to_string(), "cannot read the events of h: com.microsoft:busy");
+        let sasl = OpenError::SaslError { code: SaslCode::Auth, additional_data: None };
+        assert!(matches!(peer.not_opened(&sasl), OperatorError::Unauthorized { .. }));
+        let blocked = peer.fault(Fault::TimedOut);
+        assert_eq!(blocked.to_string(), "cannot reach the hub h: h:5671 did not answer in time");
+        assert!(blocked.advice().contains("a firewall may be blocking port 5671"), "{}", blocked.advice());
+    }
+}
