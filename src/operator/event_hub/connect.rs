@@ -1,54 +1,42 @@
-//! One connection: to the hub to be sent on, to the endpoint, and a link to each partition.
+//! One connection to the endpoint, and a link to each partition.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use fe2o3_amqp::Receiver;
 use fe2o3_amqp::connection::ConnectionHandle;
 use fe2o3_amqp::link::receiver::CreditMode;
 use fe2o3_amqp::sasl_profile::SaslProfile;
 use fe2o3_amqp::session::SessionHandle;
-use fe2o3_amqp::types::definitions::{Error, Fields, LinkError};
 use fe2o3_amqp::types::messaging::{Body, Source as LinkSource};
 use fe2o3_amqp::types::primitives::{Symbol, Value};
-use fe2o3_amqp::{Connection, Receiver, Session};
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use serde_amqp::described::Described;
 use serde_amqp::descriptor::Descriptor;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, timeout};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::ask::Asker;
+use super::discover::discover;
+use super::open::open;
 use super::said::{End, Peer};
 use super::{Origin, Place, Source, event};
 use crate::operator::OperatorError;
 use crate::operator::client::now;
 use crate::operator::monitor::Heard;
 use crate::trust::Fault;
-use crate::wire::connection_string::Who;
 use crate::wire::event_hub::{self, EventHub};
 use crate::wire::sas::Token;
-use crate::wire::{ConnectionString, connect};
 
-/// How long a socket may take to stand, and everything after it.
-const DIALING: Duration = Duration::from_secs(20);
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take to get to know the other side.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a token is good for, in seconds, and when the next is put.
-const TOKEN_LIFE: i64 = 3600;
+pub(super) const TOKEN_LIFE: i64 = 3600;
 const RENEWAL: Duration = Duration::from_secs(45 * 60);
-/// How long the other side may say nothing at all, in milliseconds.
-const IDLE: u32 = 120_000;
-/// The largest frame, and the largest message: IoT Hub's has 256 KB.
-const FRAME: u32 = 64 * 1024;
+/// The largest message; IoT Hub's has 256 KB.
 const MESSAGE: u64 = 1024 * 1024;
-/// Frames that wait for one session or link.
-const BUFFER: usize = 256;
 /// Messages that may be under way for all partitions, and for one at the least.
 const CREDIT: usize = 256;
 const LEAST_CREDIT: usize = 8;
@@ -171,104 +159,6 @@ async fn partition(
     }
 }
 
-/// Asks the hub where its events are. It attaches the link, and detaches it with the place.
-async fn discover(
-    hub: &ConnectionString,
-    port: u16,
-    config: &Arc<ClientConfig>,
-) -> Result<EventHub, OperatorError> {
-    let Who::Service(policy) = &hub.who else { return Err(OperatorError::NotService) };
-    let host = &hub.hub.name;
-    let peer = Peer { host: host.clone(), port };
-    let asking = async {
-        let token = Token::sign(&hub.key, &hub.hub.to_string(), now() + TOKEN_LIFE, Some(policy));
-        let profile = SaslProfile::Plain {
-            username: event_hub::hub_user(policy, host),
-            password: token.reveal().to_owned(),
-        };
-        let (mut connection, mut session) = open(&peer, config, profile).await?;
-        let attached = Receiver::builder()
-            .name("envsim-redirect")
-            .source(event_hub::built_in_address(host))
-            .verify_incoming_source(false)
-            .attach(&mut session)
-            .await;
-        let end: End = match attached {
-            Ok(mut link) => match link.recv::<Body<Value>>().await {
-                Ok(_) => {
-                    return Err(peer.trouble("it gave a message where it should say where its events are"));
-                }
-                Err(error) => error.into(),
-            },
-            Err(error) => error.into(),
-        };
-        // It has said what it was asked; how it takes the end does not matter.
-        let _ = timeout(Duration::from_secs(2), connection.close()).await;
-        match &end {
-            End::Sent(error) if error.condition == LinkError::Redirect.into() => {
-                let (host, port, name) = place_of(error)
-                    .ok_or_else(|| peer.trouble("it does not say in a known form where its events are"))?;
-                Ok(EventHub { host, port, name, policy: policy.clone(), key: hub.key.clone() })
-            }
-            _ => Err(peer.ended(end)),
-        }
-    };
-    timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(peer.fault(Fault::TimedOut)))
-}
-
-/// What a redirect says: the address, and the host by itself where it differs.
-fn place_of(error: &Error) -> Option<(String, u16, String)> {
-    let info = error.info.as_deref()?;
-    let text = |name: &str| match info.get(&Symbol::from(name))? {
-        Value::String(text) => Some(text.clone()),
-        Value::Symbol(symbol) => Some(symbol.as_str().to_owned()),
-        _ => None,
-    };
-    let (host, port, name) = event_hub::redirected(&text("address")?)?;
-    Some((text("hostname").filter(|host| !host.is_empty()).unwrap_or(host), port, name))
-}
-
-/// Opens a connection with one session.
-async fn open(
-    peer: &Peer,
-    config: &Arc<ClientConfig>,
-    profile: SaslProfile,
-) -> Result<(ConnectionHandle<()>, SessionHandle<()>), OperatorError> {
-    let stream = match timeout(DIALING, dial(peer, config)).await {
-        Ok(dialed) => dialed.map_err(|error| peer.fault(Fault::of(&error)))?,
-        Err(_) => return Err(peer.fault(Fault::TimedOut)),
-    };
-    let mut properties = Fields::new();
-    properties.insert(Symbol::from("product"), Value::String(connect::CLIENT_TYPE.to_owned()));
-    let mut connection = Connection::builder()
-        .container_id(format!("envsim-{}", std::process::id()))
-        .hostname(peer.host.as_str())
-        .sasl_hostname(peer.host.as_str())
-        // The stream has its TLS already.
-        .scheme("amqp")
-        .sasl_profile(profile)
-        .max_frame_size(FRAME)
-        .idle_time_out(IDLE)
-        .properties(properties)
-        .buffer_size(BUFFER)
-        .open_with_stream(stream)
-        .await
-        .map_err(|error| peer.not_opened(&error))?;
-    let session = Session::builder()
-        .buffer_size(BUFFER)
-        .begin(&mut connection)
-        .await
-        .map_err(|error| peer.trouble(format!("a session could not be begun: {error}")))?;
-    Ok((connection, session))
-}
-
-async fn dial(peer: &Peer, config: &Arc<ClientConfig>) -> std::io::Result<TlsStream<TcpStream>> {
-    let name = ServerName::try_from(peer.host.clone()).map_err(std::io::Error::other)?;
-    let stream = TcpStream::connect((peer.host.as_str(), peer.port)).await?;
-    stream.set_nodelay(true)?;
-    TlsConnector::from(Arc::clone(config)).connect(name, stream).await
-}
-
 /// Puts a token for the whole endpoint. AMQP Claims-based Security 1.0, as Azure has it.
 async fn put_token(cbs: &mut Asker, endpoint: &EventHub, peer: &Peer) -> Result<(), OperatorError> {
     let audience = endpoint.audience();
@@ -372,25 +262,6 @@ fn number(value: &Value) -> Option<i64> {
 mod tests {
     use super::*;
     use crate::trust::Trust;
-
-    fn redirect(members: &[(&str, &str)]) -> Error {
-        let mut info = Fields::new();
-        for (name, value) in members {
-            info.insert(Symbol::from(*name), Value::String((*value).to_owned()));
-        }
-        Error::new(LinkError::Redirect, "elsewhere".to_owned(), info)
-    }
-
-    #[test]
-    fn a_redirect_says_where_events_are() {
-        let namespace = "ihsuprod-contoso.servicebus.windows.net";
-        let address = format!("amqps://{namespace}:5671/iothub-ehub-contoso-1/$management");
-        let place = Some((namespace.to_owned(), 5671, "iothub-ehub-contoso-1".to_owned()));
-        let members = [("hostname", namespace), ("network-host", "10.0.0.1"), ("address", address.as_str())];
-        assert_eq!(place_of(&redirect(&members)), place);
-        assert_eq!(place_of(&redirect(&members[2..])), place);
-        assert_eq!(place_of(&redirect(&members[..2])), None);
-    }
 
     #[test]
     fn a_partition_begins_after_the_place_that_the_selector_names() {

@@ -5,12 +5,15 @@
 //! same way, and never against Azure itself.
 //!
 //! In reading order: [`mod@self`] (a reader that goes on when the connection is lost), `connect` (a
-//! connection made, by way of the hub if need be), `ask` (questions and answers over links),
-//! `event` (a message as everybody sees it), `said` (errors of AMQP in words).
+//! connection made, and its partitions read), `discover` (the hub asked where its events are), `open`
+//! (what both stand on), `ask` (questions and answers over links), `event` (a message as everybody
+//! sees it), `said` (errors of AMQP in words).
 
 mod ask;
 mod connect;
+mod discover;
 mod event;
+mod open;
 mod said;
 
 use std::collections::BTreeMap;
