@@ -23,6 +23,8 @@ const MAX_BODY: usize = 32 * 1024 * 1024;
 /// A hub's service side, reached with a service connection string. Its `Debug` shows no key.
 pub struct Client {
     http: reqwest::Client,
+    connection: ConnectionString,
+    trust: Trust,
     host: String,
     port: u16,
     resource: String,
@@ -54,6 +56,8 @@ impl Client {
             resource: connection.hub.to_string(),
             policy: policy.clone(),
             key: connection.key.clone(),
+            connection: connection.clone(),
+            trust: trust.clone(),
             host,
         })
     }
@@ -61,6 +65,16 @@ impl Client {
     /// The hub's host name.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// What leads to the hub, key and all.
+    pub(super) fn connection(&self) -> &ConnectionString {
+        &self.connection
+    }
+
+    /// Whose certificates are taken.
+    pub(super) fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     /// A signed request; `path` begins with a slash.

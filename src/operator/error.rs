@@ -107,18 +107,24 @@ pub enum OperatorError {
     /// The answer is not one that a hub gives.
     #[error("{0} answered something that no IoT Hub does")]
     NotAHub(String),
-    /// A thing that only the local cloud can do so far.
-    #[error(
-        "{host} cannot stream its messages to envsim: in Azure that needs AMQP, which envsim does not speak yet"
-    )]
-    LocalOnly {
+    /// It is no hub in Azure, and has no stream of events as the local cloud has.
+    #[error("{host} has no stream of events: it is neither envsim's local cloud nor an IoT hub in Azure")]
+    NoStream {
         /// The hub.
         host: String,
+    },
+    /// The other side of AMQP does not give events.
+    #[error("cannot read the events of {host}: {why}")]
+    NoEvents {
+        /// The hub, or its endpoint for events.
+        host: String,
+        /// Why.
+        why: String,
     },
     /// Sending to devices, which only the local cloud takes this way.
     #[error(
         "{host} does not take the message for `{subject}` over HTTPS: an IoT hub in Azure takes \
-         cloud-to-device messages over AMQP only, which envsim does not speak yet"
+         cloud-to-device messages over AMQP only, over which envsim reads and does not send"
     )]
     NoSending {
         /// The hub.
@@ -161,14 +167,18 @@ impl OperatorError {
             Self::Changed { .. } => "read it again, then repeat the change".to_owned(),
             Self::Throttled { .. } | Self::Broken { .. } => "try again in a moment".to_owned(),
             Self::NotAHub(_) => "check the host name in the connection string".to_owned(),
-            Self::LocalOnly { .. } => {
-                "use the local cloud, or `az iot hub monitor-events` for a hub in Azure".to_owned()
+            Self::NoStream { .. } => {
+                "if it has an Event Hub-compatible endpoint, give that one's connection string with \
+                 --event-hub-connection-string-file"
+                    .to_owned()
             }
             Self::NoSending { .. } => {
                 "use the local cloud, or `az iot device c2d-message send` for a hub in Azure".to_owned()
             }
             Self::NoFaults { .. } => "start `envsim cloud`, and point the device there".to_owned(),
-            Self::Trust(_) | Self::Setup(_) | Self::Refused { .. } | Self::StreamEnded { .. } => String::new(),
+            Self::Trust(_) | Self::Setup(_) | Self::Refused { .. } | Self::NoEvents { .. } | Self::StreamEnded { .. } => {
+                String::new()
+            },
         }
     }
 

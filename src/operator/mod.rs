@@ -2,14 +2,16 @@
 //!
 //! One verb to a file. What is shown of an outcome, and to whom, is the caller's.
 //!
-//! Never here: terminals, retries, anything a device does (that is `device` and `net`).
+//! Never here: terminals, retries but of a stream that is read on, anything a device does (that is
+//! `device` and `net`).
 //!
 //! In reading order: [`client`], [`error`], [`registry`], [`invoke`], [`twin`], [`query`],
-//! [`deploy`], [`monitor`], [`send`], [`faults`].
+//! [`deploy`], [`monitor`], [`event_hub`], [`send`], [`faults`].
 
 pub mod client;
 pub mod deploy;
 pub mod error;
+pub mod event_hub;
 pub mod faults;
 pub mod invoke;
 pub mod monitor;
@@ -20,8 +22,9 @@ pub mod twin;
 
 pub use client::Client;
 pub use error::OperatorError;
+pub use event_hub::Origin;
 pub use invoke::Invocation;
-pub use monitor::Events;
+pub use monitor::{Events, Heard};
 pub use query::Page;
 pub use registry::{Identity, NewIdentity, Proof};
 pub use twin::TwinPatch;

@@ -3,16 +3,42 @@
 use reqwest::{Method, Response, StatusCode};
 
 use super::client::now;
+use super::event_hub::{Origin, Reader};
 use super::{Client, OperatorError};
 use crate::device::DeviceId;
+use crate::trust::Trust;
+use crate::wire::event_hub;
 use crate::wire::service::{self, HubEvent};
 
 /// The longest line that is taken: a message of 256 KiB in base64 and its properties.
 const MAX_LINE: usize = 1024 * 1024;
 
+/// What is heard of a hub.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard {
+    /// An event.
+    Event(Box<HubEvent>),
+    /// The connection was lost, and why; it is made again.
+    Lost(String),
+    /// The connection stands again, and nothing was missed that the hub still had.
+    Back,
+}
+
 /// A running stream of a hub's events.
 #[derive(Debug)]
-pub struct Events {
+pub struct Events(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    /// The local cloud's own.
+    Lines(Lines),
+    /// Azure's.
+    Amqp(Reader),
+}
+
+/// Events of the local cloud, one a line.
+#[derive(Debug)]
+struct Lines {
     host: String,
     response: Response,
     buffer: Vec<u8>,
@@ -21,20 +47,21 @@ pub struct Events {
 }
 
 impl Client {
-    /// Begins to watch one device and its modules, or all. Only the local cloud has this stream; a
-    /// hub in Azure is refused with words.
-    pub async fn monitor(&self, device: Option<&DeviceId>) -> Result<Events, OperatorError> {
+    /// Begins to watch one device and its modules, or all. Of a hub in Azure it watches all, for a
+    /// consumer `group`, by way of the endpoint that the hub names.
+    pub async fn monitor(&self, device: Option<&DeviceId>, group: &str) -> Result<Events, OperatorError> {
         let host = self.host().to_owned();
         if is_azure(&host) {
-            return Err(OperatorError::LocalOnly { host });
+            let origin = Origin::Hub(self.connection().clone(), event_hub::PORT);
+            return Events::read(origin, group, self.trust()).await;
         }
         // No time-out: a quiet hub has nothing to say.
         let path = service::events_path(device.map(DeviceId::as_str));
         let response =
             self.request(Method::GET, &path)?.send().await.map_err(|error| self.unreached(&error))?;
         match response.status() {
-            StatusCode::OK => Ok(Events { host, response, buffer: Vec::new(), searched: 0 }),
-            StatusCode::NOT_FOUND => Err(OperatorError::LocalOnly { host }),
+            StatusCode::OK => Ok(Events(Kind::Lines(Lines::new(host, response)))),
+            StatusCode::NOT_FOUND => Err(OperatorError::NoStream { host }),
             status => {
                 let ahead = OperatorError::clock_ahead(response.headers(), now());
                 let body = response.bytes().await.unwrap_or_default();
@@ -45,8 +72,26 @@ impl Client {
 }
 
 impl Events {
-    /// The next event; `None` when the hub has ended the stream. Cancel-safe.
-    pub async fn next(&mut self) -> Result<Option<HubEvent>, OperatorError> {
+    /// Begins to read over AMQP for a consumer `group`, with what comes from now on.
+    pub async fn read(origin: Origin, group: &str, trust: &Trust) -> Result<Self, OperatorError> {
+        Ok(Self(Kind::Amqp(Reader::open(origin, group, trust).await?)))
+    }
+
+    /// What is heard next; `None` when the hub has ended the stream. Cancel-safe.
+    pub async fn next(&mut self) -> Result<Option<Heard>, OperatorError> {
+        match &mut self.0 {
+            Kind::Lines(lines) => Ok(lines.next().await?.map(|event| Heard::Event(Box::new(event)))),
+            Kind::Amqp(reader) => reader.next().await,
+        }
+    }
+}
+
+impl Lines {
+    fn new(host: String, response: Response) -> Self {
+        Self { host, response, buffer: Vec::new(), searched: 0 }
+    }
+
+    async fn next(&mut self) -> Result<Option<HubEvent>, OperatorError> {
         loop {
             if let Some(line) = self.line() {
                 if line.iter().all(u8::is_ascii_whitespace) {
@@ -108,7 +153,7 @@ mod tests {
             r#"{"sequence":1,"enqueuedTime":"2030","source":"Telemetry","deviceId":"d","body":{"temp":20}}"#;
         let body = format!("{line}\n\n{line}\n");
         let response = Response::from(axum::http::Response::new(body));
-        let mut events = Events { host: "h".to_owned(), response, buffer: Vec::new(), searched: 0 };
+        let mut events = Lines::new("h".to_owned(), response);
         for _ in 0..2 {
             assert_eq!(events.next().await.expect("an event").expect("not the end").device_id, "d");
         }

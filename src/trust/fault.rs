@@ -151,7 +151,9 @@ impl Fault {
             Self::NotTls(_) => {
                 format!("check that port {port} is the right one: it must speak TLS 1.2 or 1.3")
             }
-            Self::TimedOut => format!("a firewall may be blocking port {port}; many networks block 8883"),
+            Self::TimedOut => {
+                format!("a firewall may be blocking port {port}; many networks block 8883 and 5671")
+            }
             Self::Broken(_) => String::new(),
         }
     }

@@ -7,13 +7,15 @@
 //! Never here: sockets, retries, decisions, or knowledge of any profile.
 //!
 //! In reading order: [`key`], [`sas`], [`connection_string`], [`percent`], [`connect`], [`bag`],
-//! [`topic`], [`twin`], [`dps`], [`enrolment`], [`service`].
+//! [`topic`], [`twin`], [`dps`], [`enrolment`], [`service`],
+//! [`event_hub`].
 
 pub mod bag;
 pub mod connect;
 pub mod connection_string;
 pub mod dps;
 pub mod enrolment;
+pub mod event_hub;
 pub mod key;
 pub mod percent;
 pub mod sas;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -276,7 +277,7 @@ pub const FIRMWARE_PATH: &str = "/envsim/firmware";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HubEvent {
-    /// Counts up from 1 within a run of the hub.
+    /// Counts up from 1 within a run of the hub; in Azure, within a partition.
     pub sequence: u64,
     /// When the hub took it, RFC 3339.
     pub enqueued_time: String,
@@ -294,10 +295,28 @@ pub struct HubEvent {
     pub body: Value,
 }
 
+/// A message's body as [`HubEvent`] has it.
+pub fn readable(body: &[u8]) -> Value {
+    if let Ok(value) = serde_json::from_slice(body) {
+        return value;
+    }
+    match std::str::from_utf8(body) {
+        Ok(text) => Value::String(text.to_owned()),
+        Err(_) => serde_json::json!({"base64": base64::engine::general_purpose::STANDARD.encode(body)}),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn bodies_are_json_or_text_or_base64() {
+        assert_eq!(readable(b"[1]"), json!([1]));
+        assert_eq!(readable(b"hello"), json!("hello"));
+        assert_eq!(readable(&[0xff, 0]), json!({"base64": "/wA="}));
+    }
 
     #[test]
     fn paths_encode_identifiers() {

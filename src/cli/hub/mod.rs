@@ -57,7 +57,8 @@ const EXAMPLES: &str = "Examples:
   envsim hub faults set '{\"latency\": 500}'
 
 Without a connection string the verbs go to the local cloud that runs on this computer. With one
-they go to a hub in Azure just as well; only monitor, send, faults and drop need the local cloud.
+they go to a hub in Azure just as well; only send, faults and drop need the local cloud. What monitor
+does with Azure, over AMQP on port 5671, has been tried against the local cloud only.
 
 With --format json every line of output is one JSON object:
   device, module  the identity as the registry has it, with primaryKeyFingerprint and
@@ -138,7 +139,7 @@ pub enum Verb {
     Twin(twin::TwinVerb),
     /// Send a message to a device (local cloud only)
     Send(send::SendArgs),
-    /// Watch what devices send (local cloud only)
+    /// Watch what devices send
     Monitor(monitor::MonitorArgs),
     /// Set the modules and routes of an IoT Edge device
     Deploy(deploy::DeployArgs),
@@ -173,14 +174,21 @@ impl HubArgs {
 /// Carries out one verb, until it is done or a signal comes.
 pub async fn run(args: HubArgs) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
-    let hub = Hub::of(&args)?;
+    let work = async {
+        if let Verb::Monitor(monitor) = &args.verb
+            && let Some(file) = &monitor.event_hub_connection_string_file
+        {
+            return monitor::run_endpoint(&args, monitor, file).await;
+        }
+        carry_out(&Hub::of(&args)?, &args.verb).await
+    };
     tokio::select! {
         biased;
         ending = signals.next() => Ok(match ending {
             Ending::Terminated => Exit::Done,
             _ => Exit::Interrupted,
         }),
-        outcome = carry_out(&hub, &args.verb) => outcome,
+        outcome = work => outcome,
     }
 }
 

@@ -1,5 +1,7 @@
 //! `envsim hub monitor`: what devices send, and what happens to their twins and connections.
 
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -7,17 +9,26 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use super::HubArgs;
 use super::tell::{clean, time_of_day};
-use super::values;
-use super::which::{Hub, explained};
+use super::values::{self, InputError};
+use super::which::{Hub, explained, say, trust};
 use crate::cli::Exit;
 use crate::cli::cloud_args::OutputFormat;
 use crate::device::time::Spoken;
 use crate::device::{DeviceId, ModuleId};
+use crate::operator::{Events, Heard, Origin};
+use crate::wire::event_hub::{DEFAULT_GROUP, EventHub};
 use crate::wire::service::{EVENTS_MISSED, HubEvent};
+
+const AZURE: &str =
+    "A hub in Azure is read over AMQP, on port 5671, by way of the Event Hub-compatible endpoint that it
+names. The policy needs the right `service connect`. This has been tried against envsim's local cloud
+only, never against Azure.";
 
 /// The options of `envsim hub monitor`.
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = AZURE)]
 pub struct MonitorArgs {
     /// Only this device and its modules
     #[arg(long, value_name = "DEVICE")]
@@ -31,6 +42,15 @@ pub struct MonitorArgs {
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = values::wanted_property)]
     pub property: Vec<(String, Option<String>)>,
 
+    /// Read the Event Hub-compatible endpoint of the connection string in this file (in the portal: the
+    /// hub's built-in endpoints), and not the one that a hub in Azure names by itself
+    #[arg(long, value_name = "FILE")]
+    pub event_hub_connection_string_file: Option<PathBuf>,
+
+    /// Read for this consumer group of the endpoint
+    #[arg(long, value_name = "GROUP", default_value = DEFAULT_GROUP, value_parser = values::consumer_group)]
+    pub consumer_group: String,
+
     /// End after N events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
@@ -42,20 +62,52 @@ pub struct MonitorArgs {
 
 /// Watches, until there is enough of it or a signal comes.
 pub async fn run(hub: &Hub, args: &MonitorArgs) -> anyhow::Result<Exit> {
-    let mut events = explained(hub.client.monitor(args.device.as_ref()).await)?;
+    let events = explained(hub.client.monitor(args.device.as_ref(), &args.consumer_group).await)?;
     if let Some(device) = &args.device {
         // A stream about nobody would be silent for ever.
         explained(hub.client.twin(device, args.module.as_ref()).await)?;
     }
+    watch(events, hub.client.host(), &hub.zone, hub.format, args).await
+}
+
+/// Watches an endpoint that is given by itself, in `file`: no hub is asked.
+pub async fn run_endpoint(hub: &HubArgs, args: &MonitorArgs, file: &Path) -> anyhow::Result<Exit> {
+    if hub.hub.is_some() || hub.names_connection() {
+        return Err(InputError::HubAndEndpoint.into());
+    }
+    let endpoint = EventHub::parse(&values::text_of(file)?)
+        .map_err(|why| InputError::Content { path: file.display().to_string(), why: why.to_string() })?;
+    let trust = trust(hub)?;
+    let host = endpoint.host.clone();
+    let events = Events::read(Origin::Endpoint(endpoint), &args.consumer_group, &trust).await;
+    watch(explained(events)?, &host, &TimeZone::system(), hub.format, args).await
+}
+
+async fn watch(
+    mut events: Events,
+    host: &str,
+    zone: &TimeZone,
+    format: OutputFormat,
+    args: &MonitorArgs,
+) -> anyhow::Result<Exit> {
     let mut left = args.count.unwrap_or(u64::MAX);
     let watch = async {
         while left > 0 {
-            let Some(event) = explained(events.next().await)? else {
-                anyhow::bail!("the hub {} has ended the stream of events; it was stopped", hub.client.host());
+            let event = match explained(events.next().await)? {
+                Some(Heard::Event(event)) => event,
+                Some(Heard::Lost(why)) => {
+                    note(&format!("{why}; connecting again"));
+                    continue;
+                }
+                Some(Heard::Back) => {
+                    note(&format!("reading the events of {host} again"));
+                    continue;
+                }
+                None => anyhow::bail!("the hub {host} has ended the stream of events; it was stopped"),
             };
             let missed = event.source == EVENTS_MISSED;
             if missed || is_wanted(&event, args) {
-                hub.say(&told(&event, &hub.zone, hub.format))?;
+                say(&told(&event, zone, format))?;
                 left -= u64::from(!missed);
             }
         }
@@ -69,6 +121,12 @@ pub async fn run(hub: &Hub, args: &MonitorArgs) -> anyhow::Result<Exit> {
         };
     };
     ended
+}
+
+/// Beside the events, which may be read by a program. It goes on without the note when that cannot
+/// be written.
+fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "envsim: {}", clean(text));
 }
 
 fn is_wanted(event: &HubEvent, args: &MonitorArgs) -> bool {
@@ -169,6 +227,8 @@ mod tests {
                 device: "d".parse().ok(),
                 module: module.map(|module| module.parse().expect("an id")),
                 property: properties.iter().map(|text| values::wanted_property(text).expect(text)).collect(),
+                event_hub_connection_string_file: None,
+                consumer_group: DEFAULT_GROUP.to_owned(),
                 count: None,
                 span: None,
             };

@@ -65,6 +65,12 @@ pub enum InputError {
     /// Two ways to say which hub.
     #[error("--hub and --connection-string exclude each other: give the one that names the hub")]
     TwoHubs,
+    /// A hub, and an endpoint that may be another's.
+    #[error(
+        "--event-hub-connection-string-file says by itself what is read: give neither --hub nor a \
+         connection string beside it"
+    )]
+    HubAndEndpoint,
     /// A connection string in the place of its file.
     #[error("--save-connection-string takes the name of a file to write, not a connection string or key")]
     NotFile,
@@ -165,6 +171,15 @@ pub fn name_of(path: &Path) -> String {
 /// with `=`.
 pub fn may_be_key(name: &str) -> bool {
     name.ends_with('=') || name.contains("SharedAccess")
+}
+
+/// A consumer group's name, which stands in an address.
+pub fn consumer_group(text: &str) -> Result<String, String> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '$' | '-' | '_' | '.');
+    if text.is_empty() || text.len() > 256 || !text.chars().all(is_name) {
+        return Err("a consumer group has letters, digits, `-`, `_` and `.`, or is $Default".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// Any JSON.

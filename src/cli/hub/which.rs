@@ -11,7 +11,7 @@ use super::values::InputError;
 use crate::cli::Exit;
 use crate::cli::cloud_args::OutputFormat;
 use crate::cli::runtime_file::{self, Running};
-use crate::config::HubConfig;
+use crate::config::{Authority, HubConfig};
 use crate::device::{DeviceId, HubHost, ModuleId};
 use crate::operator::{Client, OperatorError};
 use crate::trust::Trust;
@@ -43,7 +43,7 @@ impl Hub {
         if args.hub.is_some() && args.names_connection() {
             return Err(InputError::TwoHubs.into());
         }
-        let (connection, mut trust, port) = if let Some(connection) = given {
+        let (connection, trust, port) = if let Some(connection) = given {
             // It may be one of this computer's as well; if that cannot be told, nothing is lost.
             let all = runtime_file::running().unwrap_or_default();
             let same = all.iter().find(|running| service_host(running).as_ref() == Some(&connection.hub));
@@ -58,10 +58,7 @@ impl Hub {
             let trust = Trust::only(&chosen.running.ca, "the local cloud's authority")?;
             (chosen.service, trust, chosen.running.mqtt_port)
         };
-        if let Some(authority) = &config.ca {
-            trust =
-                trust.and(&String::from_utf8_lossy(&authority.pem), &authority.path.display().to_string())?;
-        }
+        let trust = with_authority(trust, config.ca)?;
         let for_devices =
             HubHost { name: connection.hub.name.clone(), port: port.filter(|port| *port != MQTT_PORT) };
         let client = explained(Client::new(&connection, &trust))?;
@@ -80,9 +77,7 @@ impl Hub {
 
     /// Writes one thing told, at once.
     pub fn say(&self, text: &str) -> anyhow::Result<Exit> {
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{text}").and_then(|()| out.flush()).context("cannot write to standard output")?;
-        Ok(Exit::Done)
+        say(text)
     }
 
     /// What a device or module needs to connect to this hub.
@@ -99,6 +94,25 @@ impl Hub {
             key,
         }
     }
+}
+
+/// Writes one thing told, at once.
+pub fn say(text: &str) -> anyhow::Result<Exit> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).context("cannot write to standard output")?;
+    Ok(Exit::Done)
+}
+
+/// Whose certificates are taken where no hub is asked: the system's, and the one of an option.
+pub fn trust(args: &HubArgs) -> anyhow::Result<Trust> {
+    with_authority(Trust::system(), HubConfig::load(args.layer())?.ca)
+}
+
+fn with_authority(trust: Trust, ca: Option<Authority>) -> anyhow::Result<Trust> {
+    Ok(match ca {
+        Some(ca) => trust.and(&String::from_utf8_lossy(&ca.pem), &ca.path.display().to_string())?,
+        None => trust,
+    })
 }
 
 /// A local cloud that runs.

@@ -5,14 +5,13 @@
 
 use std::collections::VecDeque;
 
-use base64::Engine as _;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::registry::Address;
 use crate::wire::bag::Bag;
-use crate::wire::service::HubEvent;
+use crate::wire::service::{self, HubEvent};
 
 /// Where the ring stops growing: events, and bytes of their bodies.
 const MOST_EVENTS: usize = 4096;
@@ -227,7 +226,7 @@ impl Captured {
                 if let Some(model_id) = model_id {
                     properties.insert("dt-dataschema".to_owned(), json!(model_id));
                 }
-                ("Telemetry", readable(body))
+                ("Telemetry", service::readable(body))
             }
             Content::Twin(patch) => ("twinChangeEvents", patch.clone()),
             Content::Connection { connected } => {
@@ -245,17 +244,6 @@ impl Captured {
             properties,
             body,
         }
-    }
-}
-
-/// JSON when it is, else text, else base64.
-fn readable(body: &[u8]) -> Value {
-    if let Ok(value) = serde_json::from_slice(body) {
-        return value;
-    }
-    match std::str::from_utf8(body) {
-        Ok(text) => Value::String(text.to_owned()),
-        Err(_) => json!({"base64": base64::engine::general_purpose::STANDARD.encode(body)}),
     }
 }
 
@@ -291,13 +279,6 @@ mod tests {
                 "properties": {"$.ct": "application/json", "a": "1", "flag": null}, "body": {"temp": 7}
             }])
         );
-    }
-
-    #[test]
-    fn bodies_are_json_or_text_or_base64() {
-        assert_eq!(readable(b"[1]"), json!([1]));
-        assert_eq!(readable(b"hello"), json!("hello"));
-        assert_eq!(readable(&[0xff, 0]), json!({"base64": "/wA="}));
     }
 
     #[test]
