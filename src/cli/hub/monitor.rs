@@ -75,7 +75,7 @@ pub async fn run_endpoint(hub: &HubArgs, args: &MonitorArgs, file: &Path) -> any
     if hub.hub.is_some() || hub.names_connection() {
         return Err(InputError::HubAndEndpoint.into());
     }
-    let endpoint = EventHub::parse(&values::text_of(file)?)
+    let endpoint = EventHub::parse(&values::text_of(file).await?)
         .map_err(|why| InputError::Content { path: file.display().to_string(), why: why.to_string() })?;
     let trust = trust(hub)?;
     let host = endpoint.host.clone();
