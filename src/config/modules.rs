@@ -5,9 +5,10 @@ use super::run::Levels;
 use super::setting::{self, RUN, Setting};
 use super::target::{ELSEWHERE, ONLY_WITH_DPS, Target, conflict, direct, invalid, name};
 use super::{ConfigError, Given, hub};
-use crate::device::{DeviceId, HubHost};
+use crate::device::DeviceId;
 use crate::wire::ConnectionString;
 use crate::wire::connection_string::Who;
+use crate::wire::service::is_azure;
 
 /// A module whose connection string is given.
 pub(super) fn connected(
@@ -40,7 +41,7 @@ pub(super) fn connected(
 pub(super) fn edge(levels: &Levels<'_>) -> Result<Target, ConfigError> {
     let target = made(levels)?;
     match (&target, levels.get(Setting::Service)) {
-        (Target::Registry { hub: Some(hub), .. }, Some((_, given))) if is_azure(hub) => Err(invalid(
+        (Target::Registry { hub: Some(hub), .. }, Some((_, given))) if is_azure(&hub.name) => Err(invalid(
             given,
             "is a hub's in Azure, which does not route between modules: there an IoT Edge runtime on the device \
              does, and envsim's modules would wait for messages for ever; leave it out for the local cloud, which \
@@ -48,12 +49,6 @@ pub(super) fn edge(levels: &Levels<'_>) -> Result<Target, ConfigError> {
         )),
         _ => Ok(target),
     }
-}
-
-/// Azure's public cloud, and those of China and of the United States' government.
-fn is_azure(hub: &HubHost) -> bool {
-    let name = hub.name.to_ascii_lowercase();
-    [".azure-devices.net", ".azure-devices.cn", ".azure-devices.us"].iter().any(|end| name.ends_with(end))
 }
 
 /// Modules that are made in the registry of a hub.

@@ -3,10 +3,9 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use super::monitor::is_azure;
 use super::{Client, OperatorError};
 use crate::device::DeviceId;
-use crate::wire::service::{self, EdgeStatus};
+use crate::wire::service::{self, EdgeStatus, is_azure};
 
 impl Client {
     /// Applies content, `{"modulesContent": {…}}`, to an IoT Edge device. What is wrong with it is

@@ -5,11 +5,10 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value, json};
 
-use super::monitor::is_azure;
 use super::{Client, OperatorError};
 use crate::device::DeviceId;
 use crate::device::time::Spoken;
-use crate::wire::service::{self, FAULTS_PATH};
+use crate::wire::service::{self, FAULTS_PATH, is_azure};
 
 impl Client {
     /// What goes wrong at present.

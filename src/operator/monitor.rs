@@ -8,6 +8,7 @@ use super::{Client, OperatorError};
 use crate::device::DeviceId;
 use crate::trust::Trust;
 use crate::wire::event_hub;
+use crate::wire::service::is_azure;
 use crate::wire::service::{self, HubEvent};
 
 /// The longest line that is taken: a message of 256 KiB in base64 and its properties.
@@ -131,21 +132,9 @@ impl Lines {
     }
 }
 
-/// Hubs in Azure's clouds: public, China, US government.
-pub(super) fn is_azure(host: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    [".azure-devices.net", ".azure-devices.cn", ".azure-devices.us"].iter().any(|end| host.ends_with(end))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn azure_is_recognised_by_its_names() {
-        assert!(is_azure("Contoso-Hub.azure-devices.net"));
-        assert!(!is_azure("localhost"));
-    }
 
     #[tokio::test]
     async fn events_are_read_line_by_line_however_they_are_cut() {

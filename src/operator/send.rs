@@ -6,10 +6,9 @@
 
 use reqwest::Method;
 
-use super::monitor::is_azure;
 use super::{Client, OperatorError};
 use crate::device::DeviceId;
-use crate::wire::service::{self, CloudMessage, SentMessage};
+use crate::wire::service::{self, CloudMessage, SentMessage, is_azure};
 
 impl Client {
     /// Sends a message to a device. The hub keeps it until the device takes it or it expires. A hub

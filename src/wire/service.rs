@@ -306,6 +306,12 @@ pub fn readable(body: &[u8]) -> Value {
     }
 }
 
+/// Hubs in Azure's clouds: public, China, US government.
+pub fn is_azure(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    [".azure-devices.net", ".azure-devices.cn", ".azure-devices.us"].iter().any(|end| host.ends_with(end))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -379,5 +385,11 @@ mod tests {
             .expect("JSON"),
             json!({"methodName": "blink", "payload": 5, "responseTimeoutInSeconds": 30})
         );
+    }
+
+    #[test]
+    fn azure_is_recognised_by_its_names() {
+        assert!(is_azure("Contoso-Hub.azure-devices.net"));
+        assert!(!is_azure("localhost"));
     }
 }

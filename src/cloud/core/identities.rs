@@ -9,9 +9,10 @@ use super::registry::{Address, Authentication, Identity, Keys, Precondition};
 use super::{Closing, Core, Delivery, Output};
 use crate::device::{DeviceId, Now};
 use crate::wire::SharedKey;
+use crate::wire::service::{EDGE_AGENT, EDGE_HUB};
 
 /// Modules that every IoT Edge device has from its creation on.
-pub const EDGE_MODULES: [&str; 2] = ["$edgeAgent", "$edgeHub"];
+pub const EDGE_MODULES: [&str; 2] = [EDGE_AGENT, EDGE_HUB];
 
 /// How an identity is to prove who it is, as a service writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]

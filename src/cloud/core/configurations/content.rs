@@ -9,11 +9,10 @@ use crate::cloud::core::fault::Fault;
 use crate::cloud::core::registry::Address;
 use crate::cloud::core::twins::{Twin, TwinUpdate};
 use crate::device::ModuleId;
+pub use crate::wire::service::EDGE_AGENT;
 
 /// What the keys of content begin with.
 const DESIRED: &str = "properties.desired";
-/// The module that runs the others on an IoT Edge device.
-pub const EDGE_AGENT: &str = "$edgeAgent";
 
 /// A value for a path below `properties.desired`. The empty path is all of it.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,9 +11,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::Route;
+pub use crate::wire::service::EDGE_HUB;
 
-/// The module that routes the messages of the others on an IoT Edge device.
-pub const EDGE_HUB: &str = "$edgeHub";
 /// The priority of routes that have none of their own, behind 0 to 9. Edge hub has a number of its
 /// own for it, which it takes in deployments too.
 pub const LOWEST: u8 = 10;
