@@ -76,7 +76,7 @@ pub async fn run_endpoint(hub: &HubArgs, args: &MonitorArgs, file: &Path) -> any
         return Err(InputError::HubAndEndpoint.into());
     }
     let endpoint = EventHub::parse(&values::text_of(file).await?)
-        .map_err(|why| InputError::Content { path: file.display().to_string(), why: why.to_string() })?;
+        .map_err(|why| InputError::Content { path: values::name_of(file), why: why.to_string() })?;
     let trust = trust(hub)?;
     let host = endpoint.host.clone();
     let events = Events::read(Origin::Endpoint(endpoint), &args.consumer_group, &trust).await;

@@ -73,9 +73,11 @@ fn what_an_endpoint_refuses_is_told_in_words_and_without_the_key() {
     assert!(hub.err.contains("built-in endpoints"), "{}", hub.all());
     let both = read(right, &["--hub", "localhost"]).expect(2);
     assert!(both.err.contains("says by itself"), "{}", both.all());
+    // Someone may give the connection string where its file belongs.
+    let no_file = cloud.hub(&["monitor", "--event-hub-connection-string-file", right]).expect(2);
     let group = read(right, &["--consumer-group", "a/b"]).expect(2);
     assert!(group.err.contains("a consumer group has"), "{}", group.all());
-    for outcome in [&refused, &refused_policy, &other, &closed, &hub, &both] {
+    for outcome in [&refused, &refused_policy, &other, &closed, &hub, &both, &no_file] {
         assert!(!outcome.all().contains(key) && !outcome.all().contains(wrong), "{}", outcome.all());
     }
 }
