@@ -160,7 +160,13 @@ impl OperatorError {
                  identities and deployments `registry read` or `registry write`"
                     .to_owned()
             }
-            Self::Unknown { .. } => "check the device id; case matters".to_owned(),
+            // No id has a slash, so what has one is a module of a device that there is.
+            Self::Unknown { subject, .. } => match subject.split_once('/') {
+                Some((device, _)) => {
+                    format!("the device `{device}` is there: check the module id; case matters")
+                }
+                None => "check the device id; case matters".to_owned(),
+            },
             Self::Exists { .. } => "look at it, or delete it first".to_owned(),
             Self::Offline { .. } => "start the device, or wait for it with a connect time-out".to_owned(),
             Self::NoAnswer { .. } => "give it more time, or see what the device is doing".to_owned(),
@@ -299,6 +305,16 @@ mod tests {
         assert_eq!(of("d/m", 404, no_device), "the hub hub has no `d`");
         let no_module = r#"{"Message":"ErrorCode:ModuleNotFound;m"}"#;
         assert_eq!(of("d/m", 404, no_module), "the hub hub has no `d/m`");
+    }
+
+    #[test]
+    fn the_advice_names_the_id_that_is_not_there() {
+        let advice = |body: &str| OperatorError::refused("hub", "d/m", 404, body.as_bytes(), None).advice();
+        assert_eq!(
+            advice(r#"{"Message":"ErrorCode:ModuleNotFound;m"}"#),
+            "the device `d` is there: check the module id; case matters"
+        );
+        assert_eq!(advice(r#"{"Message":"ErrorCode:DeviceNotFound;d"}"#), "check the device id; case matters");
     }
 
     #[test]
