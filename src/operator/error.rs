@@ -314,7 +314,10 @@ mod tests {
             advice(r#"{"Message":"ErrorCode:ModuleNotFound;m"}"#),
             "the device `d` is there: check the module id; case matters"
         );
-        assert_eq!(advice(r#"{"Message":"ErrorCode:DeviceNotFound;d"}"#), "check the device id; case matters");
+        assert_eq!(
+            advice(r#"{"Message":"ErrorCode:DeviceNotFound;d"}"#),
+            "check the device id; case matters"
+        );
     }
 
     #[test]

@@ -36,7 +36,11 @@ impl Parser {
             self.at += 1;
             let is_list = matches!(operator, Operator::In | Operator::NotIn);
             if is_list && *self.piece() == Piece::Sign("(") {
-                return Err(self.unexpected("`[`", "write lists in brackets: deviceId IN ['a', 'b']"));
+                let advice = self.example(
+                    "write lists in brackets: deviceId IN ['a', 'b']",
+                    "write lists in brackets: $contentType IN ['a', 'b']",
+                );
+                return Err(self.unexpected("`[`", advice));
             }
             rest.push((operator, self.expression(operand)?));
         }
@@ -147,7 +151,8 @@ impl Parser {
     fn function(&self) -> Parsed<&'static functions::Signature> {
         let column = self.column();
         let Piece::Word(name) = self.piece() else {
-            return Err(self.unexpected("a function", "write IS_DEFINED(tags.site)"));
+            let advice = self.example("write IS_DEFINED(tags.site)", "write IS_DEFINED($body.machine)");
+            return Err(self.unexpected("a function", advice));
         };
         if let Some(found) = functions::named(name) {
             if self.dialect == Dialect::Twins && !Function::is_for_twins(found.function) {
@@ -175,7 +180,13 @@ impl Parser {
     }
 
     pub(super) fn path(&mut self) -> Parsed<Path> {
-        let advice = "write a path like tags.site or properties.reported.fw, or a value; texts in quotes";
+        // Of messages there are "IoT Hub message routing query syntax": the body, what the sender named
+        // (application properties, by name alone), and what the system names (with `$`).
+        let advice = self.example(
+            "write a path like tags.site or properties.reported.fw, or a value; texts in quotes",
+            "write $body.machine.temperature, the name of an application property as MessageType, a system \
+             property as $contentType, or a value; texts in quotes",
+        );
         let mut steps = match self.piece() {
             Piece::Word(word) if !is_reserved(word) => vec![Step::Name(word.clone())],
             _ => return Err(self.unexpected("a path or a value", advice)),
@@ -193,7 +204,10 @@ impl Parser {
                     _ => None,
                 };
                 let Some(index) = index else {
-                    let advice = "write list[0]; names go behind a dot: tags.[[odd name]]";
+                    let advice = self.example(
+                        "write list[0]; names go behind a dot: tags.[[odd name]]",
+                        "write list[0]; names go behind a dot: $body.[[odd name]]",
+                    );
                     return Err(self.unexpected("an index from 0", advice));
                 };
                 self.at += 1;

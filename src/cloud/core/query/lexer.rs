@@ -127,9 +127,15 @@ impl<'a> Lexer<'a> {
             '?' => (Kind::Unsupported, "`??` is not supported here: write IS_DEFINED(…) AND …"),
             ';' => (Kind::Syntax, "leave it out: a query ends where the text ends"),
             '&' | '!' => (Kind::Syntax, "write AND, OR, NOT as words"),
-            '#' | '@' | ':' | '~' | '^' | '\\' => {
-                (Kind::Syntax, "write a name with such characters in double brackets: `tags.[[a:b]]`")
-            }
+            '#' | '@' | ':' | '~' | '^' | '\\' => (
+                Kind::Syntax,
+                match self.dialect {
+                    Dialect::Twins => "write a name with such characters in double brackets: `tags.[[a:b]]`",
+                    Dialect::Messages => {
+                        "write a name with such characters in double brackets: `$body.[[a:b]]`"
+                    }
+                },
+            ),
             '`' | '‘' | '’' | '“' | '”' => (Kind::Syntax, "write texts in straight quotes: 'text'"),
             _ => (Kind::Syntax, "put texts in quotes, and names of this kind in double brackets"),
         };

@@ -67,9 +67,19 @@ impl Condition {
 
     /// Reads a condition of twins, or of messages.
     pub fn parse_as(text: &str, dialect: Dialect) -> Result<Self, QueryError> {
+        Self::parse_before(text, dialect, None)
+    }
+
+    /// Reads a condition that stands in a longer text, in which `next` is the word behind it: what is
+    /// missing then stands before that word, and not at any end that a person can see.
+    pub fn parse_before(text: &str, dialect: Dialect, next: Option<&str>) -> Result<Self, QueryError> {
         let mut parser = Parser::new(text, dialect)?;
+        parser.next = next.map(str::to_owned);
         let condition = parser.condition()?;
-        parser.end("an operator, or the end of the condition")?;
+        parser.end(&match next {
+            Some(next) => format!("an operator or {}", next.to_ascii_uppercase()),
+            None => "an operator, or the end of the condition".to_owned(),
+        })?;
         Ok(condition)
     }
 }
@@ -80,6 +90,8 @@ pub(super) struct Parser {
     pub(super) at: usize,
     depth: usize,
     pub(super) dialect: Dialect,
+    /// The word behind the text, when the text is a part of another.
+    next: Option<String>,
 }
 
 impl Parser {
@@ -88,7 +100,7 @@ impl Parser {
             let problem = format!("the query has {} bytes, and {MAX_LENGTH} are read", text.len());
             return Err(QueryError::new(Kind::TooLarge, 1, problem, "ask in several queries"));
         }
-        Ok(Self { tokens: tokens(text, dialect)?, at: 0, depth: 0, dialect })
+        Ok(Self { tokens: tokens(text, dialect)?, at: 0, depth: 0, dialect, next: None })
     }
 
     pub(super) fn piece(&self) -> &Piece {
@@ -139,6 +151,14 @@ impl Parser {
         Err(self.unexpected(expected, "remove what does not belong there, or put texts in quotes"))
     }
 
+    /// The example that is of use to who writes for twins, or for messages.
+    pub(super) fn example<'a>(&self, twins: &'a str, messages: &'a str) -> &'a str {
+        match self.dialect {
+            Dialect::Twins => twins,
+            Dialect::Messages => messages,
+        }
+    }
+
     pub(super) fn unexpected(&self, expected: &str, advice: &str) -> QueryError {
         let found = match self.piece() {
             Piece::Word(word) => format!("`{}`", shortened(word)),
@@ -146,7 +166,10 @@ impl Parser {
             Piece::Number(number) => format!("the number {number}"),
             Piece::Text(text) => format!("the text '{}'", shortened(text)),
             Piece::Sign(sign) => format!("`{sign}`"),
-            Piece::End => "the end".to_owned(),
+            Piece::End => match &self.next {
+                Some(next) => format!("`{next}`"),
+                None => "the end".to_owned(),
+            },
         };
         let foreign = FOREIGN.iter().find(|(word, _)| self.is_word(word));
         let advice = foreign.map_or(advice, |(_, advice)| advice);

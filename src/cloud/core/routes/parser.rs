@@ -13,6 +13,9 @@ pub const MAX_LENGTH: usize = 16 * 1024;
 /// The longest name of an input or output in bytes, as long as a module's.
 const NAME_LIMIT: usize = 128;
 
+/// The word between the condition and the sink.
+const INTO: &str = "INTO";
+
 const SOURCES: &str = "/*, /twinChangeNotifications, /messages/*, /messages/modules/*, /messages/modules/{module}/*, \
                        /messages/modules/{module}/outputs/* or /messages/modules/{module}/outputs/{output}";
 const SINKS: &str = "$upstream or BrokeredEndpoint(\"/modules/{module}/inputs/{input}\")";
@@ -46,8 +49,8 @@ impl FromStr for Route {
         cursor.keyword("FROM", "write FROM /messages/* INTO $upstream")?;
         let source = cursor.source()?;
         let condition = if cursor.takes_word("WHERE") { Some(cursor.condition()?) } else { None };
-        let expected = if condition.is_some() { "INTO" } else { "WHERE or INTO" };
-        if !cursor.takes_word("INTO") {
+        let expected = if condition.is_some() { INTO } else { "WHERE or INTO" };
+        if !cursor.takes_word(INTO) {
             return Err(cursor.expected(expected, &format!("a route ends with INTO and {SINKS}")));
         }
         let sink = cursor.sink()?;
@@ -207,7 +210,8 @@ impl<'a> Cursor<'a> {
         if text.trim().is_empty() {
             return Err(self.expected("a condition", advice));
         }
-        let condition = Condition::parse_as(text, Dialect::Messages).map_err(|error| {
+        let next = self.text.get(end..end + INTO.len());
+        let condition = Condition::parse_before(text, Dialect::Messages, next).map_err(|error| {
             let before = self.text[..start].chars().count();
             let problem = format!("{}; {}", error.problem, error.advice);
             RouteError { column: before + error.column, problem }
@@ -317,8 +321,8 @@ fn condition_length(text: &str) -> usize {
             continue;
         }
         let is_of_word = |c: char| c.is_alphanumeric() || "_$.".contains(c);
-        let is_into = rest.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("INTO"));
-        if is_into && !is_word_before && !rest[4..].starts_with(is_of_word) {
+        let is_into = rest.get(..INTO.len()).is_some_and(|word| word.eq_ignore_ascii_case(INTO));
+        if is_into && !is_word_before && !rest[INTO.len()..].starts_with(is_of_word) {
             return at;
         }
         is_word_before = is_of_word(c);
