@@ -169,7 +169,8 @@ impl RunConfig {
         let target = target::resolve(&levels, sitting)?;
         let given = |setting| levels.get(setting).map(|(_, given)| given);
         let day = Duration::from_secs(86_400);
-        Ok(Self {
+        let unused = unused(&profiles, &levels);
+        let config = Self {
             service: match &target {
                 Target::Local { .. } | Target::Registry { hub: None, .. } => None,
                 // Given for another purpose than this run, perhaps; but then it is the right one.
@@ -210,7 +211,8 @@ impl RunConfig {
                     .unwrap_or_default(),
                 filter: given(Setting::LogFilter).map(|given| given.text.clone()),
             },
-        })
+        };
+        unused.map_or(Ok(config), Err)
     }
 }
 
@@ -316,6 +318,23 @@ fn profiles<'a>(text: &'a str, known: &[&str]) -> Result<Vec<&'a str>, String> {
         }
         None => Ok(names),
     }
+}
+
+/// What is wrong with an option that none of the profiles makes use of: who types one means something
+/// by it. A file may be shared by runs of several profiles, and what it says for others is no mistake.
+fn unused(profiles: &[&str], levels: &Levels<'_>) -> Option<ConfigError> {
+    setting::OF_PROFILES.iter().find_map(|(setting, users)| {
+        let (_, given) = levels.get(*setting)?;
+        let is_typed = !matches!(given.origin, Origin::File { .. });
+        let is_unused = !profiles.iter().any(|name| users.contains(name));
+        (is_typed && is_unused).then(|| ConfigError::Incomplete {
+            given: given.origin.clone(),
+            missing: format!(
+                "no profile that makes use of it: choose {} with --profile, or leave it out",
+                users.join(" or ")
+            ),
+        })
+    })
 }
 
 fn reboot_style(text: &str) -> Result<RestartStyle, String> {

@@ -312,6 +312,27 @@ fn whatever_is_given_but_empty_is_an_error() {
 }
 
 #[test]
+fn an_option_that_no_profile_makes_use_of_is_refused_and_a_line_of_a_shared_file_is_not() {
+    for (option, text, wanted, users) in [
+        ("edge-forward", "all", "edge-filter", "edge-filter"),
+        ("reboot-style", "link", "reboot", "reboot or firmware"),
+        ("reboot-style", "hold", "environment,firmware", "reboot or firmware"),
+        ("firmware-dir", "images", "firmware", "firmware"),
+    ] {
+        assert_eq!(
+            resolve(&[(option, text)], &[], "").expect_err(option),
+            format!(
+                "--{option} is given, but no profile that makes use of it: choose {users} with --profile, or \
+                 leave it out"
+            )
+        );
+        resolve(&[(option, text), ("profile", wanted)], &[], "").expect(option);
+        resolve(&[], &[], &format!("{option} = '{text}'")).expect(option);
+        resolve(&[(option, text)], &[], &format!("profile = '{wanted}'")).expect(option);
+    }
+}
+
+#[test]
 fn values_are_taken_at_their_bounds_and_refused_beyond() {
     let good: &[(&str, &str)] = &[
         ("mqtt-port", "1"),
@@ -326,14 +347,10 @@ fn values_are_taken_at_their_bounds_and_refused_beyond() {
         ("seed", "18446744073709551615"),
         ("time-scale", "0.001"),
         ("time-scale", "1000000"),
-        ("reboot-style", "hold"),
-        ("reboot-style", "link"),
         ("format", "quiet"),
         ("for", "1ms"),
         ("count", "1"),
         ("profile", "reboot, firmware"),
-        ("edge-forward", "alerts"),
-        ("edge-forward", "all"),
         ("device-id", "a, b,c"),
         ("ca", "ca.pem"),
         ("verbose", "2"),

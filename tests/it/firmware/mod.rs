@@ -293,8 +293,10 @@ fn a_folder_that_another_device_holds_is_a_configuration_error() {
     let said = second.end().expect(2).err;
     assert!(said.contains("is in use by another envsim (process "), "{said}");
     assert!(said.contains("choose another folder with --firmware-dir"), "{said}");
-    // A profile without firmware needs no folder, and minds none.
-    let other = bench.cloud.run("other", &["--firmware-dir", "images", "--count", "1", "--interval", "50ms"]);
+    // A profile without firmware needs no folder, and minds none in a file that others share.
+    let config = bench.cloud.sandbox.write("envsim.toml", "firmware-dir = 'images'\n");
+    let config = config.to_string_lossy().into_owned();
+    let other = bench.cloud.run("other", &["--config", &config, "--count", "1", "--interval", "50ms"]);
     other.end().expect(0);
     assert_eq!(names(&bench.cloud.sandbox.folder().join("images")), [DEVICE]);
 }
