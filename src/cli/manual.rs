@@ -9,6 +9,7 @@ use clap_complete::Shell;
 
 use super::args::Cli;
 use super::exit::Exit;
+use super::suggest;
 
 const COMPLETIONS: &str = "Where they go, for example:
   bash        envsim completions bash > ~/.local/share/bash-completion/completions/envsim
@@ -41,7 +42,7 @@ pub struct ManArgs {
 /// Writes completions.
 pub fn completions(args: &CompletionsArgs) -> anyhow::Result<Exit> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "envsim", &mut text);
+    clap_complete::generate(args.shell, &mut suggest::for_shells(Cli::command()), "envsim", &mut text);
     write_out(&text)
 }
 

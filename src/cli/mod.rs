@@ -5,7 +5,7 @@
 //! In reading order: [`args`] (the grammar), [`run_args`], [`cloud_args`], [`difficult_args`], [`exit`],
 //! [`logging`], [`runtime_file`] (how one terminal finds the other's local cloud), `ground`
 //! (what a run stands on), [`images`] (where firmware is kept), [`mod@run`], [`cloud`], [`hub`],
-//! [`manual`].
+//! [`manual`] and `suggest` (what shells and readers are told).
 
 pub mod args;
 pub mod cloud;
@@ -20,6 +20,7 @@ pub mod manual;
 pub mod run;
 pub mod run_args;
 pub mod runtime_file;
+mod suggest;
 
 pub use args::{Command, parse};
 pub use exit::Exit;

@@ -10,6 +10,7 @@
 
 use clap::{ArgAction, Args};
 
+use super::suggest;
 use crate::config::setting::RUN;
 use crate::config::{Layer, Setting};
 
@@ -85,11 +86,11 @@ pub struct RunArgs {
     sas_ttl: Option<String>,
 
     /// What the device can do; several with commas [default: environment]
-    #[arg(long, value_name = "PROFILE", help_heading = BEHAVIOUR)]
+    #[arg(long, value_name = "PROFILE", value_parser = suggest::PROFILES, help_heading = BEHAVIOUR)]
     profile: Option<String>,
 
     /// What edge-filter sends on: alerts, or all with alerts marked [default: alerts]
-    #[arg(long, value_name = "WHAT", help_heading = BEHAVIOUR)]
+    #[arg(long, value_name = "WHAT", value_parser = suggest::FORWARDED, hide_possible_values = true, help_heading = BEHAVIOUR)]
     edge_forward: Option<String>,
 
     /// Period of telemetry, as 500ms, 2s or 1m30s [default: 2s]
@@ -105,7 +106,7 @@ pub struct RunArgs {
     time_scale: Option<String>,
 
     /// What a reboot does to the link: hold keeps it, link drops it and connects anew [default: hold]
-    #[arg(long, value_name = "STYLE", help_heading = BEHAVIOUR)]
+    #[arg(long, value_name = "STYLE", value_parser = suggest::REBOOT_STYLES, hide_possible_values = true, help_heading = BEHAVIOUR)]
     reboot_style: Option<String>,
 
     /// Keep firmware images here, each device in its own folder; else they go with the run
@@ -117,7 +118,7 @@ pub struct RunArgs {
     headless: bool,
 
     /// Form of the lines: text, json (one object a line) or quiet [default: text]
-    #[arg(long, value_name = "FORMAT", help_heading = OUTPUT)]
+    #[arg(long, value_name = "FORMAT", value_parser = suggest::FORMATS, hide_possible_values = true, help_heading = OUTPUT)]
     format: Option<String>,
 
     /// End after this time, with a summary
