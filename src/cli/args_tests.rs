@@ -112,15 +112,28 @@ fn the_local_cloud_is_difficult_on_request() {
     };
     assert_eq!(args.difficult.quota().map(|quota| quota.map(|(_, units)| units)), Ok(Some(2)));
     assert_eq!(args.difficult.trouble().latency, 50);
-    let pem = b"-----BEGIN CERTIFICATE-----".to_vec();
+    let made = rcgen::generate_simple_self_signed(vec!["ca".to_owned()]).expect("a certificate");
+    let pem = made.cert.pem().into_bytes();
     let authorities = args.authorities(&|_| Ok(pem.clone())).expect("authorities");
     assert_eq!(authorities, [("a".to_owned(), pem.clone()), ("b".to_owned(), pem.clone())]);
-    let said = |line: &str, text: &'static [u8]| {
+    let said = |line: &str, text: &[u8]| {
         let Command::Cloud(args) = command(line) else { panic!("cloud") };
         args.authorities(&|_| Ok(text.to_vec())).expect_err(line).to_string()
     };
-    assert!(said("cloud --device-ca a.pem", b"x").starts_with("--device-ca: holds no certificate"));
-    let twice = said("cloud --device-ca a.pem x/a.crt", b"-----BEGIN CERTIFICATE-----");
+    assert!(said("cloud --device-ca a.pem", b"x").starts_with("--device-ca: a.pem holds no certificate"));
+    let cut = said("cloud --device-ca x/a.pem", &pem[..60]);
+    assert_eq!(
+        cut,
+        "--device-ca: x/a.pem: the certificate of `a` cannot be read: the line `-----END CERTIFICATE-----` is \
+         missing: it was cut off"
+    );
+    let other =
+        said("cloud --device-ca x/a.pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    assert!(
+        other.starts_with("--device-ca: x/a.pem: the certificate of `a` cannot be read: its bytes"),
+        "{other}"
+    );
+    let twice = said("cloud --device-ca a.pem x/a.crt", &pem);
     assert!(twice.starts_with("--device-ca: two files are called `a`"), "{twice}");
     let Command::Cloud(args) = command("cloud --device-ca nowhere.pem") else { panic!("cloud") };
     let error = args.authorities(&|_| Err(std::io::ErrorKind::NotFound.into())).expect_err("no file");

@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use super::difficult_args::DifficultArgs;
 use super::exit;
+use crate::cloud::core::authorities::Authorities;
 use crate::config::error::quoted;
 use crate::config::secrets::{self, Reader};
 use crate::config::{ConfigError, Given, IdPattern, Logging, Origin, durations};
@@ -173,6 +174,11 @@ impl CloudArgs {
                 );
                 return Err(ConfigError::Invalid { origin, why });
             }
+            // Taken once for nothing: the cloud would know the authority's name and not the file's.
+            Authorities::default().put(&name, &authority.pem).map_err(|fault| ConfigError::Invalid {
+                origin: origin.clone(),
+                why: format!("{}: {fault}", authority.path.display()),
+            })?;
             authorities.push((name, authority.pem));
         }
         Ok(authorities)

@@ -387,7 +387,7 @@ fn values_are_taken_at_their_bounds_and_refused_beyond() {
         ("device-id", "a,b,A", "names the device `A` twice"),
         ("device-id", "a,b/c", "the registration id `b/c` has the character '/'"),
         ("ca", "none.pem", "cannot read none.pem: there is no such file"),
-        ("ca", "k", "holds no certificate"),
+        ("ca", "k", "--ca: k holds no certificate in PEM form"),
         ("device-id", "a/b", "the registration id `a/b` has the character '/'"),
     ];
     for (option, text, expected) in bad {

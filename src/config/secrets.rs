@@ -73,7 +73,11 @@ pub fn authority(given: &Given, read: Reader<'_>) -> Result<Authority, ConfigErr
     const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
     let pem = bytes(given, read)?;
     if !pem.windows(BEGIN.len()).any(|window| window == BEGIN) {
-        return Err(invalid(given, "holds no certificate in PEM form (`-----BEGIN CERTIFICATE-----`)"));
+        let why = format!(
+            "{} holds no certificate in PEM form (`-----BEGIN CERTIFICATE-----`)",
+            PathBuf::from(&given.text).display()
+        );
+        return Err(invalid(given, &why));
     }
     Ok(Authority { path: PathBuf::from(&given.text), pem })
 }

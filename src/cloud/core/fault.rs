@@ -92,6 +92,16 @@ impl Fault {
         Self::new(404, 404_000, "FirmwareNotFound", message)
     }
 
+    /// There is nothing at a path.
+    pub fn unknown_path(message: impl Into<String>) -> Self {
+        Self::new(404, 404_000, "NotFound", message)
+    }
+
+    /// There is something at a path, and it is not for this method.
+    pub fn wrong_method(message: impl Into<String>) -> Self {
+        Self::new(405, 405_000, "MethodNotAllowed", message)
+    }
+
     /// There is no such registration.
     pub fn unknown_registration(message: impl Into<String>) -> Self {
         Self::new(404, 404_202, "DeviceRegistrationNotFound", message)

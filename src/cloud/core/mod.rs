@@ -39,6 +39,7 @@ pub mod methods;
 pub mod provisioning;
 pub mod query;
 pub mod quota;
+pub mod reading;
 pub mod registry;
 pub mod routes;
 pub mod rows;

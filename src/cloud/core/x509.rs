@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{CertificateError, Error, RootCertStore};
@@ -18,6 +18,10 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// Certificates of a chain that are looked at; Azure's own chains have two or three.
 const CHAIN: usize = 8;
+
+/// What is said of bytes that the parser does not take.
+pub const NO_DER: &str =
+    "its bytes are not those of an X.509 certificate: it is damaged, or a key or a signing request";
 
 /// Why a certificate is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -200,7 +204,7 @@ impl PeerCertificate {
 /// Reads an authority's certificate from PEM or DER, as it is registered.
 pub fn authority(bytes: &[u8]) -> Result<CertificateDer<'static>, X509Refusal> {
     let certificate = if bytes.trim_ascii_start().starts_with(b"-----BEGIN") {
-        CertificateDer::from_pem_slice(bytes).map_err(|error| X509Refusal::Unreadable(error.to_string()))?
+        CertificateDer::from_pem_slice(bytes).map_err(|error| X509Refusal::Unreadable(no_pem(&error)))?
     } else {
         CertificateDer::from(bytes.to_vec())
     };
@@ -212,7 +216,25 @@ fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, X509Ref
     match X509Certificate::from_der(der) {
         Ok(([], certificate)) => Ok(certificate),
         Ok(_) => Err(X509Refusal::Unreadable("bytes follow its end".to_owned())),
-        Err(error) => Err(X509Refusal::Unreadable(error.to_string())),
+        // The parser's own words name places of ASN.1, which help nobody who has taken the wrong file.
+        Err(_) => Err(X509Refusal::Unreadable(NO_DER.to_owned())),
+    }
+}
+
+/// What is wrong with a text that should hold a certificate.
+fn no_pem(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => {
+            "the line `-----END CERTIFICATE-----` is missing: it was cut off".to_owned()
+        }
+        pem::Error::IllegalSectionStart { .. } => {
+            "a line begins with `-----BEGIN` and does not end with `-----`".to_owned()
+        }
+        pem::Error::Base64Decode(_) => "what stands between BEGIN and END is not base64".to_owned(),
+        pem::Error::NoItemsFound => {
+            "it holds something else: a certificate begins with `-----BEGIN CERTIFICATE-----`".to_owned()
+        }
+        other => other.to_string(),
     }
 }
 

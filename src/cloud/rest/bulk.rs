@@ -13,12 +13,13 @@ use super::{Call, address};
 use crate::cloud::core::auth::Right;
 use crate::cloud::core::bulk::{LIMIT, Step};
 use crate::cloud::core::fault::Fault;
+use crate::cloud::core::reading;
 use crate::cloud::core::registry::Precondition;
 
 pub(super) fn change(call: &Call) -> Result<Response<Body>, Fault> {
     call.authorize(Right::RegistryWrite)?;
     call.need_version()?;
-    let items: Vec<Map<String, Value>> = serde_json::from_slice(&call.body)
+    let items: Vec<Map<String, Value>> = reading::from_slice(&call.body)
         .map_err(|error| Fault::bad_request(format!("the body is not an array of identities: {error}")))?;
     if items.is_empty() || items.len() > LIMIT {
         let message = format!("the request changes {} identities, it takes 1 to {LIMIT}", items.len());

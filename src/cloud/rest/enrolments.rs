@@ -15,6 +15,7 @@ use crate::cloud::core::fault::Fault;
 use crate::cloud::core::provisioning::enrolment::Show;
 use crate::cloud::core::provisioning::service::Expecting;
 use crate::cloud::core::provisioning::{Enrolment, EnrolmentName, Kind, Registration};
+use crate::cloud::core::reading;
 use crate::cloud::core::registry::Precondition;
 use crate::cloud::dialect::bodies::{registration_body, unassigned_body};
 use crate::wire::enrolment::{
@@ -286,6 +287,6 @@ fn paged(items: &[Value], item_type: &str, last: Option<String>) -> Response<Bod
 }
 
 fn read<T: serde::de::DeserializeOwned>(call: &Call, what: &str) -> Result<T, Fault> {
-    serde_json::from_slice(&call.body)
+    reading::from_slice(&call.body)
         .map_err(|error| Fault::undeserializable(format!("the body is not {what}: {error}")))
 }

@@ -18,6 +18,7 @@ use super::{Call, device_id};
 use crate::cloud::core::auth::Right;
 use crate::cloud::core::fault::Fault;
 use crate::cloud::core::message::{Ack, Outgoing, Settle, moment};
+use crate::cloud::core::reading;
 use crate::device::DeviceId;
 use crate::wire::percent;
 use crate::wire::service::{CloudMessage, FEEDBACK_TYPE, SentMessage};
@@ -67,7 +68,7 @@ pub(super) fn send_json(call: &Call, id: &str) -> Result<Response<Body>, Fault> 
     call.authorize(Right::ServiceConnect)?;
     let device = device_id(id)?;
     // By way of an object, because a list of values would be read as one too.
-    let request: CloudMessage = serde_json::from_value(Value::Object(call.object()?))
+    let request: CloudMessage = reading::from_value(Value::Object(call.object()?))
         .map_err(|error| Fault::bad_request(format!("the message cannot be read: {error}")))?;
     let message = call.shared.change(|core, now, out| {
         let sent = outgoing(request, now.wall)?;
@@ -92,7 +93,9 @@ fn outgoing(request: CloudMessage, now: Timestamp) -> Result<Outgoing, Fault> {
         (Some(value), None) => value.to_string().into(),
         (None, Some(text)) => STANDARD
             .decode(text)
-            .map_err(|error| Fault::bad_request(format!("`bodyBase64` is not base64: {error}")))?
+            .map_err(|_| {
+                Fault::bad_request("`bodyBase64` is not base64, or has the wrong number of `=` at its end")
+            })?
             .into(),
     };
     let expiry = match (request.expiry, request.ttl_seconds) {

@@ -6,7 +6,7 @@
 //! In reading order: [`reply`], [`provisioning`], [`enrolments`], [`devices`], [`bulk`], [`twins`],
 //! [`query`], [`events`], [`edge`], [`firmware`], [`jobs`], [`configurations`], [`authorities`],
 //! [`message_headers`], [`messages`], [`device_side`],
-//! [`trouble`], then the table of routes below.
+//! [`trouble`], `own` (what there is below `/envsim`), then the table of routes below.
 
 mod authorities;
 mod bulk;
@@ -20,6 +20,7 @@ mod firmware;
 mod jobs;
 mod message_headers;
 mod messages;
+mod own;
 mod provisioning;
 mod query;
 mod reply;
@@ -40,6 +41,7 @@ use self::reply::{hub_error, json};
 use super::core::auth::Right;
 use super::core::fault::Fault;
 use super::core::message::Settle;
+use super::core::reading;
 use super::core::registry::{Address, Precondition};
 use super::core::x509::PeerCertificate;
 use super::shared::Shared;
@@ -132,6 +134,9 @@ async fn route(call: Call) -> Response<Body> {
     // Node's `azure-iothub` asks for `/devices/` to list them. No id is empty, so none is meant.
     if segments.len() > 1 {
         segments.pop_if(|last| last.is_empty());
+    }
+    if let Err(fault) = own::check(call.method.as_str(), &call.uri, &segments) {
+        return hub_error(&call.shared, &fault);
     }
     let outcome = match (call.method.as_str(), segments.as_slice()) {
         ("GET", ["health"]) => Ok(json(200, &serde_json::json!({"status": "ok"}))),
@@ -313,7 +318,7 @@ impl Call {
     }
 
     fn object(&self) -> Result<serde_json::Map<String, serde_json::Value>, Fault> {
-        serde_json::from_slice(&self.body)
+        reading::from_slice(&self.body)
             .map_err(|error| Fault::bad_request(format!("the body is not a JSON object: {error}")))
     }
 }

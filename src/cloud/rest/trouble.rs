@@ -13,6 +13,7 @@ use super::{Call, device_id};
 use crate::cloud::core::auth::Right;
 use crate::cloud::core::fault::Fault;
 use crate::cloud::core::quota::Operation;
+use crate::cloud::core::reading;
 use crate::cloud::core::trouble::Trouble;
 
 pub(super) fn show(call: &Call) -> Result<Response<Body>, Fault> {
@@ -29,7 +30,7 @@ fn told(call: &Call) -> Result<Response<Body>, Fault> {
 pub(super) fn replace(call: &Call) -> Result<Response<Body>, Fault> {
     call.authorize(Right::ServiceConnect)?;
     // Taken as an object first: `[5]` would be read as a latency of 5.
-    let trouble: Trouble = serde_json::from_value(Value::Object(call.object()?))
+    let trouble: Trouble = reading::from_value(Value::Object(call.object()?))
         .map_err(|error| Fault::bad_request(format!("the faults cannot be read: {error}")))?;
     call.shared.set_trouble(trouble)?;
     told(call)

@@ -9,6 +9,7 @@ use super::{Call, Named, address};
 use crate::cloud::core::auth::Right;
 use crate::cloud::core::fault::Fault;
 use crate::cloud::core::query::Row as _;
+use crate::cloud::core::reading;
 use crate::cloud::core::registry::{Identity, Precondition};
 use crate::cloud::core::rows::IdentityRow;
 use crate::cloud::core::service::Write;
@@ -68,7 +69,7 @@ pub(super) async fn invoke(call: &Call, id: Named<'_>) -> Result<Response<Body>,
     call.authorize(Right::ServiceConnect)?;
     call.need_version()?;
     let address = address(id)?;
-    let request: MethodCall = serde_json::from_slice(&call.body)
+    let request: MethodCall = reading::from_slice(&call.body)
         .map_err(|error| Fault::bad_request(format!("the command cannot be read: {error}")))?;
     match call.shared.invoke(&address, &request).await {
         Ok(result) => Ok(respond(200, &json!({"status": result.status, "payload": result.payload}))),

@@ -269,7 +269,7 @@ async fn what_cannot_be_asked_for_is_refused_with_words() {
         ("{", "the body is not a JSON object"),
         ("[1]", "the body is not a JSON object"),
         ("{\"latency\": -1}", "the faults cannot be read"),
-        ("{\"latncy\": 5}", "unknown field `latncy`"),
+        ("{\"latncy\": 5}", "the faults cannot be read: there is no member `latncy`; there is `latency`"),
         ("{\"latency\": 60001}", "`latency` is more than 60000 milliseconds"),
         ("{\"dropEvery\": 1}", "it has to be 100 to"),
         ("{\"refuse\": {\"returnCode\": 0}}", "MQTT has 1 to 5"),

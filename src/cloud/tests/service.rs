@@ -98,6 +98,13 @@ async fn what_this_cloud_has_not_is_refused_by_name() {
     let (status, answer) =
         request(&cloud, "GET /twins/d?api-version=2021-04-12", "Bearer eyJ0.eyJh.c2ln", "", "").await;
     assert!(status == 401 && answer.contains("Microsoft Entra ID, which is not supported"), "{answer}");
+    // What is this cloud's own is no feature of Azure's that is missing.
+    for (line, wanted) in
+        [("GET /envsim/nothing", 404), ("POST /envsim/quota", 405), ("GET /envsim/events?devices=d", 400)]
+    {
+        let (status, answer) = request(&cloud, line, "x", "", "").await;
+        assert_eq!(status, wanted, "{line}: {answer}");
+    }
     let (status, _) = request(&cloud, "GET /health", "", "", "").await;
     assert_eq!(status, 200);
     cloud.stop().await;

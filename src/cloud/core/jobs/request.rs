@@ -1,5 +1,6 @@
 //! Reading a job as a service writes it. IoT Hub REST, `JobRequest`.
 
+use crate::cloud::core::reading;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -150,7 +151,7 @@ fn method(body: &Map<String, Value>) -> Result<MethodCall, Fault> {
     let value = body.get("cloudToDeviceMethod").ok_or_else(|| {
         Fault::bad_request(format!("a job of the type {DEVICE_METHOD} needs `cloudToDeviceMethod`"))
     })?;
-    let call = serde_json::from_value(value.clone())
+    let call = reading::from_value(value.clone())
         .map_err(|error| Fault::bad_request(format!("`cloudToDeviceMethod` cannot be read: {error}")))?;
     Methods::check(&call)?;
     Ok(call)

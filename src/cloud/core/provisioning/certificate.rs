@@ -56,7 +56,8 @@ impl fmt::Debug for Certificate {
 
 /// What is in a certificate, as DPS tells it.
 pub fn info(der: &[u8]) -> Result<CertificateInfo, String> {
-    let (_, read) = X509Certificate::from_der(der).map_err(|error| format!("cannot be read: {error}"))?;
+    let (_, read) =
+        X509Certificate::from_der(der).map_err(|_| format!("cannot be read: {}", x509::NO_DER))?;
     let time = |second: i64| {
         Timestamp::from_second(second)
             .map(|time| time.to_string())

@@ -3,6 +3,7 @@
 //! DPS, "Device registration": a registration is an operation that the device asks after until it
 //! has ended.
 
+use crate::cloud::core::reading;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -232,8 +233,8 @@ impl RegistrationRequest {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self::default());
         }
-        let value: Value = serde_json::from_slice(body)
-            .map_err(|error| Fault::undeserializable(format!("the registration is not JSON: {error}")))?;
+        let value: Value = reading::from_slice(body)
+            .map_err(|error| Fault::undeserializable(format!("the registration cannot be read: {error}")))?;
         let Value::Object(members) = value else {
             return Err(Fault::undeserializable("the registration is not a JSON object"));
         };
