@@ -62,6 +62,9 @@ pub(super) async fn connect(options: &LinkOptions, to: &Assignment, sink: &Sink)
     let attempt = format!("cannot connect to the hub {host}");
     let failed = |fault: Fault| error::unreached(&attempt, host, port, &fault);
 
+    let (slot, device, gateway) = (options.slot, &to.device_id, options.gateway.is_some());
+    let keep_alive = options.keep_alive;
+    tracing::debug!(slot, host, port, %device, gateway, ?keep_alive, "connecting");
     let tcp = reach(host, port).await.map_err(failed)?;
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "small packets may be delayed");

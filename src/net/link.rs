@@ -177,6 +177,7 @@ struct Link {
 
 impl Link {
     async fn run(mut self) {
+        let slot = self.options.slot;
         while let Some(output) = self.queue.next().await {
             let carried_on = match output {
                 Output::Provision { scope } => self.provision(scope).await,
@@ -185,7 +186,7 @@ impl Link {
                 // Decided while a link stood that stands no more. The device keeps what it wants
                 // sent until it is acknowledged and asks again for it on the next link.
                 stale => {
-                    tracing::trace!(slot = self.options.slot, ?stale, "no link to carry this out");
+                    tracing::trace!(slot, ?stale, "no link to carry this out");
                     true
                 }
             };
@@ -209,6 +210,9 @@ impl Link {
             provisioning.scope = scope;
         }
         let model = self.options.model_id.as_deref();
+        let slot = self.options.slot;
+        let (registration, scope) = (&provisioning.registration, &provisioning.scope);
+        tracing::debug!(slot, host = provisioning.host, %registration, %scope, "asking for a hub");
         let attempt = dps::provision(&provisioning, model, &self.options.trust, &self.sink);
         match self.queue.during(attempt).await {
             Outcome::Done(assignment) => self.sink.tell(Input::Assigned(assignment)).await.is_ok(),
@@ -257,12 +261,14 @@ impl Link {
                 Ok(None)
             }
             After::Cut => {
+                tracing::debug!(slot = self.options.slot, "cutting the link without a word");
                 // Dropped as it is: no DISCONNECT, no close_notify, as when a cable is pulled.
                 drop(link);
                 self.sink.tell(Input::Failed(error::cut())).await?;
                 Ok(None)
             }
             After::Renew(again) => {
+                tracing::debug!(slot = self.options.slot, "the token is to be renewed: connecting again");
                 link.settle().await?;
                 link.close(GOODBYE).await?;
                 Ok(Some(again))
@@ -277,6 +283,7 @@ impl Link {
                 Ok(None)
             }
             After::Stop => {
+                tracing::debug!(slot = self.options.slot, "all is ending: disconnecting");
                 link.close(GOODBYE).await?;
                 Err(Gone)
             }

@@ -46,11 +46,18 @@ impl DeskClerk {
             return refuse("too many requests are under way");
         }
         let answers = self.answers.clone();
+        tracing::debug!(
+            id,
+            device = request.device,
+            module = request.module,
+            "asking the hub's service side"
+        );
         self.tasks.spawn(async move {
             let outcome = ask(&client, request).await.map_err(|error| match error.advice() {
                 advice if advice.is_empty() => error.to_string(),
                 advice => format!("{error}; {advice}"),
             });
+            tracing::debug!(id, ok = outcome.is_ok(), "the hub's service side has answered");
             let _ = answers.send(DeskAnswer { id, outcome }).await;
         });
     }

@@ -1,6 +1,7 @@
 //! The loop: wait for something to happen, decide, carry out, show.
 
 use std::io;
+use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -11,7 +12,7 @@ use super::desk::DeskClerk;
 use super::signals::Signals;
 use super::{Clock, Show};
 use crate::app::{self, AppState, DeskAnswer, Effect, Ending, Event, Slot};
-use crate::device::{Failure, FailureKind, ImageNews, ImageOrder, Input};
+use crate::device::{Failure, FailureKind, ImageNews, ImageOrder, Input, Millis, Phase};
 use crate::net::{LinkEvent, LinkHandle};
 
 /// How many events are taken in before the next picture: a flood must not freeze the screen.
@@ -57,7 +58,9 @@ pub async fn run(state: &mut AppState, mut wiring: Wiring) -> io::Result<Ending>
         wiring.take_in(state, start)?;
     }
     let mut deadline = None;
+    let mut phases = Phases::default();
     loop {
+        phases.note(state, wiring.clock.now().at);
         wiring.show.refresh(state, wiring.clock.now().at);
         if state.ending.is_some() && deadline.is_none() {
             deadline = Some(tokio::time::Instant::now() + GRACE);
@@ -75,6 +78,7 @@ pub async fn run(state: &mut AppState, mut wiring: Wiring) -> io::Result<Ending>
             break;
         }
     }
+    tracing::debug!(ending = ?state.ending, "all is ending: waiting for the links");
     wiring.stop.cancel();
     drain(&mut wiring.tasks).await;
     // What links had to tell on their way out belongs into the summary.
@@ -84,6 +88,56 @@ pub async fn run(state: &mut AppState, mut wiring: Wiring) -> io::Result<Ending>
     let summary = Event::Remark { fact: app::summary(state) };
     wiring.take_in(state, summary)?;
     Ok(state.ending.unwrap_or(Ending::Done))
+}
+
+/// In which phase each device was when the last picture was made, for diagnostics.
+#[derive(Default)]
+struct Phases(Vec<Discriminant<Phase>>);
+
+impl Phases {
+    /// Takes down which devices are in another phase now; why is told by their links.
+    fn note(&mut self, state: &AppState, now: Millis) {
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        for (slot, station) in state.stations.iter().enumerate() {
+            let phase = station.device.phase();
+            let is = discriminant(phase);
+            if self.0.get(slot) == Some(&is) {
+                continue;
+            }
+            match self.0.get_mut(slot) {
+                Some(was) => *was = is,
+                None => self.0.push(is),
+            }
+            let device = station.label();
+            match phase {
+                Phase::Idle => tracing::debug!(slot, device, "not begun"),
+                Phase::Provisioning => tracing::debug!(slot, device, "provisioning"),
+                Phase::Connecting(to) => tracing::debug!(slot, device, hub = %to.hub, "connecting"),
+                Phase::Online { renews, .. } => {
+                    tracing::debug!(slot, device, renews_in = ?renews.since(now), "online");
+                }
+                Phase::Waiting { until, attempt, next, .. } => {
+                    let (again_in, provisions) = (until.since(now), next.is_none());
+                    tracing::debug!(
+                        slot,
+                        device,
+                        attempt,
+                        ?again_in,
+                        provisions,
+                        "offline, trying again later"
+                    );
+                }
+                Phase::Restarting { until, .. } => {
+                    tracing::debug!(slot, device, back_in = ?until.since(now), "restarting");
+                }
+                Phase::Stopped(_) => tracing::debug!(slot, device, "gave up"),
+                Phase::Leaving => tracing::debug!(slot, device, "leaving"),
+                Phase::Left => tracing::debug!(slot, device, "left"),
+            }
+        }
+    }
 }
 
 /// A second wish to end while devices still say good-bye.
@@ -175,6 +229,7 @@ fn no_images(slot: Slot, run: u64) -> Event {
 /// A link whose queue is full has not moved for hundreds of messages: nothing more comes of it. It
 /// is not lost, for what was handed over last has not been taken.
 fn stuck(slot: usize) -> Event {
+    tracing::debug!(slot, "the link's queue is full");
     let failure = Failure::new(FailureKind::Unavailable, "the link does not take any more messages");
     Event::Device { slot, input: Input::Failed(failure), packet: None }
 }
