@@ -3,12 +3,13 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::tell::clean;
+use super::tell::{clean, note};
 use super::values::InputError;
 use super::which::{Hub, explained};
 use crate::cli::Exit;
 use crate::cli::cloud_args::OutputFormat;
 use crate::device::DeviceId;
+use crate::operator::OperatorError;
 use crate::operator::faults::words;
 
 /// What can be done with what goes wrong.
@@ -49,10 +50,45 @@ pub struct DropArgs {
 pub async fn run(hub: &Hub, verb: &FaultsVerb) -> anyhow::Result<Exit> {
     let faults = match verb {
         FaultsVerb::Show => hub.client.faults().await,
-        FaultsVerb::Set { faults } => hub.client.set_faults(&read(faults)?).await,
+        FaultsVerb::Set { faults } => {
+            let faults = read(faults)?;
+            let set = hub.client.set_faults(&faults).await;
+            if set.is_ok() {
+                doubt(hub, &faults).await;
+            }
+            set
+        }
         FaultsVerb::Clear => hub.client.clear_faults().await,
     };
     hub.say(&told(&explained(faults)?, hub.format))
+}
+
+/// Says which devices, that something is to go wrong with, the hub does not know. It is no mistake for
+/// certain: a device may come by way of the provisioning service later.
+async fn doubt(hub: &Hub, faults: &Value) {
+    for (fault, device) in devices(faults) {
+        let known = match device.parse::<DeviceId>() {
+            Ok(id) => hub.client.twin(&id, None).await,
+            Err(_) => {
+                Err(OperatorError::Unknown { host: hub.client.host().to_owned(), subject: device.clone() })
+            }
+        };
+        if matches!(known, Err(OperatorError::Unknown { .. })) {
+            note(&format!(
+                "`{fault}` is set, but the hub {} has no device `{device}`; check the device id, case matters, \
+                 unless it is provisioned later",
+                hub.client.host()
+            ));
+        }
+    }
+}
+
+/// Which fault names which device.
+fn devices(faults: &Value) -> Vec<(String, String)> {
+    let members = faults.as_object().into_iter().flatten();
+    let named =
+        members.filter_map(|(fault, value)| Some((fault.clone(), value["device"].as_str()?.to_owned())));
+    named.collect()
 }
 
 /// Drops connections.
@@ -88,6 +124,16 @@ fn dropped(count: u64, format: OutputFormat) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_devices_that_faults_name_are_found() {
+        let faults =
+            json!({"latency": 5, "refuse": {"device": "d"}, "elsewhere": {"hub": "h", "device": "e"}});
+        let of = |fault: &str, device: &str| (fault.to_owned(), device.to_owned());
+        let mut found = devices(&faults);
+        found.sort();
+        assert_eq!(found, [of("elsewhere", "e"), of("refuse", "d")]);
+    }
 
     #[test]
     fn faults_are_an_object() {

@@ -1,6 +1,5 @@
 //! `envsim hub monitor`: what devices send, and what happens to their twins and connections.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::HubArgs;
-use super::tell::{clean, time_of_day};
+use super::tell::{clean, note, time_of_day};
 use super::values::{self, InputError};
 use super::which::{Hub, explained, say, trust};
 use crate::cli::Exit;
@@ -121,12 +120,6 @@ async fn watch(
         };
     };
     ended
-}
-
-/// Beside the events, which may be read by a program. It goes on without the note when that cannot
-/// be written.
-fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "envsim: {}", clean(text));
 }
 
 fn is_wanted(event: &HubEvent, args: &MonitorArgs) -> bool {

@@ -1,5 +1,6 @@
 //! What all verbs tell in the same way. One line for each thing told; [`super::which::Hub`] writes it.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,6 +15,12 @@ pub fn time_of_day(at: Timestamp, zone: &TimeZone) -> String {
 /// Keeps what others wrote from moving the cursor of this terminal.
 pub fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Beside the events, which may be read by a program. It goes on without the note when that cannot
+/// be written.
+pub fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "envsim: {}", clean(text));
 }
 
 /// A span for programs.
