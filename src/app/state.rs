@@ -104,6 +104,10 @@ impl AppState {
             seed,
             unattended: false,
         };
+        // The keyboard begins where something can be done: with no values to turn, at the commands.
+        if state.stations.first().is_some_and(|station| station.series.is_empty()) {
+            state.ui.focus = if state.series_are_elsewhere() { PaneId::Modules } else { PaneId::Commands };
+        }
         state.refocus();
         state
     }

@@ -173,7 +173,11 @@ fn the_keyboard_is_never_with_a_pane_that_is_not_there() {
     assert_eq!(story.state.ui.focus, PaneId::Modules, "all the way round");
 
     let alone = Story::of(vec![station("d1", Box::new(Board { ports: false }), RestartStyle::Held)]);
-    assert_eq!((alone.state.ui.focus, alone.state.panes().len()), (PaneId::Telemetry, 6));
+    assert_eq!(
+        (alone.state.ui.focus, alone.state.panes().len()),
+        (PaneId::Commands, 6),
+        "nothing can be turned"
+    );
 }
 
 #[test]

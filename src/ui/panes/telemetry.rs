@@ -36,6 +36,9 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     if readings.is_empty() {
         let mut lines = vec![Line::styled("this kind of device sends no telemetry", theme.dim)];
         lines.extend(silence(state, theme));
+        let room = usize::from(area.width);
+        let hint = "3 shows what it can be told to do, 5 is the operator's desk that tells it";
+        lines.extend(text::wrap(hint, room).into_iter().map(|text| Line::styled(text, theme.dim)));
         return list::lines(frame, area, lines);
     }
     let room = usize::from(area.width);

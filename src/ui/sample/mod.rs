@@ -47,7 +47,11 @@ fn station(name: &str, profile: Box<dyn Profile>, restarts: RestartStyle) -> Sta
 }
 
 fn environment() -> Box<dyn Profile> {
-    let entry = crate::profiles::find("environment").expect("the environment profile");
+    profile("environment")
+}
+
+fn profile(name: &str) -> Box<dyn Profile> {
+    let entry = crate::profiles::find(name).expect("a profile");
     (entry.parts[0].build)(&crate::profiles::Making { seed: 7, ..Default::default() })
 }
 
@@ -315,5 +319,12 @@ pub(crate) fn restarting(restarts: RestartStyle) -> World {
     world.connect();
     world.call(8_000, "1", "restart", Value::Null);
     world.run(12_000);
+    world
+}
+
+/// A device of the reboot tutorial, which sends no telemetry, connected.
+pub(crate) fn reboot() -> World {
+    let mut world = World::of(vec![station("pi-01", profile("reboot"), RestartStyle::Held)]);
+    world.connect();
     world
 }
