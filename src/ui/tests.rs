@@ -123,6 +123,28 @@ fn a_restart_is_seen_going_on() {
 }
 
 #[test]
+fn a_device_without_telemetry_begins_at_its_commands_and_says_what_can_be_done() {
+    let world = sample::reboot();
+    assert_eq!(world.state.ui.focus, PaneId::Commands);
+    for (width, height) in [(100, 30), (80, 24)] {
+        insta::assert_snapshot!(format!("reboot_{width}x{height}"), screen(&world.state, width, height));
+    }
+}
+
+#[test]
+fn what_is_hidden_of_the_properties_is_counted() {
+    let mut state = sample::online();
+    state.ui.focus = PaneId::Properties;
+    state.ui.zoomed = true;
+    let counted = |picture: &str| {
+        picture.split('\u{2193}').skip(1).any(|behind| behind.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let (all, some) = (screen(&state, 80, 24), screen(&state, 80, 5));
+    assert!(!counted(&all), "{all}");
+    assert!(counted(&some), "{some}");
+}
+
+#[test]
 fn an_image_on_its_way_is_counted_and_its_failure_stays_in_sight() {
     let mut world = sample::restarting(RestartStyle::Held);
     let progress = ImageNews::Progress { run: 1, received: 1_250_000, total: Some(4_000_000) };

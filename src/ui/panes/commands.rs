@@ -162,6 +162,8 @@ fn history(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
         if focused && place == cursor { list::selected(line, theme.selected, room) } else { line }
     });
     list::lines(frame, area, rows.collect());
+    // Whoever has moved up is told how much newer there is; that there is older goes without saying.
+    list::hidden(frame, theme, area, 0, records.len().saturating_sub(first + height));
 }
 
 /// A status as a symbol and a number.

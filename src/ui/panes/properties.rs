@@ -79,7 +79,9 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
         lines.push(Line::styled("this kind of device has no properties", theme.dim));
     }
     let first = list::first(lines.len(), if focused { at } else { 0 }, height);
+    let below = lines.len().saturating_sub(first + height);
     list::lines(frame, area, lines.split_off(first));
+    list::hidden(frame, theme, area, first, below);
 }
 
 /// What stands in the reported section beside the writable properties.
