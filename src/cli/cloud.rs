@@ -56,11 +56,25 @@ pub async fn run(args: CloudArgs) -> anyhow::Result<Exit> {
         None => Some(AuthorityFile::write(&found, cloud.ca_pem())?),
     };
     let ca_file = cloud.ca_file().or(throw_away.as_ref().map(|file| file.0.as_path()));
+    if let Some(note) = renamed(&cloud) {
+        // It goes on without the note when that cannot be written.
+        let _ = writeln!(std::io::stderr(), "envsim: {note}");
+    }
     announce(&args, &cloud, ca_file.unwrap_or(Path::new(""))).context("cannot write the ready line")?;
     let ending = signals.next().await;
     debug_assert!(matches!(ending, Ending::Interrupted | Ending::Terminated));
     cloud.stop().await;
     Ok(Exit::Done)
+}
+
+/// What a new name means for those who were told the old one.
+fn renamed(cloud: &LocalCloud) -> Option<String> {
+    let (before, now) = (cloud.name_before()?, cloud.hub());
+    Some(format!(
+        "the cloud in {} went by `{before}` before and goes by `{now}` now: connection strings with the old name \
+         lead nowhere, and tokens for it are refused; use the new name there, or start with --hostname {before}",
+        cloud.data_dir().unwrap_or(Path::new("")).display()
+    ))
 }
 
 /// The authority's certificate as a file, for programs that take a path. Goes with the process.

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use rand::Rng as _;
 
-use super::CloudError;
 use super::cert::Authority;
 use super::core::{Core, Settings};
 use super::shared::Shared;
 use super::store::{CA_FILE, DataFolder, Founding, KeptAuthority, Store, StoreError};
+use super::{CloudError, LocalCloud};
 use crate::device::IdScope;
 use crate::wire::SharedKey;
 
@@ -85,7 +85,11 @@ impl Beginning {
         aside(move || {
             let kept = KeptAuthority { certificate: authority.pem().to_owned(), key: authority.reveal_key() };
             let settings = core.settings();
-            let now = Founding::new(&settings.id_scope, &settings.group_key, core.policy_keys(), kept);
+            let name = settings.names.own.clone();
+            let now = Founding::new(&settings.id_scope, &settings.group_key, core.policy_keys(), kept)
+                .called(&name);
+            let before = founding.as_ref().and_then(Founding::hub).filter(|before| *before != name);
+            let before = before.map(str::to_owned);
             if founding.as_ref() != Some(&now) {
                 store.found(&now, founding.is_none().then_some(&core))?;
             }
@@ -93,11 +97,19 @@ impl Beginning {
                 // What was kept says whether there still is one.
                 core.forget_default_group();
             }
-            let shared = Shared::new(core);
+            let shared = Shared::new(core).once_called(before);
             shared.attach(store)?;
             Ok(shared)
         })
         .await
+    }
+}
+
+impl LocalCloud {
+    /// The name by which the data folder's cloud went when it was last started, when it goes by another
+    /// now: whoever was told the old one has to be told.
+    pub fn name_before(&self) -> Option<&str> {
+        self.shared.name_before.as_deref()
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Shared {
     latency: AtomicU64,
     /// Cancelled when everything has to end.
     pub(super) stop: CancellationToken,
+    /// The name that the cloud went by before, when it goes by another now.
+    pub(super) name_before: Option<String>,
 }
 
 #[derive(Debug)]
@@ -86,7 +88,13 @@ impl Shared {
             due: watch::Sender::new(None),
             latency: AtomicU64::new(0),
             stop: CancellationToken::new(),
+            name_before: None,
         }
+    }
+
+    /// The same, of a cloud that went by another name before.
+    pub(super) fn once_called(self, name_before: Option<String>) -> Self {
+        Self { name_before, ..self }
     }
 
     /// Takes up all that is kept in `store`, and keeps everything there from now on.

@@ -35,6 +35,22 @@ fn refused(folder: &Path) -> (Option<i32>, String) {
     (outcome.code, outcome.err)
 }
 
+#[test]
+fn a_new_name_on_an_old_folder_is_remarked_on_and_the_same_name_is_not() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().display().to_string();
+    let said = |more: &[&str]| {
+        let cloud = CloudProcess::with(&[&PORTS[..], &["--data-dir", &path], more].concat());
+        cloud.stop("TERM").expect(0).err
+    };
+    assert_eq!(said(&[]), "");
+    assert_eq!(said(&[]), "");
+    let renamed = said(&["--hostname", "box"]);
+    assert!(renamed.contains("went by `localhost` before and goes by `box` now"), "{renamed}");
+    assert!(renamed.contains("start with --hostname localhost"), "{renamed}");
+    assert_eq!(said(&["--hostname", "box"]), "", "once is enough");
+}
+
 type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 /// A connection on which every answer is waited for, until the cloud is gone.

@@ -36,6 +36,9 @@ pub struct Founding {
     group_key: SharedKey,
     policies: BTreeMap<String, Key>,
     authority: KeptAuthority,
+    /// The name it goes by, which is the only thing here that may change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hub: Option<String>,
 }
 
 impl Founding {
@@ -47,7 +50,18 @@ impl Founding {
         authority: KeptAuthority,
     ) -> Self {
         let policies = policies.into_iter().map(|(name, key)| (name.to_owned(), Key(key.clone()))).collect();
-        Self { id_scope: id_scope.to_string(), group_key: group_key.clone(), policies, authority }
+        Self { id_scope: id_scope.to_string(), group_key: group_key.clone(), policies, authority, hub: None }
+    }
+
+    /// The same, of a cloud that goes by this name.
+    #[must_use]
+    pub fn called(self, hub: &str) -> Self {
+        Self { hub: Some(hub.to_owned()), ..self }
+    }
+
+    /// The name that it went by when it was last started, if that was written down.
+    pub fn hub(&self) -> Option<&str> {
+        self.hub.as_deref()
     }
 
     /// The provisioning service's ID scope; `None` when it is not one.
