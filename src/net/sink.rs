@@ -87,7 +87,7 @@ fn note(slot: usize, input: &Input) {
         }
         Input::Desired { version, .. } => tracing::debug!(slot, version, "desired properties have changed"),
         Input::Called(call) => {
-            tracing::debug!(slot, command = call.name, rid = call.rid, "a command has come")
+            tracing::debug!(slot, command = call.name, rid = call.rid, "a command has come");
         }
         Input::Received(_) => tracing::trace!(slot, "a message has come to an input"),
         Input::Written(ticket) => tracing::trace!(slot, ticket = ticket.0, "written"),
