@@ -186,7 +186,15 @@ impl Link {
                 // Decided while a link stood that stands no more. The device keeps what it wants
                 // sent until it is acknowledged and asks again for it on the next link.
                 stale => {
-                    tracing::trace!(slot, ?stale, "no link to carry this out");
+                    // What it holds is not for diagnostics.
+                    let what = match stale {
+                        Output::Send { .. } => "a message",
+                        Output::Reply { .. } => "an answer",
+                        Output::Report { .. } => "reported properties",
+                        Output::FetchTwin(_) => "a request for the twin",
+                        _ => "what is over already",
+                    };
+                    tracing::trace!(slot, what, "there is no link to carry this out");
                     true
                 }
             };
