@@ -65,8 +65,10 @@ fn trouble_is_made_shown_and_ended_from_another_terminal() {
     device.event("failed");
     device.event("connected");
 
+    let doubtful = cloud.hub(&["faults", "set", r#"{"refuse": {"times": 1, "device": "nobody"}}"#]).expect(0);
+    assert!(doubtful.err.contains("has no device `nobody`"), "{}", doubtful.all());
     let bad = cloud.hub(&["faults", "set", r#"{"latncy": 10}"#]).expect(1);
-    assert!(bad.err.contains("unknown field `latncy`"), "{}", bad.all());
+    assert!(bad.err.contains("there is no member `latncy`"), "{}", bad.all());
     let bad = cloud.hub(&["faults", "set", "latency"]).expect(2);
     assert!(bad.err.contains("the faults are not a JSON object"), "{}", bad.all());
 }

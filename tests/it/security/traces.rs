@@ -164,13 +164,15 @@ fn no_key_and_no_token_is_ever_logged_by_the_cloud() {
     );
 
     // A whole provisioning, a wrong key, a connection string that is none, another that is wrong.
-    cloud.run("sensor", &["--interval", "50ms", "--count", "2"]).end().expect(0);
-    let mut wrong = vec!["run", "--headless", "--key", WRONG];
+    // The devices take everything down as well.
+    let mut diagnostics =
+        cloud.run("sensor", &["--interval", "50ms", "--count", "2", "-vv"]).end().expect(0).err;
+    let mut wrong = vec!["run", "--headless", "-vv", "--key", WRONG];
     wrong.extend(cloud.provisioning("sensor"));
-    cloud.sandbox.run(&wrong).expect(3);
+    diagnostics += &cloud.sandbox.run(&wrong).expect(3).err;
     let string = cloud.connection_string("bad").replace(&cloud.key("bad"), WRONG);
-    let to = ["run", "--headless", "--ca", cloud.text("caFile"), "--connection-string"];
-    cloud.sandbox.run(&[&to[..], &[&string]].concat()).expect(4);
+    let to = ["run", "--headless", "-vv", "--ca", cloud.text("caFile"), "--connection-string"];
+    diagnostics += &cloud.sandbox.run(&[&to[..], &[&string]].concat()).expect(4).err;
     cloud.sandbox.run(&[&to[..], &[&format!("HostName=x;SharedAccessKey={WRONG}")]].concat()).expect(2);
     victim.serves_after("wrong keys");
 
@@ -199,9 +201,14 @@ fn no_key_and_no_token_is_ever_logged_by_the_cloud() {
     }
     let ended = victim.cloud.stop("TERM").expect(0);
     assert!(ended.err.lines().count() > 15, "everything was to be logged:\n{}", ended.err);
+    for words in ["asking for a hub", "assigned to a hub", "the hub has let the device in", "failed: "] {
+        assert!(diagnostics.contains(words), "{words}:\n{diagnostics}");
+    }
     for secret in secrets {
         let line = ended.err.lines().find(|line| line.contains(&secret));
         assert_eq!(line, None, "`{secret}` is logged");
+        let line = diagnostics.lines().find(|line| line.contains(&secret));
+        assert_eq!(line, None, "`{secret}` is logged by a device");
     }
     // On standard output there is the ready line, whose purpose is to hand keys over, and no more.
     assert_eq!(ended.out.lines().count(), 1, "{}", ended.out);
