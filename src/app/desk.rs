@@ -158,8 +158,6 @@ pub enum Follow {
     Nothing,
     /// It is a text to read, which is laid over the panes.
     Read,
-    /// Trouble is on in the local cloud, or over.
-    Trouble(bool),
 }
 
 impl Ask {
@@ -167,8 +165,7 @@ impl Ask {
     pub fn follows(&self) -> Follow {
         match self {
             Self::Twin => Follow::Read,
-            Self::Faults(faults) => Follow::Trouble(!faults.is_null()),
-            Self::Invoke { .. } | Self::Desired(_) => Follow::Nothing,
+            Self::Invoke { .. } | Self::Desired(_) | Self::Faults(_) => Follow::Nothing,
         }
     }
 }
@@ -209,7 +206,7 @@ pub struct Desk {
     pub closed: Option<String>,
     /// Whether the hub is the local cloud, which can be asked for trouble.
     pub local: bool,
-    /// Whether the local cloud was asked for trouble from here, and not yet to end it.
+    /// Whether something goes wrong on request in the local cloud, whoever asked for it.
     pub troubled: bool,
     /// Which row the cursor is on.
     pub cursor: usize,

@@ -25,6 +25,8 @@ pub enum Event {
         /// What.
         fact: super::Fact,
     },
+    /// Something goes wrong on request in the local cloud from now on, or nothing any more.
+    Trouble(bool),
     /// A moment that [`AppState::next_due`](super::AppState::next_due) asked for has come.
     Tick,
     /// The program is to end: by a signal, or because something it needs has broken.

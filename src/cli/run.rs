@@ -13,6 +13,7 @@ use super::exit::Exit;
 use super::ground::{Ground, Seat};
 use super::images::Images;
 use crate::app::{self, AppState, Desk, Ending, Fact, Limits, Station};
+use crate::cloud::LocalCloud;
 use crate::config::RunConfig;
 use crate::device::{Device, DeviceOptions, Severity};
 use crate::net::{self, LinkOptions};
@@ -147,6 +148,7 @@ async fn operate(
         image_news: images.news,
         clerk,
         answers,
+        trouble: ground.cloud.as_ref().map(LocalCloud::watch_trouble),
         signals,
         tasks,
         stop,

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::LocalCloud;
 use super::core::clients::{ConnectionId, Welcome};
 use super::core::fault::Fault;
 use super::core::methods::{CallId, Outcome};
@@ -31,6 +32,8 @@ pub(super) struct Shared {
     began: Instant,
     events: watch::Sender<u64>,
     feedback: watch::Sender<u64>,
+    /// Whether anything goes wrong on request.
+    trouble: watch::Sender<bool>,
     started: Timestamp,
     /// When the core has something to do next, for [`Shared::keep_time`].
     due: watch::Sender<Option<Millis>>,
@@ -84,6 +87,7 @@ impl Shared {
             began: Instant::now(),
             events: watch::Sender::new(0),
             feedback: watch::Sender::new(0),
+            trouble: watch::Sender::new(false),
             started: Timestamp::now(),
             due: watch::Sender::new(None),
             latency: AtomicU64::new(0),
@@ -217,6 +221,10 @@ impl Shared {
             let batch = state.core.last_feedback();
             self.feedback.send_if_modified(|seen| std::mem::replace(seen, batch) != batch);
         }
+        if self.trouble.receiver_count() > 0 {
+            let on = state.core.trouble().is_on();
+            self.trouble.send_if_modified(|seen| std::mem::replace(seen, on) != on);
+        }
         let due = state.core.next_due();
         if state.due != due {
             state.due = due;
@@ -286,6 +294,14 @@ impl Shared {
         self.feedback.subscribe()
     }
 
+    /// Whether anything goes wrong on request, now and from now on.
+    pub(super) fn watch_trouble(&self) -> watch::Receiver<bool> {
+        // Subscribed first: what changes between the two is told twice rather than never.
+        let receiver = self.trouble.subscribe();
+        self.trouble.send_replace(self.look(|core, _| core.trouble().is_on()));
+        receiver
+    }
+
     /// When the cloud was started.
     pub(super) fn began(&self) -> Timestamp {
         self.started
@@ -349,6 +365,13 @@ impl Shared {
             outcome = receiver => outcome.unwrap_or_else(|_| stopped()),
             () = self.stop.cancelled() => stopped(),
         }
+    }
+}
+
+impl LocalCloud {
+    /// Whether anything goes wrong on request, now and from now on.
+    pub fn watch_trouble(&self) -> watch::Receiver<bool> {
+        self.shared.watch_trouble()
     }
 }
 

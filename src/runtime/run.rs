@@ -4,7 +4,7 @@ use std::io;
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +39,8 @@ pub struct Wiring {
     pub clerk: DeskClerk,
     /// The operator's answers.
     pub answers: mpsc::Receiver<DeskAnswer>,
+    /// Whether something goes wrong on request in the local cloud, where there is one in here.
+    pub trouble: Option<watch::Receiver<bool>>,
     /// Signals.
     pub signals: Signals,
     /// The tasks of the links.
@@ -182,6 +184,7 @@ impl Wiring {
                 Event::Device { slot, input: Input::Image(news), packet: None }
             }
             Some(answer) = self.answers.recv() => Event::Desk(answer),
+            on = changed(&mut self.trouble) => Event::Trouble(on),
             () = sleep_until(wake) => Event::Tick,
         };
         Ok(Some(event))
@@ -232,6 +235,16 @@ fn stuck(slot: usize) -> Event {
     tracing::debug!(slot, "the link's queue is full");
     let failure = Failure::new(FailureKind::Unavailable, "the link does not take any more messages");
     Event::Device { slot, input: Input::Failed(failure), packet: None }
+}
+
+/// What is new about trouble; never when there is no cloud to tell, or it has gone.
+async fn changed(trouble: &mut Option<watch::Receiver<bool>>) -> bool {
+    if let Some(receiver) = trouble
+        && receiver.changed().await.is_ok()
+    {
+        return *receiver.borrow_and_update();
+    }
+    std::future::pending().await
 }
 
 async fn sleep_until(moment: Option<tokio::time::Instant>) {

@@ -99,10 +99,6 @@ pub(super) fn answered(state: &mut AppState, answer: &DeskAnswer) {
     let Some((outcome, took)) = &exchange.answer else { return };
     let slot = exchange.slot;
     let follows = exchange.follows;
-    let trouble = match (follows, outcome) {
-        (Follow::Trouble(on), Ok(_)) => Some(on),
-        _ => None,
-    };
     let (ok, text) = match outcome {
         Ok(text) if follows == Follow::Read => {
             let lines = text.lines().map(str::to_owned).collect();
@@ -114,6 +110,5 @@ pub(super) fn answered(state: &mut AppState, answer: &DeskAnswer) {
     };
     let fact =
         Fact::AskAnswered { request: exchange.request.clone(), ok, answer: text.to_owned(), took: *took };
-    state.desk.troubled = trouble.unwrap_or(state.desk.troubled);
     state.log.add(state.now, Some(slot), fact, None);
 }

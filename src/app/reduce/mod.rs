@@ -23,6 +23,7 @@ pub fn reduce(state: &mut AppState, now: Now, event: Event) -> Vec<Effect> {
         Event::Intent(intent) => intent::wanted(state, intent, &mut effects),
         Event::Desk(answer) => desk::answered(state, &answer),
         Event::Remark { fact } => state.log.add(now, None, fact, None),
+        Event::Trouble(on) => state.desk.troubled = on,
         Event::Tick => tick(state, &mut effects),
         Event::Stop(ending) => ending::begin(state, ending, &mut effects),
     }

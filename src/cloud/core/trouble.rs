@@ -140,6 +140,17 @@ impl Trouble {
         Ok(())
     }
 
+    /// Whether anything goes wrong from now on: what was for so many times is over when those are.
+    pub fn is_on(&self) -> bool {
+        let left = |times: Option<u64>| times != Some(0);
+        self.latency > 0
+            || self.drop_every > 0
+            || self.token_life > 0
+            || self.refuse.as_ref().is_some_and(|refuse| left(refuse.times))
+            || self.dps_busy.as_ref().is_some_and(|busy| left(busy.times))
+            || self.elsewhere.is_some()
+    }
+
     /// Whether a client that connects is refused, and with which return code.
     pub fn refuses(&mut self, address: &Address) -> Option<u8> {
         let refuse = self.refuse.as_mut()?;
@@ -212,6 +223,23 @@ mod tests {
         assert_eq!(refused, [Some(5), Some(5), None]);
         let mut all = trouble(r#"{"refuse":{}}"#).expect("some trouble");
         assert_eq!([all.refuses(&address("a")), all.refuses(&address("b"))], [Some(3), Some(3)]);
+    }
+
+    #[test]
+    fn trouble_is_on_until_its_times_are_used_up() {
+        assert!(!Trouble::default().is_on());
+        let on = [
+            r#"{"latency":5}"#,
+            r#"{"dropEvery":500}"#,
+            r#"{"tokenLife":5000}"#,
+            r#"{"refuse":{}}"#,
+            r#"{"elsewhere":{"hub":"h"}}"#,
+        ];
+        for json in on {
+            assert!(trouble(json).expect("trouble").is_on(), "{json}");
+        }
+        let mut busy = trouble(r#"{"dpsBusy":{"times":1}}"#).expect("trouble");
+        assert_eq!((busy.is_on(), busy.dps_is_busy().is_some(), busy.is_on()), (true, true, false));
     }
 
     #[test]

@@ -263,6 +263,27 @@ async fn a_connection_ends_as_if_its_token_had_run_out() {
 }
 
 #[tokio::test]
+async fn whoever_watches_is_told_when_trouble_begins_and_when_it_is_used_up() {
+    let cloud = cloud().await;
+    let mut watched = cloud.watch_trouble();
+    assert!(!*watched.borrow_and_update());
+    put(&cloud, &json!({"dpsBusy": {"times": 1}})).await;
+    watched.changed().await.expect("news");
+    assert!(*watched.borrow_and_update());
+    let resource = format!("{}/registrations/s", cloud.id_scope());
+    let token = Token::sign(&cloud.group_key().derive("s"), &resource, FAR, Some("registration"));
+    let line = format!("PUT /{resource}/register?api-version=2021-06-01");
+    let (status, answer) = request(&cloud, &line, token.reveal(), "", "{}").await;
+    assert_eq!(status, 429, "{answer}");
+    watched.changed().await.expect("news");
+    assert!(!*watched.borrow_and_update());
+    // Who begins to watch later knows what holds already.
+    put(&cloud, &json!({"latency": 1})).await;
+    assert!(*cloud.watch_trouble().borrow());
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_asked_for_is_refused_with_words() {
     let cloud = cloud().await;
     for (faults, said) in [
