@@ -4,7 +4,7 @@
 //! directory, one for each process. It holds the local cloud's throw-away keys, so neither the
 //! folder nor the file may be open to others, and a folder that somebody else made is not used.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::system::{files, user};
 use crate::wire::ConnectionString;
 
 /// More than any file of ours holds; what is longer is not ours.
@@ -73,11 +74,12 @@ pub struct RuntimeFile {
 impl RuntimeFile {
     /// Leaves the file in the user's runtime directory.
     pub fn leave(running: &Running) -> io::Result<Self> {
-        Self::leave_in(&folder()?, running)
+        Self::leave_in(&user::runtime_folder()?, running)
     }
 
     fn leave_in(folder: &Path, running: &Running) -> io::Result<Self> {
-        private_folder(folder)?;
+        files::make_private_folder(folder)?;
+        user::check_own(folder)?;
         let path = folder.join(format!("{}.json", running.pid));
         write_private(&path, &serde_json::to_vec(running)?)?;
         Ok(Self { path })
@@ -94,11 +96,8 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("tmp");
     // One that a process with the same number left when it was killed.
     remove(&draft);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&draft).and_then(|mut file| file.write_all(content));
+    let made = files::private().write(true).create_new(true).open(&draft);
+    let written = made.and_then(|mut file| file.write_all(content));
     let written = written.and_then(|()| fs::rename(&draft, path));
     if written.is_err() {
         remove(&draft);
@@ -115,12 +114,12 @@ impl Drop for RuntimeFile {
 /// The local clouds that run, the one that was started last first. Files of processes that are gone
 /// are removed on the way.
 pub fn running() -> io::Result<Vec<Running>> {
-    running_in(&folder()?)
+    running_in(&user::runtime_folder()?)
 }
 
 fn running_in(folder: &Path) -> io::Result<Vec<Running>> {
     match fs::symlink_metadata(folder) {
-        Ok(_) => check_private(folder)?,
+        Ok(_) => user::check_own(folder)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     }
@@ -150,74 +149,6 @@ fn read(path: &Path) -> Option<Running> {
     let mut text = String::new();
     File::open(path).ok()?.take(MOST).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
-}
-
-/// `$XDG_RUNTIME_DIR/envsim`, or a folder of the user's own among the temporary ones.
-pub fn folder() -> io::Result<PathBuf> {
-    match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
-        // The specification asks for an absolute path and to ignore any other.
-        Some(path) if path.is_absolute() && path.is_dir() => Ok(path.join("envsim")),
-        _ => Ok(std::env::temp_dir().join(format!("envsim-{}", user()?))),
-    }
-}
-
-fn private_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => check_private(folder),
-    }
-}
-
-/// In a shared folder for temporary files anyone can make one with our name and wait for us.
-#[cfg(unix)]
-fn check_private(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt as _;
-    let metadata = fs::symlink_metadata(folder)?;
-    let refuse = |why: &str| {
-        let text =
-            format!("{} {why}; remove it, or set XDG_RUNTIME_DIR to a folder of your own", folder.display());
-        Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
-    };
-    if !metadata.is_dir() {
-        return refuse("is not a folder");
-    }
-    if metadata.uid() != user()? {
-        return refuse("belongs to another user");
-    }
-    if metadata.mode() & 0o077 != 0 {
-        return refuse("is open to other users");
-    }
-    Ok(())
-}
-
-/// On other systems the folder for temporary files is the user's own already.
-#[cfg(not(unix))]
-fn check_private(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// The number of the user this process acts for. The standard library does not say, but what the
-/// process makes belongs to that user.
-#[cfg(unix)]
-fn user() -> io::Result<u32> {
-    use std::os::unix::fs::MetadataExt as _;
-    if let Ok(metadata) = fs::metadata("/proc/self") {
-        return Ok(metadata.uid());
-    }
-    let nonce = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let probe = std::env::temp_dir().join(format!("envsim-probe-{}-{nonce}", std::process::id()));
-    let uid = OpenOptions::new().write(true).create_new(true).open(&probe)?.metadata()?.uid();
-    remove(&probe);
-    Ok(uid)
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the same form on every system")]
-fn user() -> io::Result<u32> {
-    Ok(0)
 }
 
 /// Whether the process still runs; where the system cannot be asked, whether its port answers.
