@@ -4,11 +4,10 @@
 //! directory, one for each process. It holds the local cloud's throw-away keys, so neither the
 //! folder nor the file may be open to others, and a folder that somebody else made is not used.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,9 +23,6 @@ const MOST: u64 = 64 * 1024;
 pub struct Running {
     /// The process.
     pub pid: u32,
-    /// When that process began, in the system's own words, as numbers of processes are used again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    process_start: Option<String>,
     /// The hub's name.
     pub hub: String,
     /// The connection string of its back ends, with the port of HTTPS in `HostName`.
@@ -41,10 +37,8 @@ pub struct Running {
 impl Running {
     /// This process, with this local cloud.
     pub fn this_process(hub: &str, service: &ConnectionString, ca: &str) -> Self {
-        let pid = std::process::id();
         Self {
-            pid,
-            process_start: process_start(pid),
+            pid: std::process::id(),
             hub: hub.to_owned(),
             service_connection_string: service.reveal(),
             ca: ca.to_owned(),
@@ -66,9 +60,14 @@ impl std::fmt::Debug for Running {
 }
 
 /// The file of this process, removed when this goes.
+///
+/// A lock on it says that the process lives: the system lets it go when the process ends, in
+/// whatever way, and unlike a process's number it means the same on every system and is never used
+/// again. The lock is a shared one, which on Windows too lets others read.
 #[derive(Debug)]
 pub struct RuntimeFile {
     path: PathBuf,
+    held: File,
 }
 
 impl RuntimeFile {
@@ -81,8 +80,11 @@ impl RuntimeFile {
         files::make_private_folder(folder)?;
         user::check_own(folder)?;
         let path = folder.join(format!("{}.json", running.pid));
-        write_private(&path, &serde_json::to_vec(running)?)?;
-        Ok(Self { path })
+        // Held before it has its name. Where files cannot be locked, `is_held` does without too.
+        let held = write_and(&path, &serde_json::to_vec(running)?, |file| {
+            let _ = file.try_lock_shared();
+        })?;
+        Ok(Self { path, held })
     }
 
     /// Where it is.
@@ -93,12 +95,20 @@ impl RuntimeFile {
 
 /// Writes a file for this user only, whole or not at all: a reader never sees half of it.
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    write_and(path, content, |_| ()).map(drop)
+}
+
+/// The same, with something done to the file before anybody can find it.
+fn write_and(path: &Path, content: &[u8], finish: impl FnOnce(&File)) -> io::Result<File> {
     let draft = path.with_extension("tmp");
     // One that a process with the same number left when it was killed.
     remove(&draft);
-    let made = files::private().write(true).create_new(true).open(&draft);
-    let written = made.and_then(|mut file| file.write_all(content));
-    let written = written.and_then(|()| fs::rename(&draft, path));
+    let written = files::private().write(true).create_new(true).open(&draft).and_then(|mut file| {
+        file.write_all(content)?;
+        finish(&file);
+        fs::rename(&draft, path)?;
+        Ok(file)
+    });
     if written.is_err() {
         remove(&draft);
     }
@@ -108,6 +118,8 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
 impl Drop for RuntimeFile {
     fn drop(&mut self) {
         remove(&self.path);
+        // Windows may take its time over it otherwise (`LockFileEx`, Remarks).
+        let _ = self.held.unlock();
     }
 }
 
@@ -133,7 +145,8 @@ fn running_in(folder: &Path) -> io::Result<Vec<Running>> {
     let mut running = Vec::new();
     for (_, path) in files.into_iter().rev() {
         match read(&path) {
-            Some(found) if is_alive(&found) => running.push(found),
+            Some((found, file)) if is_held(&file, &path) => running.push(found),
+            // Only while no other reader asks the same: `file` is locked until it is dropped.
             Some(_) => remove(&path),
             None => {}
         }
@@ -142,37 +155,25 @@ fn running_in(folder: &Path) -> io::Result<Vec<Running>> {
 }
 
 /// A file that cannot be read is somebody else's, or of another version: it is left alone.
-fn read(path: &Path) -> Option<Running> {
+fn read(path: &Path) -> Option<(Running, File)> {
     if !fs::symlink_metadata(path).ok()?.is_file() {
         return None;
     }
     let mut text = String::new();
-    File::open(path).ok()?.take(MOST).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    let file = File::open(path).ok()?;
+    (&file).take(MOST).read_to_string(&mut text).ok()?;
+    Some((serde_json::from_str(&text).ok()?, file))
 }
 
-/// Whether the process still runs; where the system cannot be asked, whether its port answers.
-fn is_alive(running: &Running) -> bool {
-    if Path::new("/proc/self").exists() {
-        let start = process_start(running.pid);
-        return start.is_some() && (running.process_start.is_none() || start == running.process_start);
+/// Whether the process that left the file still runs; a file system without locks cannot tell, and
+/// then it does.
+fn is_held(file: &File, path: &Path) -> bool {
+    match file.try_lock() {
+        Ok(()) => false,
+        Err(TryLockError::Error(_)) => true,
+        // Held by the process, or for a moment by another reader who finds nobody: that one removes it.
+        Err(TryLockError::WouldBlock) => file.try_lock_shared().is_ok() && path.exists(),
     }
-    let Ok(service) = ConnectionString::parse(&running.service_connection_string) else { return false };
-    let address = (service.hub.name.as_str(), service.hub.port.unwrap_or(443));
-    let Ok(addresses) = address.to_socket_addrs() else { return false };
-    addresses
-        .into_iter()
-        .any(|address| TcpStream::connect_timeout(&address, Duration::from_millis(300)).is_ok())
-}
-
-/// proc(5), `/proc/PID/stat`, field 22: when the process began, in ticks since the system did.
-fn process_start(pid: u32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in brackets and may hold anything, brackets too.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace();
-    // A zombie has ended; only its parent has not taken notice yet.
-    (fields.next()? != "Z").then(|| fields.nth(18).map(str::to_owned))?
 }
 
 /// Whether it was there does not matter.
@@ -180,25 +181,16 @@ fn remove(path: &Path) {
     let _ = fs::remove_file(path);
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     fn running(pid: u32) -> Running {
         let service = ConnectionString::parse(
             "HostName=localhost:8443;SharedAccessKeyName=iothubowner;SharedAccessKey=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         )
         .expect("a connection string");
-        Running {
-            pid,
-            process_start: process_start(pid),
-            ..Running::this_process("localhost", &service, "PEM")
-        }
-    }
-
-    fn mode(path: &Path) -> u32 {
-        fs::metadata(path).expect("there").permissions().mode() & 0o777
+        Running { pid, ..Running::this_process("localhost", &service, "PEM") }
     }
 
     #[test]
@@ -208,7 +200,12 @@ mod tests {
         assert_eq!(running_in(&folder).expect("no folder is no error"), []);
         let this = running(std::process::id());
         let file = RuntimeFile::leave_in(&folder, &this).expect("a file");
-        assert_eq!((mode(&folder), mode(file.path())), (0o700, 0o600));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = |path: &Path| path.metadata().expect("there").permissions().mode() & 0o777;
+            assert_eq!((mode(&folder), mode(file.path())), (0o700, 0o600));
+        }
         assert_eq!(running_in(&folder).expect("readable"), std::slice::from_ref(&this));
         assert!(!format!("{this:?}").contains("SharedAccessKey"));
         let path = file.path().to_owned();
@@ -222,23 +219,32 @@ mod tests {
         let base = tempfile::tempdir().expect("a folder");
         let folder = base.path().join("envsim");
         let this = RuntimeFile::leave_in(&folder, &running(std::process::id())).expect("a file");
-        // No process can have this number; one with ours that began at another time is gone too.
-        let gone = RuntimeFile::leave_in(&folder, &running(u32::MAX)).expect("a file");
+        let gone = RuntimeFile::leave_in(&folder, &running(2)).expect("a file");
+        gone.held.unlock().expect("as the system does when a process ends");
         let foreign = folder.join("foreign.json");
         fs::write(&foreign, "not ours").expect("written");
-        assert_eq!(
-            running_in(&folder).expect("readable").iter().map(|found| found.pid).collect::<Vec<_>>(),
-            [std::process::id()]
-        );
-        assert_eq!((gone.path().exists(), this.path().exists(), foreign.exists()), (false, true, true));
-        let again = Running { process_start: Some("1".to_owned()), ..running(std::process::id()) };
-        let again = RuntimeFile::leave_in(&folder, &again).expect("a file");
-        assert_eq!(running_in(&folder).expect("readable"), []);
-        assert!(!again.path().exists());
+        for _ in 0..2 {
+            let found = running_in(&folder).expect("readable");
+            assert_eq!(found.iter().map(|found| found.pid).collect::<Vec<_>>(), [std::process::id()]);
+            assert_eq!((gone.path().exists(), this.path().exists(), foreign.exists()), (false, true, true));
+        }
     }
 
     #[test]
+    fn a_file_that_another_reader_finds_abandoned_is_left_to_that_one() {
+        let base = tempfile::tempdir().expect("a folder");
+        let folder = base.path().join("envsim");
+        let gone = RuntimeFile::leave_in(&folder, &running(2)).expect("a file");
+        gone.held.unlock().expect("as the system does when a process ends");
+        let other = File::open(gone.path()).expect("the file");
+        other.try_lock().expect("nobody holds it");
+        assert!(!is_held(&File::open(gone.path()).expect("the file"), gone.path()));
+    }
+
+    #[cfg(unix)]
+    #[test]
     fn a_folder_that_is_open_or_not_a_folder_is_refused() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
         let base = tempfile::tempdir().expect("a folder");
         let open = base.path().join("open");
         fs::create_dir(&open).expect("made");
