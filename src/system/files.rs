@@ -34,7 +34,6 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
 
 /// Takes everybody else's rights to a folder away, where there are such rights to take: on Windows
 /// nothing changes.
-#[cfg_attr(not(unix), expect(clippy::unnecessary_wraps, reason = "the same form on every system"))]
 pub fn close_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
@@ -45,7 +44,6 @@ pub fn close_folder(path: &Path) -> io::Result<()> {
 
 /// Waits until the names in a folder are surely on the disk. Windows has no such thing to ask for:
 /// NTFS keeps a journal of its names.
-#[cfg_attr(not(unix), expect(clippy::unnecessary_wraps, reason = "the same form on every system"))]
 pub fn sync_names(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::fs::File::open(folder)?.sync_all()?;

@@ -1,8 +1,7 @@
 //! The end of the output: every case with its result, and below it the summary that tools read.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, PipeReader, pipe};
-use std::os::fd::AsRawFd as _;
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, pipe};
 
 use libtest_mimic::{Arguments, Conclusion, Trial};
 
@@ -19,7 +18,7 @@ const SUMMARY: &str = "test result: ";
 pub fn run_with_table(mut args: Arguments, trials: Vec<Trial>, suite: &Suite) -> Conclusion {
     let Ok((reader, writer)) = pipe() else { return libtest_mimic::run(&args, trials) };
     if args.logfile.is_none() {
-        args.logfile = Some(format!("/dev/fd/{}", writer.as_raw_fd()));
+        args.logfile = path_of(&writer);
     }
     let passing = std::thread::spawn(move || pass_on(reader));
     let conclusion = libtest_mimic::run(&args, trials);
@@ -29,6 +28,17 @@ pub fn run_with_table(mut args: Arguments, trials: Vec<Trial>, suite: &Suite) ->
     print!("{}", text(&suite.lines()));
     print!("{summary}");
     conclusion
+}
+
+/// A path that opens the pipe. Windows has none; there the table comes below the summary.
+fn path_of(pipe: &PipeWriter) -> Option<String> {
+    #[cfg(unix)]
+    return Some(format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(pipe)));
+    #[cfg(not(unix))]
+    {
+        let _ = pipe;
+        None
+    }
 }
 
 /// Prints what comes, all but the summary, which is returned.
