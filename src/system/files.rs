@@ -69,7 +69,7 @@ pub fn why_open(path: &Path) -> Option<String> {
     let is_inside = std::path::absolute(path).is_ok_and(|path| is_below(&path, &profile));
     (!is_inside).then(|| {
         format!(
-            "is outside the user's profile folder {}: on Windows the rules of its folder say who may read it",
+            "is outside the user's profile folder {}: on Windows the access rules there say who may read it",
             profile.display()
         )
     })
