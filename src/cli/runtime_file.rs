@@ -103,12 +103,13 @@ fn write_and(path: &Path, content: &[u8], finish: impl FnOnce(&File)) -> io::Res
     let draft = path.with_extension("tmp");
     // One that a process with the same number left when it was killed.
     remove(&draft);
-    let written = files::private().write(true).create_new(true).open(&draft).and_then(|mut file| {
-        file.write_all(content)?;
-        finish(&file);
-        fs::rename(&draft, path)?;
-        Ok(file)
-    });
+    let written =
+        files::private().read(true).write(true).create_new(true).open(&draft).and_then(|mut file| {
+            file.write_all(content)?;
+            finish(&file);
+            fs::rename(&draft, path)?;
+            Ok(file)
+        });
     if written.is_err() {
         remove(&draft);
     }
