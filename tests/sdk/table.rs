@@ -1,7 +1,7 @@
 //! The end of the output: every case with its result, and below it the summary that tools read.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, PipeReader, PipeWriter, pipe};
+use std::io::{BufRead, BufReader, PipeReader, pipe};
 
 use libtest_mimic::{Arguments, Conclusion, Trial};
 
@@ -17,9 +17,12 @@ const SUMMARY: &str = "test result: ";
 /// excepted.
 pub fn run_with_table(mut args: Arguments, trials: Vec<Trial>, suite: &Suite) -> Conclusion {
     let Ok((reader, writer)) = pipe() else { return libtest_mimic::run(&args, trials) };
-    if args.logfile.is_none() {
-        args.logfile = path_of(&writer);
-    }
+    #[cfg(unix)]
+    let path = Some(format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&writer)));
+    // Windows has no path that opens the pipe; there the table comes below the summary.
+    #[cfg(not(unix))]
+    let path = None;
+    args.logfile = args.logfile.or(path);
     let passing = std::thread::spawn(move || pass_on(reader));
     let conclusion = libtest_mimic::run(&args, trials);
     // The harness has closed its own; with this one the last is gone, and reading comes to its end.
@@ -28,17 +31,6 @@ pub fn run_with_table(mut args: Arguments, trials: Vec<Trial>, suite: &Suite) ->
     print!("{}", text(&suite.lines()));
     print!("{summary}");
     conclusion
-}
-
-/// A path that opens the pipe. Windows has none; there the table comes below the summary.
-fn path_of(pipe: &PipeWriter) -> Option<String> {
-    #[cfg(unix)]
-    return Some(format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(pipe)));
-    #[cfg(not(unix))]
-    {
-        let _ = pipe;
-        None
-    }
 }
 
 /// Prints what comes, all but the summary, which is returned.
