@@ -65,17 +65,32 @@ impl Images {
 
 /// A device's name as that of a folder. Device ids may be `..`, and may hold what no file system takes
 /// (IoT Hub, "Device identity properties": `- . + % _ # * ? ! ( ) , : = @ $ '`); a module's has a slash.
+/// Windows forgets a dot at the end and keeps some names for itself ("Naming Files, Paths, and
+/// Namespaces"); a folder has the same name on every system.
 fn folder_name(name: &str) -> String {
+    let last = name.len().saturating_sub(1);
+    let is_kept = is_kept_by_windows(name);
     name.bytes().enumerate().fold(String::with_capacity(name.len()), |mut text, (place, byte)| {
         match byte {
+            first if place == 0 && is_kept => {
+                let _ = write!(text, "%{first:02X}");
+            }
             b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' => text.push(char::from(byte)),
-            b'.' if place > 0 => text.push('.'),
+            b'.' if place > 0 && place < last => text.push('.'),
             other => {
                 let _ = write!(text, "%{other:02X}");
             }
         }
         text
     })
+}
+
+/// `NUL` and its like, whatever follows a dot.
+fn is_kept_by_windows(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().to_ascii_uppercase();
+    let numbered =
+        |prefix| stem.strip_prefix(prefix).is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']));
+    ["CON", "PRN", "AUX", "NUL"].contains(&stem.as_str()) || numbered("COM") || numbered("LPT")
 }
 
 #[cfg(test)]
@@ -87,7 +102,12 @@ mod tests {
         for (name, folder) in [
             ("env-sensor-01", "env-sensor-01"),
             ("a.b", "a.b"),
-            ("..", "%2E."),
+            ("..", "%2E%2E"),
+            ("a.", "a%2E"),
+            ("nul.x", "%6Eul.x"),
+            ("COM1", "%43OM1"),
+            ("com10", "com10"),
+            ("console", "console"),
             ("edge/filter", "edge%2Ffilter"),
             ("a%2Fb", "a%252Fb"),
             ("a:b*c?", "a%3Ab%2Ac%3F"),

@@ -1,0 +1,11 @@
+//! What Unix, macOS and Windows do differently, behind one form for all of them: files for one
+//! user only, folders that outlive a power cut, who the user is, and who may have a port.
+//!
+//! Never here: what a file or folder holds, or a decision about it; the terminal, whose differences
+//! its crate knows; signals, which are endings of the program (`runtime::signals`).
+//!
+//! In reading order: [`files`], [`user`], [`ports`].
+
+pub mod files;
+pub mod ports;
+pub mod user;
