@@ -75,8 +75,8 @@ pub async fn run(args: CloudArgs) -> anyhow::Result<Exit> {
 fn renamed(cloud: &LocalCloud) -> Option<String> {
     let (before, now) = (cloud.name_before()?, cloud.hub());
     Some(format!(
-        "the cloud in {} went by `{before}` before and goes by `{now}` now: connection strings with the old name \
-         lead nowhere, and tokens for it are refused; use the new name there, or start with --hostname {before}",
+        "the cloud in {} went by `{before}` before and goes by `{now}` now: whoever was told the old name, in \
+         a connection string for example, has to be told the new one; or start it with --hostname {before}",
         cloud.data_dir().unwrap_or(Path::new("")).display()
     ))
 }

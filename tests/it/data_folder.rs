@@ -47,7 +47,7 @@ fn a_new_name_on_an_old_folder_is_remarked_on_and_the_same_name_is_not() {
     assert_eq!(said(&[]), "");
     let renamed = said(&["--hostname", "box"]);
     assert!(renamed.contains("went by `localhost` before and goes by `box` now"), "{renamed}");
-    assert!(renamed.contains("start with --hostname localhost"), "{renamed}");
+    assert!(renamed.contains("or start it with --hostname localhost"), "{renamed}");
     assert_eq!(said(&["--hostname", "box"]), "", "once is enough");
 }
 
