@@ -8,7 +8,8 @@
 //!
 //! In reading order: [`route`] says what a route is, `parser` reads one, [`deployment`] reads all of
 //! a device, [`message`] is what is routed and what conditions ask of it, `queue` is what waits for
-//! one module, [`router`] keeps all of it, and `flow` puts it between the clients of the hub.
+//! one module, [`router`] is one device's and [`routers`] all of them, and `flow` puts them between the
+//! clients of the hub.
 
 pub mod deployment;
 mod flow;
@@ -17,6 +18,7 @@ mod parser;
 mod queue;
 pub mod route;
 pub mod router;
+pub mod routers;
 #[cfg(test)]
 mod tests;
 

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::deployment::EDGE_HUB;
 use super::queue::OVERHEAD;
-use super::router::{BYTES, IN_FLIGHT, LOCK, MESSAGES};
+use super::router::{BYTES, MESSAGES};
+use super::routers::{IN_FLIGHT, LOCK};
 use crate::cloud::core::auth::HubNames;
 use crate::cloud::core::clients::ConnectionId;
 use crate::cloud::core::identities::Spec;
