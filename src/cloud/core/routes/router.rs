@@ -27,6 +27,8 @@ pub(super) enum Outcome {
     Passed,
     Expired,
     Dropped,
+    /// It never came: what was to be stored could not be.
+    TakenBack,
 }
 
 /// What became of the messages of one route, by its name.
@@ -108,10 +110,16 @@ impl Router {
             account.dropped += 1;
             return false;
         }
-        account.queued += 1;
-        account.bytes += size;
-        self.queues.entry(target.clone()).or_default().insert(place, entry);
+        self.insert(target, place, entry);
         true
+    }
+
+    /// Lets a message wait that there is room for.
+    pub(super) fn insert(&mut self, target: &Target, place: Place, entry: Entry) {
+        let account = self.accounts.entry(Arc::clone(&entry.route)).or_default();
+        account.queued += 1;
+        account.bytes += entry.size();
+        self.queues.entry(target.clone()).or_default().insert(place, entry);
     }
 
     /// Takes a message out of its queue and puts down what became of it.
@@ -128,6 +136,7 @@ impl Router {
                 Outcome::Passed => account.passed += 1,
                 Outcome::Expired => account.expired += 1,
                 Outcome::Dropped => account.dropped += 1,
+                Outcome::TakenBack => {}
             }
             if account.declared.is_none() && account.queued == 0 {
                 self.accounts.remove(&entry.route);

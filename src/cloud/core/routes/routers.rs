@@ -8,11 +8,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::deployment::Deployment;
+use super::kept::Kept;
 use super::message::Routed;
 use super::queue::{Entry, Held, Place, Queue};
 use super::route::Sink;
 use super::router::{Outcome, Router, Target};
+use crate::cloud::core::changes::Changes;
 use crate::cloud::core::clients::ConnectionId;
 use crate::cloud::core::message::LockToken;
 use crate::device::{DeviceId, Millis, ModuleId, Now};
@@ -42,14 +46,14 @@ pub struct Taken {
 #[derive(Debug, Default)]
 pub struct Routers {
     devices: HashMap<DeviceId, Router>,
-    /// One entry for each message, and one for a hub that is to be asked again: when time alone
-    /// changes something.
+    /// When time alone changes something: one entry for each message, and one for whoever is to be
+    /// asked again.
     due: BTreeSet<(Millis, DeviceId, Target, Place)>,
     bytes: usize,
     last: u64,
 }
 
-/// Stands for no message: that the hub is to be asked again.
+/// Stands for no message: that the hub, or a module, is to be asked again.
 const WAKE: Place = Place { priority: u8::MAX, sequence: u64::MAX };
 
 impl Routers {
@@ -74,7 +78,7 @@ impl Routers {
     }
 
     /// Forgets a device's routes and all that waits.
-    pub fn forget(&mut self, device: &DeviceId) {
+    pub(in crate::cloud::core) fn forget(&mut self, changes: &mut Changes, device: &DeviceId) {
         let Some(router) = self.devices.remove(device) else { return };
         if let Some(until) = router.paused {
             self.due.remove(&(until, device.clone(), None, WAKE));
@@ -83,23 +87,29 @@ impl Routers {
             for (place, entry) in queue.all() {
                 self.bytes -= entry.size();
                 self.due.remove(&(entry.due(), device.clone(), target.clone(), place));
+                changes.waits_no_more(device, place);
             }
         }
     }
 
     /// Drops what waits for a module that is being deleted: one that is made anew under its name is
     /// another one.
-    pub fn forget_module(&mut self, device: &DeviceId, module: &ModuleId) {
+    pub(in crate::cloud::core) fn forget_module(
+        &mut self,
+        changes: &mut Changes,
+        device: &DeviceId,
+        module: &ModuleId,
+    ) {
         let target = Some(module.clone());
         let waiting: Vec<_> =
             self.queue(device, &target).into_iter().flat_map(Queue::all).map(|(place, _)| place).collect();
         for place in waiting {
-            self.remove(device, &target, place, Outcome::Dropped);
+            self.remove(changes, device, &target, place, Outcome::Dropped);
         }
     }
 
     /// Gives a message to the sinks of all routes that take it. Answers whom it waits for now.
-    pub(super) fn route(&mut self, now: Now, message: Routed) -> Vec<Target> {
+    pub(super) fn route(&mut self, changes: &mut Changes, now: Now, message: Routed) -> Vec<Target> {
         let device = message.from.device.clone();
         let Some(router) = self.devices.get_mut(&device) else { return Vec::new() };
         let chosen = router.choose(&message);
@@ -117,9 +127,11 @@ impl Routers {
                 input: input.into(),
                 route: name,
                 expires: now.at + declared.time_to_live,
+                expiry: now.wall.checked_add(declared.time_to_live).unwrap_or(Timestamp::MAX),
                 held: None,
             };
             if self.enqueue(&device, &target, place, entry) {
+                changes.waits(&device, place);
                 targets.push(target);
             }
         }
@@ -165,18 +177,31 @@ impl Routers {
     }
 
     /// A module has acknowledged a message. Answers whether it held it.
-    pub fn settle(&mut self, device: &DeviceId, module: &ModuleId, lock: LockToken) -> bool {
+    pub(super) fn settle(
+        &mut self,
+        changes: &mut Changes,
+        device: &DeviceId,
+        module: &ModuleId,
+        lock: LockToken,
+    ) -> bool {
         let target = Some(module.clone());
         let queue = self.queue(device, &target);
         let sequence = u64::try_from(lock.0).ok();
         let place = queue.zip(sequence).and_then(|(queue, sequence)| queue.held_with(sequence));
         let Some(place) = place else { return false };
-        self.remove(device, &target, place, Outcome::Passed);
+        self.remove(changes, device, &target, place, Outcome::Passed);
         true
     }
 
     /// Puts back what a connection held that has ended; what has expired meanwhile goes.
-    pub fn release(&mut self, now: Now, device: &DeviceId, module: &ModuleId, by: ConnectionId) {
+    pub(super) fn release(
+        &mut self,
+        changes: &mut Changes,
+        now: Now,
+        device: &DeviceId,
+        module: &ModuleId,
+        by: ConnectionId,
+    ) {
         let target = Some(module.clone());
         let queue = self.queue(device, &target);
         let held: Vec<_> =
@@ -185,7 +210,7 @@ impl Routers {
             self.hold(device, &target, place, None);
             let entry = self.queue(device, &target).and_then(|queue| queue.get(place));
             if entry.is_some_and(|entry| entry.expires <= now.at) {
-                self.remove(device, &target, place, Outcome::Expired);
+                self.remove(changes, device, &target, place, Outcome::Expired);
             }
         }
     }
@@ -202,8 +227,8 @@ impl Routers {
     }
 
     /// The hub has taken a message.
-    pub(super) fn passed_upstream(&mut self, device: &DeviceId, place: Place) {
-        self.remove(device, &None, place, Outcome::Passed);
+    pub(super) fn passed_upstream(&mut self, changes: &mut Changes, device: &DeviceId, place: Place) {
+        self.remove(changes, device, &None, place, Outcome::Passed);
     }
 
     /// The hub has not taken a message: it is asked again a little later.
@@ -217,13 +242,56 @@ impl Routers {
         }
     }
 
+    /// A message that waits, to be kept.
+    pub(super) fn kept(&self, device: &DeviceId, place: Place) -> Option<Kept> {
+        let queues = &self.devices.get(device)?.queues;
+        let (target, entry) = queues.iter().find_map(|(target, queue)| Some((target, queue.get(place)?)))?;
+        Some(Kept {
+            target: target.clone(),
+            input: Arc::clone(&entry.input),
+            route: Arc::clone(&entry.route),
+            expiry: entry.expiry,
+            message: Arc::clone(&entry.message),
+        })
+    }
+
+    /// Puts a message back that a store has kept: it waits in nobody's hands, and whom it is for is
+    /// asked again soon. Answers whether there are routes to it. It had its room before, so that it
+    /// is not asked whether there is any.
+    pub(super) fn restore(
+        &mut self,
+        changes: &mut Changes,
+        now: Now,
+        device: &DeviceId,
+        place: Place,
+        kept: Kept,
+    ) -> bool {
+        self.take_back(changes, device, place);
+        let Some(router) = self.devices.get_mut(device) else { return false };
+        let Kept { target, input, route, expiry, message } = kept;
+        let entry = Entry { message, input, route, expires: now.at_wall(expiry), expiry, held: None };
+        self.last = self.last.max(place.sequence);
+        self.bytes += entry.size();
+        self.due.insert((entry.due(), device.clone(), target.clone(), place));
+        self.due.insert((now.at + AGAIN, device.clone(), target.clone(), WAKE));
+        router.insert(&target, place, entry);
+        true
+    }
+
+    /// Takes a message out that is not stored: it has never come.
+    pub(super) fn take_back(&mut self, changes: &mut Changes, device: &DeviceId, place: Place) {
+        if let Some(Kept { target, .. }) = self.kept(device, place) {
+            self.remove(changes, device, &target, place, Outcome::TakenBack);
+        }
+    }
+
     /// When [`Routers::tick`] has something to do next.
     pub fn next_due(&self) -> Option<Millis> {
         self.due.first().map(|(at, ..)| *at)
     }
 
     /// Ends messages and locks whose time is over. Answers for whom there may be something again.
-    pub(super) fn tick(&mut self, now: Now) -> BTreeSet<(DeviceId, Target)> {
+    pub(super) fn tick(&mut self, changes: &mut Changes, now: Now) -> BTreeSet<(DeviceId, Target)> {
         let mut again = BTreeSet::new();
         while let Some((at, device, target, place)) = self.due.first() {
             if *at > now.at {
@@ -233,7 +301,7 @@ impl Routers {
             if place == WAKE {
                 self.due.pop_first();
                 if let Some(router) = self.devices.get_mut(&device) {
-                    router.paused = None;
+                    router.paused = router.paused.filter(|until| *until > now.at);
                 }
                 again.insert((device, target));
                 continue;
@@ -241,10 +309,10 @@ impl Routers {
             let queue = self.queue(&device, &target);
             match queue.and_then(|queue| queue.get(place)).map(|entry| entry.held.is_some()) {
                 Some(true) => {
-                    self.repeat(now, &device, &target);
+                    self.repeat(changes, now, &device, &target);
                     again.insert((device, target));
                 }
-                Some(false) => self.remove(&device, &target, place, Outcome::Expired),
+                Some(false) => self.remove(changes, &device, &target, place, Outcome::Expired),
                 None => {
                     self.due.pop_first();
                 }
@@ -268,14 +336,14 @@ impl Routers {
 
     /// Has a module handed once more all that it holds, because what came later must not come
     /// earlier; what has expired in its hands goes.
-    fn repeat(&mut self, now: Now, device: &DeviceId, target: &Target) {
+    fn repeat(&mut self, changes: &mut Changes, now: Now, device: &DeviceId, target: &Target) {
         let held: Vec<_> = self.queue(device, target).into_iter().flat_map(Queue::held).collect();
         for (place, held) in held {
             self.hold(device, target, place, Some(Held { until: now.at + LOCK, ..held }));
             let queue = self.devices.get_mut(device).and_then(|router| router.queues.get_mut(target));
             let Some(queue) = queue else { continue };
             if queue.get(place).is_some_and(|entry| entry.expires <= now.at) {
-                self.remove(device, target, place, Outcome::Expired);
+                self.remove(changes, device, target, place, Outcome::Expired);
             } else {
                 queue.repeat(place);
             }
@@ -295,10 +363,18 @@ impl Routers {
         self.due.extend(due(queue));
     }
 
-    fn remove(&mut self, device: &DeviceId, target: &Target, place: Place, outcome: Outcome) {
+    fn remove(
+        &mut self,
+        changes: &mut Changes,
+        device: &DeviceId,
+        target: &Target,
+        place: Place,
+        outcome: Outcome,
+    ) {
         let entry = self.devices.get_mut(device).and_then(|router| router.remove(target, place, outcome));
         let Some(entry) = entry else { return };
         self.due.remove(&(entry.due(), device.clone(), target.clone(), place));
         self.bytes -= entry.size();
+        changes.waits_no_more(device, place);
     }
 }

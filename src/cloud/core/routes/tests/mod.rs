@@ -2,9 +2,12 @@
 
 mod choosing;
 mod deploying;
+mod kept;
 mod language;
 mod queues;
 mod rounds;
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
