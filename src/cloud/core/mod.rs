@@ -45,6 +45,8 @@ pub mod rows;
 mod search;
 pub mod service;
 #[cfg(test)]
+pub(in crate::cloud) mod testing;
+#[cfg(test)]
 mod tests;
 pub mod trouble;
 pub mod twins;

@@ -1,4 +1,4 @@
-//! WebSockets, frame by frame.
+//! MQTT over a web socket, frame by frame.
 
 use super::*;
 

@@ -13,16 +13,15 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::cloud::core::Settings;
-use crate::cloud::core::auth::HubNames;
 use crate::cloud::core::registry::{Address, Precondition};
 use crate::cloud::core::service::Write;
+use crate::cloud::core::testing;
 use crate::cloud::core::twins::TwinUpdate;
 use crate::device::{Millis, Now};
 use crate::wire::SharedKey;
 
 fn now() -> Now {
-    Now { at: Millis(0), wall: Timestamp::from_second(1_893_456_000).expect("a moment") }
+    testing::now(0)
 }
 
 fn key(byte: u8) -> SharedKey {
@@ -30,16 +29,7 @@ fn key(byte: u8) -> SharedKey {
 }
 
 fn core() -> Core {
-    let settings = Settings {
-        names: HubNames { own: "localhost".to_owned(), aliases: vec![] },
-        assigned_hub: "localhost".to_owned(),
-        id_scope: "0ne00ABCDEF".parse().expect("a scope"),
-        group_key: key(1),
-        retry_after: 0,
-        waits: 0,
-        assigning_for: 0,
-    };
-    let mut core = Core::new(settings, [7; 32]);
+    let mut core = testing::core();
     core.changes.begin();
     core
 }

@@ -11,7 +11,7 @@ use crate::cloud::core::changes::Record;
 use crate::cloud::core::identities::Spec;
 use crate::cloud::core::registry::{Address, Precondition};
 use crate::cloud::core::service::Write;
-use crate::cloud::core::tests::{core, now};
+use crate::cloud::core::testing::{core, now};
 use crate::cloud::core::twins::TwinUpdate;
 use crate::cloud::core::{Core, Delivery, Output};
 use crate::device::Millis;
