@@ -1,8 +1,8 @@
 //! What `envsim run` is told to do, in tables: what is given, and what comes of it.
 
+mod destinations;
 mod refused;
 mod values;
-mod whither;
 
 use std::collections::HashMap;
 use std::io;

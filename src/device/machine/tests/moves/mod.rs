@@ -1,12 +1,13 @@
 //! Scripts for moves from one ID scope to another: inputs with times, outputs compared.
 
 mod anything;
+mod arrives;
 mod orders;
-mod there;
-mod unwanted;
+mod returns;
 
 use serde_json::json;
 
+use super::answers;
 use crate::device::machine::*;
 use crate::device::{Call, FailureKind};
 use crate::profiles::environment::Environment;
@@ -146,19 +147,8 @@ impl Bench {
 
     /// Everything handed out is written and answered.
     fn settle(&mut self) {
-        for output in std::mem::take(&mut self.out) {
-            match output {
-                Output::Send { ticket, .. } => {
-                    self.feed(Input::Written(ticket)).feed(Input::Acknowledged(ticket));
-                }
-                Output::Report { ticket, .. } => {
-                    self.feed(Input::ReportTaken { ticket, version: None });
-                }
-                Output::Reply { ticket, .. } => {
-                    self.feed(Input::Written(ticket));
-                }
-                _ => {}
-            }
+        for input in std::mem::take(&mut self.out).into_iter().flat_map(answers) {
+            self.feed(input);
         }
         self.out.clear();
     }
