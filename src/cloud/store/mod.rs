@@ -18,7 +18,8 @@
 //!
 //! In reading order: [`error`], [`folder`] (whose the folder is), [`schema`] (the file and its
 //! versions), [`table`] (what a kind of record is), [`identity`], [`twin`], [`session`],
-//! [`authority`], [`mailbox`], [`routed`], [`enrolment`], [`registration`] (each one kind), [`founding`] (keys, scope,
+//! [`authority`], [`mailbox`], [`routed`], [`enrolment`], [`registration`], [`job`],
+//! [`configuration`] (each one kind), [`founding`] (keys, scope,
 //! authority), [`keeper`], then [`Store`] below.
 //!
 //! A new kind of record is a file like [`session`], its place in [`table::TABLES`], and a step in
