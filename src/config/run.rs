@@ -346,5 +346,5 @@ pub(super) fn listed<'a>(
 }
 
 #[cfg(test)]
-#[path = "run_tests.rs"]
+#[path = "run_tests/mod.rs"]
 mod tests;
