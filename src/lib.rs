@@ -30,11 +30,12 @@
 //! | [`ui`] | state to screen; pure | `app`, `device` |
 //! | [`report`] | state to lines; pure | `app`, `device` |
 //! | [`trust`] | certificates, and what goes wrong with connections | nothing |
+//! | [`system`] | what Unix, macOS and Windows do differently | nothing |
 //! | [`net`] | sockets on the device's side | `wire`, `device`, `trust` |
-//! | [`firmware`] | firmware images, downloaded and kept | `device`, `trust` |
+//! | [`firmware`] | firmware images, downloaded and kept | `device`, `trust`, `system` |
 //! | [`operator`] | the service side's client | `wire`, `device`, `trust` |
-//! | [`cloud`] | the local IoT Hub and DPS | `wire`, names and time of `device` |
-//! | [`runtime`] | the loop, where effects happen | all above but `profiles`, `wire`, `firmware`, `cloud` |
+//! | [`cloud`] | the local IoT Hub and DPS | `wire`, `system`, names and time of `device` |
+//! | [`runtime`] | the loop, where effects happen | all above but `profiles`, `wire`, `firmware`, `cloud`, `system` |
 //! | [`config`] | options, environment, file to checked values | `device`, `wire` |
 //! | [`cli`] | one file a subcommand; composition | everything |
 //!
@@ -52,6 +53,7 @@ pub mod profiles;
 pub mod report;
 pub mod runtime;
 pub mod sensors;
+pub mod system;
 pub mod trust;
 pub mod ui;
 pub mod wire;

@@ -14,6 +14,7 @@ use crate::app::Ending;
 use crate::cloud::{AMQP_PORT, CloudOptions, LocalCloud, PortChoice};
 use crate::operator::faults;
 use crate::runtime::signals::Signals;
+use crate::system::user;
 use crate::wire::ConnectionString;
 
 /// What whoever has just started it does next.
@@ -42,12 +43,15 @@ pub async fn run(args: CloudArgs) -> anyhow::Result<Exit> {
         more_scopes: args.more_scopes,
         ..CloudOptions::default()
     };
+    if let Some(folder) = &args.data_dir {
+        super::note_if_open("the data folder, which holds keys,", folder);
+    }
     let cloud = LocalCloud::start(options).await.context("the local cloud cannot start")?;
     let service = ConnectionString::parse(&cloud.service_connection_string())
         .context("the local cloud's own connection string")?;
     let running = Running::this_process(cloud.hub(), &service, cloud.ca_pem());
     let found = RuntimeFile::leave(&running.with_mqtt_port(cloud.mqtt_port())).with_context(|| {
-        let folder = runtime_file::folder().map(|path| path.display().to_string()).unwrap_or_default();
+        let folder = user::runtime_folder().map(|path| path.display().to_string()).unwrap_or_default();
         format!("cannot write to the runtime directory {folder}; set XDG_RUNTIME_DIR to a folder of yours")
     })?;
     // The one in the data folder stays where it is from run to run.

@@ -78,8 +78,8 @@ pub struct CloudArgs {
     /// Keep identities, keys, twins, sessions and the CA in this folder between runs
     ///
     /// What has been acknowledged is there again after every end, kill -9 too; after a loss of
-    /// power the latest changes may be missing. The folder holds keys: it is for this user only,
-    /// and for one process at a time.
+    /// power the latest changes may be missing. The folder holds keys: it is for this user only
+    /// (on Windows: inside the user's profile folder), and for one process at a time.
     #[arg(long, value_name = "FOLDER", help_heading = "Data")]
     pub data_dir: Option<PathBuf>,
 

@@ -3,7 +3,7 @@
 //! Only this program's own records are taken, not those of the libraries below it, which know
 //! nothing of what is a secret here.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Mutex;
@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::file::reason;
 use crate::config::{ConfigError, Logging, Origin};
+use crate::system::files;
 
 /// Where records go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,11 +68,7 @@ fn filter(logging: &Logging) -> Result<EnvFilter, ConfigError> {
 
 /// Opens the file for its owner alone: records name devices and hubs.
 fn open(path: &Path) -> Result<File, ConfigError> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|error| ConfigError::Invalid {
+    files::private().append(true).create(true).open(path).map_err(|error| ConfigError::Invalid {
         origin: Origin::Option("log-file"),
         why: format!("cannot write {}: {}", path.display(), reason(&error)),
     })

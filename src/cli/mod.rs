@@ -64,6 +64,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     })
 }
 
+/// Says so on standard error when a place that a person chose for what holds keys may be open to
+/// others, which no mode can prevent on this system. The work goes on: the folder's rules may be right.
+fn note_if_open(what: &str, path: &std::path::Path) {
+    if let Some(why) = crate::system::files::why_open(path) {
+        let text = crate::report::text::printable(&format!("note: {what} {} {why}", path.display()));
+        let _ = writeln!(io::stderr(), "envsim: {text}");
+    }
+}
+
 /// An error and its causes in one line, without those that it has said already.
 fn told(error: &anyhow::Error) -> String {
     let mut text = error.to_string();

@@ -4,14 +4,14 @@
 //! directory, one for each process. It holds the local cloud's throw-away keys, so neither the
 //! folder nor the file may be open to others, and a folder that somebody else made is not used.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::system::{files, user};
 use crate::wire::ConnectionString;
 
 /// More than any file of ours holds; what is longer is not ours.
@@ -23,9 +23,6 @@ const MOST: u64 = 64 * 1024;
 pub struct Running {
     /// The process.
     pub pid: u32,
-    /// When that process began, in the system's own words, as numbers of processes are used again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    process_start: Option<String>,
     /// The hub's name.
     pub hub: String,
     /// The connection string of its back ends, with the port of HTTPS in `HostName`.
@@ -40,10 +37,8 @@ pub struct Running {
 impl Running {
     /// This process, with this local cloud.
     pub fn this_process(hub: &str, service: &ConnectionString, ca: &str) -> Self {
-        let pid = std::process::id();
         Self {
-            pid,
-            process_start: process_start(pid),
+            pid: std::process::id(),
             hub: hub.to_owned(),
             service_connection_string: service.reveal(),
             ca: ca.to_owned(),
@@ -65,22 +60,31 @@ impl std::fmt::Debug for Running {
 }
 
 /// The file of this process, removed when this goes.
+///
+/// A lock on it says that the process lives: the system lets it go when the process ends, in
+/// whatever way, and unlike a process's number it means the same on every system and is never used
+/// again. The lock is a shared one, which on Windows too lets others read.
 #[derive(Debug)]
 pub struct RuntimeFile {
     path: PathBuf,
+    held: File,
 }
 
 impl RuntimeFile {
     /// Leaves the file in the user's runtime directory.
     pub fn leave(running: &Running) -> io::Result<Self> {
-        Self::leave_in(&folder()?, running)
+        Self::leave_in(&user::runtime_folder()?, running)
     }
 
     fn leave_in(folder: &Path, running: &Running) -> io::Result<Self> {
-        private_folder(folder)?;
+        files::make_private_folder(folder)?;
+        user::check_own(folder)?;
         let path = folder.join(format!("{}.json", running.pid));
-        write_private(&path, &serde_json::to_vec(running)?)?;
-        Ok(Self { path })
+        // Held before it has its name. Where files cannot be locked, `is_held` does without too.
+        let held = write_and(&path, &serde_json::to_vec(running)?, |file| {
+            let _ = file.try_lock_shared();
+        })?;
+        Ok(Self { path, held })
     }
 
     /// Where it is.
@@ -91,15 +95,20 @@ impl RuntimeFile {
 
 /// Writes a file for this user only, whole or not at all: a reader never sees half of it.
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    write_and(path, content, |_| ()).map(drop)
+}
+
+/// The same, with something done to the file before anybody can find it.
+fn write_and(path: &Path, content: &[u8], finish: impl FnOnce(&File)) -> io::Result<File> {
     let draft = path.with_extension("tmp");
     // One that a process with the same number left when it was killed.
     remove(&draft);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&draft).and_then(|mut file| file.write_all(content));
-    let written = written.and_then(|()| fs::rename(&draft, path));
+    let written = files::private().write(true).create_new(true).open(&draft).and_then(|mut file| {
+        file.write_all(content)?;
+        finish(&file);
+        fs::rename(&draft, path)?;
+        Ok(file)
+    });
     if written.is_err() {
         remove(&draft);
     }
@@ -109,18 +118,20 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
 impl Drop for RuntimeFile {
     fn drop(&mut self) {
         remove(&self.path);
+        // Windows may take its time over it otherwise (`LockFileEx`, Remarks).
+        let _ = self.held.unlock();
     }
 }
 
 /// The local clouds that run, the one that was started last first. Files of processes that are gone
 /// are removed on the way.
 pub fn running() -> io::Result<Vec<Running>> {
-    running_in(&folder()?)
+    running_in(&user::runtime_folder()?)
 }
 
 fn running_in(folder: &Path) -> io::Result<Vec<Running>> {
     match fs::symlink_metadata(folder) {
-        Ok(_) => check_private(folder)?,
+        Ok(_) => user::check_own(folder)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     }
@@ -134,7 +145,8 @@ fn running_in(folder: &Path) -> io::Result<Vec<Running>> {
     let mut running = Vec::new();
     for (_, path) in files.into_iter().rev() {
         match read(&path) {
-            Some(found) if is_alive(&found) => running.push(found),
+            Some((found, file)) if is_held(&file, &path) => running.push(found),
+            // Only while no other reader asks the same: `file` is locked until it is dropped.
             Some(_) => remove(&path),
             None => {}
         }
@@ -143,105 +155,25 @@ fn running_in(folder: &Path) -> io::Result<Vec<Running>> {
 }
 
 /// A file that cannot be read is somebody else's, or of another version: it is left alone.
-fn read(path: &Path) -> Option<Running> {
+fn read(path: &Path) -> Option<(Running, File)> {
     if !fs::symlink_metadata(path).ok()?.is_file() {
         return None;
     }
     let mut text = String::new();
-    File::open(path).ok()?.take(MOST).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    let file = File::open(path).ok()?;
+    (&file).take(MOST).read_to_string(&mut text).ok()?;
+    Some((serde_json::from_str(&text).ok()?, file))
 }
 
-/// `$XDG_RUNTIME_DIR/envsim`, or a folder of the user's own among the temporary ones.
-pub fn folder() -> io::Result<PathBuf> {
-    match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
-        // The specification asks for an absolute path and to ignore any other.
-        Some(path) if path.is_absolute() && path.is_dir() => Ok(path.join("envsim")),
-        _ => Ok(std::env::temp_dir().join(format!("envsim-{}", user()?))),
+/// Whether the process that left the file still runs; a file system without locks cannot tell, and
+/// then it does.
+fn is_held(file: &File, path: &Path) -> bool {
+    match file.try_lock() {
+        Ok(()) => false,
+        Err(TryLockError::Error(_)) => true,
+        // Held by the process, or for a moment by another reader who finds nobody: that one removes it.
+        Err(TryLockError::WouldBlock) => file.try_lock_shared().is_ok() && path.exists(),
     }
-}
-
-fn private_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => check_private(folder),
-    }
-}
-
-/// In a shared folder for temporary files anyone can make one with our name and wait for us.
-#[cfg(unix)]
-fn check_private(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt as _;
-    let metadata = fs::symlink_metadata(folder)?;
-    let refuse = |why: &str| {
-        let text =
-            format!("{} {why}; remove it, or set XDG_RUNTIME_DIR to a folder of your own", folder.display());
-        Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
-    };
-    if !metadata.is_dir() {
-        return refuse("is not a folder");
-    }
-    if metadata.uid() != user()? {
-        return refuse("belongs to another user");
-    }
-    if metadata.mode() & 0o077 != 0 {
-        return refuse("is open to other users");
-    }
-    Ok(())
-}
-
-/// On other systems the folder for temporary files is the user's own already.
-#[cfg(not(unix))]
-fn check_private(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// The number of the user this process acts for. The standard library does not say, but what the
-/// process makes belongs to that user.
-#[cfg(unix)]
-fn user() -> io::Result<u32> {
-    use std::os::unix::fs::MetadataExt as _;
-    if let Ok(metadata) = fs::metadata("/proc/self") {
-        return Ok(metadata.uid());
-    }
-    let nonce = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let probe = std::env::temp_dir().join(format!("envsim-probe-{}-{nonce}", std::process::id()));
-    let uid = OpenOptions::new().write(true).create_new(true).open(&probe)?.metadata()?.uid();
-    remove(&probe);
-    Ok(uid)
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the same form on every system")]
-fn user() -> io::Result<u32> {
-    Ok(0)
-}
-
-/// Whether the process still runs; where the system cannot be asked, whether its port answers.
-fn is_alive(running: &Running) -> bool {
-    if Path::new("/proc/self").exists() {
-        let start = process_start(running.pid);
-        return start.is_some() && (running.process_start.is_none() || start == running.process_start);
-    }
-    let Ok(service) = ConnectionString::parse(&running.service_connection_string) else { return false };
-    let address = (service.hub.name.as_str(), service.hub.port.unwrap_or(443));
-    let Ok(addresses) = address.to_socket_addrs() else { return false };
-    addresses
-        .into_iter()
-        .any(|address| TcpStream::connect_timeout(&address, Duration::from_millis(300)).is_ok())
-}
-
-/// proc(5), `/proc/PID/stat`, field 22: when the process began, in ticks since the system did.
-fn process_start(pid: u32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in brackets and may hold anything, brackets too.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace();
-    // A zombie has ended; only its parent has not taken notice yet.
-    (fields.next()? != "Z").then(|| fields.nth(18).map(str::to_owned))?
 }
 
 /// Whether it was there does not matter.
@@ -249,25 +181,16 @@ fn remove(path: &Path) {
     let _ = fs::remove_file(path);
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     fn running(pid: u32) -> Running {
         let service = ConnectionString::parse(
             "HostName=localhost:8443;SharedAccessKeyName=iothubowner;SharedAccessKey=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         )
         .expect("a connection string");
-        Running {
-            pid,
-            process_start: process_start(pid),
-            ..Running::this_process("localhost", &service, "PEM")
-        }
-    }
-
-    fn mode(path: &Path) -> u32 {
-        fs::metadata(path).expect("there").permissions().mode() & 0o777
+        Running { pid, ..Running::this_process("localhost", &service, "PEM") }
     }
 
     #[test]
@@ -277,7 +200,12 @@ mod tests {
         assert_eq!(running_in(&folder).expect("no folder is no error"), []);
         let this = running(std::process::id());
         let file = RuntimeFile::leave_in(&folder, &this).expect("a file");
-        assert_eq!((mode(&folder), mode(file.path())), (0o700, 0o600));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = |path: &Path| path.metadata().expect("there").permissions().mode() & 0o777;
+            assert_eq!((mode(&folder), mode(file.path())), (0o700, 0o600));
+        }
         assert_eq!(running_in(&folder).expect("readable"), std::slice::from_ref(&this));
         assert!(!format!("{this:?}").contains("SharedAccessKey"));
         let path = file.path().to_owned();
@@ -291,23 +219,32 @@ mod tests {
         let base = tempfile::tempdir().expect("a folder");
         let folder = base.path().join("envsim");
         let this = RuntimeFile::leave_in(&folder, &running(std::process::id())).expect("a file");
-        // No process can have this number; one with ours that began at another time is gone too.
-        let gone = RuntimeFile::leave_in(&folder, &running(u32::MAX)).expect("a file");
+        let gone = RuntimeFile::leave_in(&folder, &running(2)).expect("a file");
+        gone.held.unlock().expect("as the system does when a process ends");
         let foreign = folder.join("foreign.json");
         fs::write(&foreign, "not ours").expect("written");
-        assert_eq!(
-            running_in(&folder).expect("readable").iter().map(|found| found.pid).collect::<Vec<_>>(),
-            [std::process::id()]
-        );
-        assert_eq!((gone.path().exists(), this.path().exists(), foreign.exists()), (false, true, true));
-        let again = Running { process_start: Some("1".to_owned()), ..running(std::process::id()) };
-        let again = RuntimeFile::leave_in(&folder, &again).expect("a file");
-        assert_eq!(running_in(&folder).expect("readable"), []);
-        assert!(!again.path().exists());
+        for _ in 0..2 {
+            let found = running_in(&folder).expect("readable");
+            assert_eq!(found.iter().map(|found| found.pid).collect::<Vec<_>>(), [std::process::id()]);
+            assert_eq!((gone.path().exists(), this.path().exists(), foreign.exists()), (false, true, true));
+        }
     }
 
     #[test]
+    fn a_file_that_another_reader_finds_abandoned_is_left_to_that_one() {
+        let base = tempfile::tempdir().expect("a folder");
+        let folder = base.path().join("envsim");
+        let gone = RuntimeFile::leave_in(&folder, &running(2)).expect("a file");
+        gone.held.unlock().expect("as the system does when a process ends");
+        let other = File::open(gone.path()).expect("the file");
+        other.try_lock().expect("nobody holds it");
+        assert!(!is_held(&File::open(gone.path()).expect("the file"), gone.path()));
+    }
+
+    #[cfg(unix)]
+    #[test]
     fn a_folder_that_is_open_or_not_a_folder_is_refused() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
         let base = tempfile::tempdir().expect("a folder");
         let open = base.path().join("open");
         fs::create_dir(&open).expect("made");

@@ -1,11 +1,13 @@
 //! An image that is being written: its digest grows with it, so that no image is read twice.
 
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
+
+use crate::system::files;
 
 /// What is read at once.
 const PIECE: usize = 256 * 1024;
@@ -80,11 +82,7 @@ impl Draft {
 
 /// Opens a file to read and write, and makes it when it is missing: for this user only.
 pub(super) fn private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    files::private().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 /// A digest, 64 hexadecimal digits in lower case.

@@ -1,22 +1,13 @@
-//! A folder that is its user's only, and held by one at a time.
+//! A folder that is held by one at a time.
 
-use std::fs::{DirBuilder, File, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::fs::{File, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
 
 use super::draft::private;
 use super::error::StoreError;
 
 const LOCK: &str = "lock";
-
-/// Makes a folder for this user only; one that is there stays as open as its owner made it.
-pub(super) fn make(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
 
 /// Takes the folder. The system lets it go when the process ends, in whatever way.
 pub(super) fn lock(folder: &Path) -> Result<File, StoreError> {

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use super::address::Address;
 use super::draft::{Draft, private};
 use super::error::StoreError;
-use super::folder::{lock, make};
+use super::folder::lock;
 use super::state::{Download, Image, ImageFile, Slot, State};
 use crate::device::image::LONGEST_VERSION;
+use crate::system::files;
 
 pub(super) const STATE: &str = "state.json";
 pub(super) const STATE_DRAFT: &str = "state.json.tmp";
@@ -78,7 +79,7 @@ impl Store {
     fn take(folder: &Path, temporary: Option<tempfile::TempDir>) -> Result<Self, StoreError> {
         let folder =
             std::path::absolute(folder).map_err(StoreError::io("find the firmware folder", folder))?;
-        make(&folder).map_err(StoreError::io("make the firmware folder", &folder))?;
+        files::make_private_folder(&folder).map_err(StoreError::io("make the firmware folder", &folder))?;
         let lock = lock(&folder)?;
         let (state, is_new) = match read_state(&folder)? {
             Some(state) => (state, false),
@@ -235,8 +236,7 @@ impl Store {
     /// A renaming outlives a power cut only when the folder is on the disk too. It has happened all
     /// the same where that cannot be had.
     fn sync_folder(&self) {
-        #[cfg(unix)]
-        if let Err(error) = File::open(&self.folder).and_then(|folder| folder.sync_all()) {
+        if let Err(error) = files::sync_names(&self.folder) {
             tracing::warn!("{}", StoreError::io("make sure of what is in", &self.folder)(error));
         }
     }

@@ -1,51 +1,91 @@
-//! Signals as ways to end.
+//! Signals as ways to end: Unix's, and on Windows what stands for them.
+
+use std::io;
 
 use crate::app::Ending;
 
 /// The signals that end a program, heard from the moment this is made.
-pub struct Signals {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    hangup: tokio::signal::unix::Signal,
-}
+pub struct Signals(system::Signals);
 
 impl Signals {
     /// Begins to listen. Must be called within a runtime.
-    #[cfg(unix)]
-    pub fn listen() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
+    pub fn listen() -> io::Result<Self> {
+        system::Signals::listen().map(Self)
     }
 
     /// The next signal. May be dropped and called again without losing one.
-    #[cfg(unix)]
     pub async fn next(&mut self) -> Ending {
-        tokio::select! {
-            _ = self.interrupt.recv() => Ending::Interrupted,
-            _ = self.terminate.recv() => Ending::Terminated,
-            _ = self.hangup.recv() => Ending::Terminated,
+        self.0.next().await
+    }
+}
+
+#[cfg(unix)]
+mod system {
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    use super::{Ending, io};
+
+    pub(super) struct Signals {
+        interrupt: Signal,
+        terminate: Signal,
+        hangup: Signal,
+    }
+
+    impl Signals {
+        pub(super) fn listen() -> io::Result<Self> {
+            Ok(Self {
+                interrupt: signal(SignalKind::interrupt())?,
+                terminate: signal(SignalKind::terminate())?,
+                hangup: signal(SignalKind::hangup())?,
+            })
+        }
+
+        pub(super) async fn next(&mut self) -> Ending {
+            tokio::select! {
+                _ = self.interrupt.recv() => Ending::Interrupted,
+                _ = self.terminate.recv() => Ending::Terminated,
+                _ = self.hangup.recv() => Ending::Terminated,
+            }
         }
     }
+}
 
-    /// Begins to listen. Must be called within a runtime.
-    #[cfg(not(unix))]
-    pub fn listen() -> std::io::Result<Self> {
-        Ok(Self {})
+/// The console's control events. Windows ends a process a few seconds after its window was closed or
+/// its user logs off, whatever it does (Windows, Console, `HandlerRoutine`): enough to end in order.
+#[cfg(windows)]
+mod system {
+    use tokio::signal::windows::{self, CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown};
+
+    use super::{Ending, io};
+
+    pub(super) struct Signals {
+        interrupt: CtrlC,
+        end: CtrlBreak,
+        window: CtrlClose,
+        user: CtrlLogoff,
+        system: CtrlShutdown,
     }
 
-    /// The next signal: Ctrl-C.
-    #[cfg(not(unix))]
-    pub async fn next(&mut self) -> Ending {
-        match tokio::signal::ctrl_c().await {
-            Ok(()) => Ending::Interrupted,
-            Err(_) => std::future::pending().await,
+    impl Signals {
+        pub(super) fn listen() -> io::Result<Self> {
+            Ok(Self {
+                interrupt: windows::ctrl_c()?,
+                end: windows::ctrl_break()?,
+                window: windows::ctrl_close()?,
+                user: windows::ctrl_logoff()?,
+                system: windows::ctrl_shutdown()?,
+            })
+        }
+
+        pub(super) async fn next(&mut self) -> Ending {
+            tokio::select! {
+                _ = self.interrupt.recv() => Ending::Interrupted,
+                // What one process can send to a group of others, as SIGTERM is on Unix.
+                _ = self.end.recv() => Ending::Terminated,
+                _ = self.window.recv() => Ending::Terminated,
+                _ = self.user.recv() => Ending::Terminated,
+                _ = self.system.recv() => Ending::Terminated,
+            }
         }
     }
 }

@@ -84,7 +84,11 @@ pub struct SaveArgs {
 
 impl SaveArgs {
     fn reserve(&self) -> Result<Option<Saving<'_>>, InputError> {
-        let reserve = |path| SecretFile::reserve(path, self.force).map(|file| Saving { file, path });
+        let reserve = |path| {
+            let file = SecretFile::reserve(path, self.force)?;
+            crate::cli::note_if_open("the file, which is to hold a key,", path);
+            Ok(Saving { file, path })
+        };
         self.save_connection_string.as_deref().map(reserve).transpose()
     }
 }

@@ -3,11 +3,12 @@
 //! It is made before the hub is asked, so that no new identity's key is lost to a file that cannot
 //! be written; and it goes again when nothing comes of it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::values::{self, InputError};
+use crate::system::files;
 
 /// A file that waits for its content.
 #[derive(Debug)]
@@ -32,11 +33,7 @@ impl SecretFile {
             // One that a process left which was killed; its number has come up again.
             let _ = fs::remove_file(&draft);
         }
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        match options.open(&draft) {
+        match files::private().write(true).create_new(true).open(&draft) {
             Ok(file) => Ok(Self { file, draft, path: path.to_owned(), filled: false }),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(InputError::FileExists { path: draft.display().to_string() })

@@ -1,10 +1,11 @@
 //! The data folder: made for its user only, and held by one process at a time.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
+use crate::system::files;
 
 const LOCK: &str = "lock";
 const DATABASE: &str = "cloud.db";
@@ -70,26 +71,17 @@ impl DataFolder {
 /// Makes a folder for this user only. One that is there and has something in it stays as open as
 /// its owner made it: the files in it are private in any case.
 fn make(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)?;
-    #[cfg(unix)]
+    files::make_private_folder(path)?;
     if fs::read_dir(path)?.next().is_none() {
         // Whose folder it is, it may not be possible; then it is not this program's to close.
-        let _ = fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let _ = files::close_folder(path);
     }
     Ok(())
 }
 
 /// Opens a file to read and write, and makes it when it is missing: for this user only.
 fn private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    files::private().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 /// The process that a lock file names.
