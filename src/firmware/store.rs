@@ -4,20 +4,24 @@
 //! before the renaming has not happened. What no state speaks of is removed when the folder is opened.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::address::Address;
-use super::draft::{Draft, private};
+use super::draft::Draft;
 use super::error::StoreError;
-use super::folder::lock;
 use super::state::{Download, Image, ImageFile, Slot, State};
+use super::temporary;
 use crate::device::image::LONGEST_VERSION;
 use crate::system::files;
+use crate::system::lock::{FolderLock, NotTaken};
 
 pub(super) const STATE: &str = "state.json";
 pub(super) const STATE_DRAFT: &str = "state.json.tmp";
 pub(super) const DOWNLOAD: &str = "download.part";
+
+/// Every name that a store gives to a file of its own.
+pub(super) const FILES: [&str; 5] = [STATE, STATE_DRAFT, DOWNLOAD, Slot::A.file_name(), Slot::B.file_name()];
 
 /// The most that is read of the state's file.
 const MAX_STATE: u64 = 64 * 1024;
@@ -28,7 +32,7 @@ pub struct Store {
     state: State,
     draft: Option<Draft>,
     // Before the folder: what is open cannot be removed everywhere.
-    _lock: File,
+    _lock: FolderLock,
     _temporary: Option<tempfile::TempDir>,
 }
 
@@ -67,11 +71,10 @@ impl Store {
         Self::take(folder, None)
     }
 
-    /// A fresh folder that is removed when the store is dropped; it stays when the process is killed.
+    /// A fresh folder that is removed when the store is dropped; one that a process left
+    /// which was killed is removed on the way.
     pub fn temporary() -> Result<Self, StoreError> {
-        let made = tempfile::Builder::new().prefix("envsim-firmware-").tempdir();
-        let made =
-            made.map_err(StoreError::io("make a folder for firmware images in", &std::env::temp_dir()))?;
+        let made = temporary::make()?;
         let path = made.path().to_owned();
         Self::take(&path, Some(made))
     }
@@ -80,7 +83,10 @@ impl Store {
         let folder =
             std::path::absolute(folder).map_err(StoreError::io("find the firmware folder", folder))?;
         files::make_private_folder(&folder).map_err(StoreError::io("make the firmware folder", &folder))?;
-        let lock = lock(&folder)?;
+        let lock = FolderLock::take(&folder).map_err(|why| match why {
+            NotTaken::Held(pid) => StoreError::InUse { folder: folder.clone(), pid },
+            NotTaken::Io(source) => StoreError::io("take the firmware folder's lock", &folder)(source),
+        })?;
         let (state, is_new) = match read_state(&folder)? {
             Some(state) => (state, false),
             None => (State::delivered(), true),
@@ -192,13 +198,7 @@ impl Store {
         match step {
             Step::Prepare(state) => {
                 let path = self.folder.join(STATE_DRAFT);
-                let write = |path: &Path| {
-                    let mut file = private(path)?;
-                    file.set_len(0)?;
-                    file.write_all(state.text().as_bytes())?;
-                    file.sync_all()
-                };
-                write(&path).map_err(StoreError::io("write", &path))
+                files::write_draft(&path, state.text().as_bytes()).map_err(StoreError::io("write", &path))
             }
             Step::Commit(state) => {
                 let path = self.folder.join(STATE);
