@@ -10,7 +10,8 @@ pub const LONGEST_VERSION: usize = 64;
 /// One thing a device wants done with its images. Each is answered by [`ImageNews`] of the same run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageOrder {
-    /// Say what is installed.
+    /// Say what is installed, and then, once, whether an update was cut short by the end of the run
+    /// before ([`ImageNews::CutShort`]).
     Inspect,
     /// Download an image, or go on with a download that was interrupted, and check it.
     Fetch {
@@ -65,6 +66,14 @@ pub enum ImageNews {
         version: String,
         /// Whether it is on trial: installed, and never confirmed.
         on_trial: bool,
+    },
+    /// The run before ended in the middle of a download. What is surely here of it is gone on from when
+    /// the same address is asked for again.
+    CutShort {
+        /// From where, without what may be secret.
+        from: String,
+        /// How many bytes can be gone on from.
+        received: u64,
     },
     /// So much has been downloaded. Told at least every second, and at most ten times a second.
     Progress {
@@ -122,7 +131,7 @@ impl ImageNews {
     /// Which update it belongs to; none for what an inspection tells.
     pub fn run(&self) -> Option<u64> {
         match self {
-            Self::Installed { .. } | Self::Failed { run: 0, .. } => None,
+            Self::Installed { .. } | Self::CutShort { .. } | Self::Failed { run: 0, .. } => None,
             Self::Progress { run, .. }
             | Self::Interrupted { run, .. }
             | Self::Fetched { run, .. }

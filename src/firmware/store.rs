@@ -284,18 +284,20 @@ impl Store {
     /// that it may take.
     pub(super) fn begin(&mut self, address: &Address, room: Option<u64>) -> Result<Kept, StoreError> {
         let uri_sha256 = address.digest();
-        let kept = self.state.download.clone().filter(|download| {
-            // Without a validator nobody can tell whether the rest is of the same image.
-            download.uri_sha256 == uri_sha256 && download.validator.is_some()
-        });
+        let kept = self
+            .state
+            .download
+            .clone()
+            .filter(|download| download.uri_sha256 == uri_sha256 && download.usable() > 0);
         let mut download = kept.unwrap_or_else(|| Download {
             from: address.to_string(),
             uri_sha256,
             validator: None,
             received: 0,
             sha256: None,
+            wanted: true,
         });
-        download.sha256 = None;
+        (download.sha256, download.wanted) = (None, true);
         let path = self.folder.join(DOWNLOAD);
         let draft = Draft::open(&path, download.received, room)
             .map_err(StoreError::io("write the image to", &path))?;
@@ -321,6 +323,27 @@ impl Store {
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.folder.join(DOWNLOAD);
         self.draft()?.write(bytes).map_err(StoreError::io("write the image to", &path))
+    }
+
+    /// The update that wanted the download has failed. What there is of it stays.
+    pub(super) fn give_up(&mut self) -> Result<(), StoreError> {
+        self.no_more_wanted().map(drop)
+    }
+
+    /// Whether the run before ended while an update waited for a download: from where, and how much of
+    /// it can be gone on from. It is told once.
+    pub(super) fn cut_short(&mut self) -> Result<Option<(String, u64)>, StoreError> {
+        let download = self.no_more_wanted()?;
+        Ok(download.map(|download| (download.from.clone(), download.usable())))
+    }
+
+    fn no_more_wanted(&mut self) -> Result<Option<Download>, StoreError> {
+        let Some(download) = self.state.download.clone().filter(|download| download.wanted) else {
+            return Ok(None);
+        };
+        let given_up = Download { wanted: false, ..download.clone() };
+        self.remember(State { download: Some(given_up), ..self.state.clone() })?;
+        Ok(Some(download))
     }
 
     /// Makes sure that what there is of the download survives a crash.

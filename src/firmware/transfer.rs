@@ -23,7 +23,7 @@ use crate::device::time::Spoken;
 const PIECE: usize = 256 * 1024;
 /// How much of a download, and how long a one, a crash may cost.
 const SAVE_BYTES: u64 = 4 * 1024 * 1024;
-const SAVE_EVERY: Duration = Duration::from_secs(5);
+const SAVE_EVERY: Duration = Duration::from_secs(2);
 /// How often progress is told at most, and at least.
 const TELL_AFTER: Duration = Duration::from_millis(100);
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -181,6 +181,7 @@ impl<'a> Transfer<'a> {
                     return Err(Trouble::Lost(format!("{from} has sent nothing for {}", Spoken(stall)), None));
                 }
                 () = sleep_until(self.told + TELL_EVERY) => {
+                    self.save_when_due().await?;
                     self.tell().await?;
                     continue;
                 }
@@ -239,12 +240,18 @@ impl<'a> Transfer<'a> {
         if self.piece.len() >= PIECE {
             self.flush().await?;
         }
-        if self.written - self.saved.1 >= SAVE_BYTES || self.saved.0.elapsed() >= SAVE_EVERY {
-            self.flush().await?;
-            self.save().await;
-        }
+        self.save_when_due().await?;
         if self.told.elapsed() >= TELL_AFTER {
             self.tell().await?;
+        }
+        Ok(())
+    }
+
+    async fn save_when_due(&mut self) -> Result<(), Trouble> {
+        let (at, saved) = self.saved;
+        if self.written - saved >= SAVE_BYTES || at.elapsed() >= SAVE_EVERY && self.received() > saved {
+            self.flush().await?;
+            self.save().await;
         }
         Ok(())
     }

@@ -234,10 +234,10 @@ impl Worker {
                         Err(Gone) => return,
                     }
                 }
-                ImageOrder::Inspect => self.disk.run(|store| Ok(store.installed())).await.map(|installed| {
-                    let Installed { version, on_trial } = installed;
-                    ImageNews::Installed { version, on_trial }
-                }),
+                ImageOrder::Inspect => match self.inspect().await {
+                    Ok(news) => news,
+                    Err(Gone) => return,
+                },
                 // What another update has fetched is not what this one is about.
                 ImageOrder::Install { run, version } if self.fetched != Some(run) => {
                     Err(StoreError::NothingFetched(version))
@@ -259,6 +259,20 @@ impl Worker {
                 return;
             }
         }
+    }
+
+    /// What is installed is told here, what was cut short is returned to be told after it.
+    async fn inspect(&self) -> Result<Result<ImageNews, StoreError>, Gone> {
+        let inspected = self.disk.run(|store| Ok((store.installed(), store.cut_short()?))).await;
+        Ok(match inspected {
+            Ok((Installed { version, on_trial }, cut_short)) => {
+                let installed = ImageNews::Installed { version, on_trial };
+                let Some((from, received)) = cut_short else { return Ok(Ok(installed)) };
+                self.sink.tell(installed).await?;
+                Ok(ImageNews::CutShort { from, received })
+            }
+            Err(error) => Err(error),
+        })
     }
 
     /// What to tell of a download; `None` when it was called off.

@@ -149,7 +149,8 @@ fn observe_link(station: &mut Station, now: Now, step: &LinkStep, facts: &mut Ve
 fn observe_image(station: &mut Station, news: &ImageNews, facts: &mut Vec<Fact>) {
     note_image(station, news);
     let text = match news {
-        ImageNews::Progress { .. }
+        ImageNews::CutShort { .. }
+        | ImageNews::Progress { .. }
         | ImageNews::Interrupted { .. }
         | ImageNews::Fetched { .. }
         | ImageNews::Failed { .. } => return,
@@ -172,7 +173,7 @@ fn observe_image(station: &mut Station, news: &ImageNews, facts: &mut Vec<Fact>)
 fn note_image(station: &mut Station, news: &ImageNews) {
     station.image = match news {
         // What is installed could not be told; nobody asked for an update.
-        ImageNews::Failed { run: 0, .. } => return,
+        ImageNews::Failed { run: 0, .. } | ImageNews::CutShort { .. } => return,
         ImageNews::Progress { received, total, .. } => {
             Some(ImageState::Coming { received: *received, total: *total })
         }

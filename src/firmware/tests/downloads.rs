@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::Limits;
 use super::super::draft::sha256;
-use super::super::store::DOWNLOAD;
+use super::super::store::{DOWNLOAD, STATE};
 use super::server::{Reply, Served, Server, bytes, image};
 use super::{Bench, folder, names, quick};
 use crate::device::{ImageNews, ImageOrder};
@@ -130,6 +130,15 @@ async fn another_run_of_the_program_goes_on_with_what_the_last_one_has_kept() {
     while bench.first_bytes().await < 400_000 {}
     bench.end().await;
     let mut bench = Bench::new(folder.path(), quick());
+    let from = server.uri("image?…");
+    for told in [true, false] {
+        bench.order(ImageOrder::Inspect);
+        assert!(matches!(bench.next().await, ImageNews::Installed { .. }));
+        if told {
+            let cut_short = ImageNews::CutShort { from: from.clone(), received: 400_000 };
+            assert_eq!(bench.next().await, cut_short, "once");
+        }
+    }
     bench.fetch(1, &server.uri("image?sig=x"), None);
     assert_eq!(bench.outcome().await, (vec![], fetched(1, &content)));
     assert_eq!(server.served()[1], asked_on("/image?sig=x", 400_000, "\"one\"", MIB - 400_000));
@@ -137,6 +146,33 @@ async fn another_run_of_the_program_goes_on_with_what_the_last_one_has_kept() {
     bench.fetch(2, &server.uri("image?sig=x"), None);
     assert_eq!(bench.outcome().await, (vec![], fetched(2, &content)));
     assert_eq!(server.served()[2], asked_on("/image?sig=x", MIB, "\"one\"", 0));
+    bench.end().await;
+}
+
+/// Killed: not one byte is saved on the way out, so what counts was saved while the server was silent.
+#[tokio::test]
+async fn a_crash_in_a_silence_costs_nothing_of_what_came_before_it() {
+    let (folder, crashed, content) = (folder(), self::folder(), bytes(MIB));
+    let server =
+        Server::start([Reply::Image(image(&content).hang(400_000)), Reply::Image(image(&content))]).await;
+    let mut bench = Bench::new(folder.path(), quick());
+    bench.fetch(1, &server.uri("image"), None);
+    let is_saved = || {
+        let state = fs::read_to_string(folder.path().join(STATE)).expect("a state");
+        state.contains("\"received\": 400000")
+    };
+    while !is_saved() {
+        // Told every second, also when nothing comes.
+        bench.first_bytes().await;
+    }
+    for name in [STATE, DOWNLOAD] {
+        fs::copy(folder.path().join(name), crashed.path().join(name)).expect("copied");
+    }
+    bench.end().await;
+    let mut bench = Bench::new(crashed.path(), quick());
+    bench.fetch(1, &server.uri("image"), Some(&sha256(&content)));
+    assert_eq!(bench.outcome().await, (vec![], fetched(1, &content)));
+    assert_eq!(server.served()[1], asked_on("/image", 400_000, "\"one\"", MIB - 400_000));
     bench.end().await;
 }
 
@@ -161,6 +197,10 @@ async fn a_server_that_is_gone_for_good_is_given_up_and_what_came_is_kept() {
     bench.order(ImageOrder::RollBack { run: 1 });
     assert!(matches!(bench.next().await, ImageNews::RolledBack { .. }));
     assert_eq!(fs::metadata(folder.path().join(DOWNLOAD)).expect("kept").len(), 400);
+    bench.order(ImageOrder::Inspect);
+    assert!(matches!(bench.next().await, ImageNews::Installed { .. }));
+    bench.order(ImageOrder::Confirm { run: 1 });
+    assert!(matches!(bench.next().await, ImageNews::Failed { .. }), "it has failed and was not cut short");
     bench.end().await;
 }
 

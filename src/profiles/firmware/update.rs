@@ -95,6 +95,16 @@ impl Firmware {
             (phase, News(N::Installed { version, on_trial })) => {
                 self.inspected(ctx, phase, version, *on_trial)
             }
+            (P::Idle, News(N::CutShort { from, received })) => {
+                let next = match received {
+                    0 => "ask for the update again".to_owned(),
+                    received => {
+                        format!("ask for it again to go on behind the {received} bytes that are here")
+                    }
+                };
+                let reason = format!("the device was switched off during the download of {from}; {next}");
+                self.failed(ctx, &Cause { phase: "downloading", reason })
+            }
             (phase, News(N::Failed { run: 0, reason })) => {
                 ctx.note(Severity::Warning, format!("which firmware is installed is not known: {reason}"));
                 phase

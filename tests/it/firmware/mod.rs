@@ -189,6 +189,44 @@ fn a_download_goes_on_where_it_stopped_when_the_server_is_back() {
 }
 
 #[test]
+fn a_device_killed_during_a_download_says_so_and_goes_on_where_it_stopped() {
+    let options = ["--firmware-dir", "images", "--time-scale", "30"];
+    let mut bench = Bench::new(&options);
+    let image: Vec<u8> = (0..1_048_576_u32).map(|n| n.to_le_bytes()[n as usize % 4]).collect();
+    let server = ImageServer::start(image.clone(), Behaviour::HangAfter(700_000), 0);
+    let port = server.port();
+    let request = json!({"fwPackageUri": server.uri(), "version": "2"});
+    let payload = request.to_string();
+    bench.cloud.hub(&["invoke", DEVICE, "firmwareUpdate", "--payload", &payload]).expect(0);
+    // The report after the first: five seconds later, and all is saved two seconds after it came.
+    reporting(&mut bench.device, "downloadProgress", |progress| progress["received"] == 700_000);
+    let folder = bench.cloud.sandbox.folder().join("images").join(DEVICE);
+    let is_saved = || {
+        std::fs::read_to_string(folder.join("state.json"))
+            .is_ok_and(|state| state.contains("\"received\": 700000"))
+    };
+    while !is_saved() {
+        reporting(&mut bench.device, "downloadProgress", |_| true);
+    }
+    bench.device.signal("KILL");
+    assert_eq!(server.end(), [None]);
+    assert_eq!(bench.device.end().code, None);
+    bench.device = bench.cloud.run(DEVICE, &[&["--profile", "firmware"][..], &options].concat());
+    let told = reporting(&mut bench.device, "firmwareStatus", |status| status == "failed");
+    assert_eq!(told["firmwareError"]["phase"], "downloading");
+    let reason = told["firmwareError"]["reason"].as_str().expect("a reason");
+    assert!(
+        reason.starts_with("the device was switched off during the download of http://127.0.0.1:")
+            && reason.ends_with("; ask for it again to go on behind the 700000 bytes that are here"),
+        "{reason}"
+    );
+    let server = ImageServer::start(image, Behaviour::Serve, port);
+    bench.update(&request, "completed").expect(0);
+    assert_eq!(server.end(), [Some(700_000)]);
+    assert_eq!(bench.reported()["firmwareVersion"], "2");
+}
+
+#[test]
 fn a_device_killed_between_apply_and_confirm_goes_back_and_says_so() {
     let folder = ["--firmware-dir", "images"];
     let mut bench = Bench::new(&folder);

@@ -83,6 +83,29 @@ fn an_image_on_trial_at_the_start_is_gone_back_from_and_told() {
 }
 
 #[test]
+fn a_download_that_was_cut_short_by_the_end_of_a_run_has_failed() {
+    let cut_short = |received| ImageNews::CutShort { from: "https://host/x?…".to_owned(), received };
+    for (received, advice) in [
+        (400, "ask for it again to go on behind the 400 bytes that are here"),
+        (0, "ask for the update again"),
+    ] {
+        let mut bench = Bench::new(RestartStyle::Held);
+        bench.news(cut_short(received));
+        assert_eq!((bench.status(), bench.version()), ("failed", "1.0.0"));
+        assert_eq!(bench.twin["firmwareError"]["phase"], "downloading");
+        let reason = format!("the device was switched off during the download of https://host/x?…; {advice}");
+        assert_eq!(bench.twin["firmwareError"]["reason"], reason);
+        assert_eq!(bench.ordered(), [], "there is nothing to go back from");
+        assert_eq!(bench.ask(json!({"fwPackageUri": URI})).status, 200);
+    }
+    // Whoever has asked again already knows.
+    let mut bench = Bench::new(RestartStyle::Held);
+    bench.begin();
+    bench.news(cut_short(400));
+    assert_eq!(bench.status(), "downloading");
+}
+
+#[test]
 fn another_request_while_one_runs_is_refused_in_every_phase() {
     for phase in ["downloading", "applying", "confirming"] {
         let mut bench = Bench::new(RestartStyle::Held);
