@@ -2,7 +2,7 @@
 //! that works in it.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{Slot, Station};
 use crate::device::{ImageNews, ImageOrder, Profile};
 use crate::firmware::{self, FirmwareOptions, Limits, Store, StoreError};
+use crate::system::lock::FolderLock;
 use crate::trust::Trust;
 
 /// How much news may wait for the loop. Whoever downloads waits when it is full.
@@ -52,7 +53,7 @@ impl Images {
                 continue;
             }
             let store = match folder {
-                Some(folder) => Store::open(&folder.join(folder_name(&station.label())))?,
+                Some(folder) => Store::open(&place(folder, &station.label()))?,
                 None => Store::temporary()?,
             };
             let options = FirmwareOptions { slot, store, trust: trust.clone(), limits: Limits::default() };
@@ -63,13 +64,39 @@ impl Images {
     }
 }
 
+/// Where a device's images are below a folder. Earlier versions wrote large letters and a dot at the end
+/// as they are; what one of them has left is taken along.
+fn place(folder: &Path, name: &str) -> PathBuf {
+    let place = folder.join(folder_name(name));
+    let earlier = written(name, |at, byte| byte.is_ascii_uppercase() || byte == b'.' && at > 0);
+    // By its entry: on a disk that does not tell cases apart, another device's would be found there too.
+    let is_there = || {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name()).any(|name| name == *earlier)
+    };
+    if place.exists() || !is_there() {
+        return place;
+    }
+    let earlier = folder.join(earlier);
+    // Not from under another process: it is told that the folder is in use.
+    let is_free = FolderLock::take_over(&earlier).is_some();
+    if is_free && std::fs::rename(&earlier, &place).is_ok() { place } else { earlier }
+}
+
 /// A device's name as that of a folder. Device ids may be `..`, and may hold what no file system takes
 /// (IoT Hub, "Device identity properties": `- . + % _ # * ? ! ( ) , : = @ $ '`); a module's has a slash.
+/// Ids differ also when only the case of a letter does, and names of files not everywhere; nor by a dot
+/// at the end.
 fn folder_name(name: &str) -> String {
-    name.bytes().enumerate().fold(String::with_capacity(name.len()), |mut text, (place, byte)| {
+    written(name, |at, byte| byte == b'.' && (1..name.len() - 1).contains(&at))
+}
+
+/// A name with everything encoded but small letters, digits, and what stays `as_is` at its place.
+fn written(name: &str, as_is: impl Fn(usize, u8) -> bool) -> String {
+    name.bytes().enumerate().fold(String::with_capacity(name.len()), |mut text, (at, byte)| {
         match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' => text.push(char::from(byte)),
-            b'.' if place > 0 => text.push('.'),
+            b'0'..=b'9' | b'a'..=b'z' | b'-' | b'_' => text.push(char::from(byte)),
+            other if as_is(at, other) => text.push(char::from(other)),
             other => {
                 let _ = write!(text, "%{other:02X}");
             }
@@ -87,12 +114,33 @@ mod tests {
         for (name, folder) in [
             ("env-sensor-01", "env-sensor-01"),
             ("a.b", "a.b"),
-            ("..", "%2E."),
+            ("..", "%2E%2E"),
+            (".a.", "%2Ea%2E"),
+            ("Sensor-A", "%53ensor-%41"),
+            ("sensor-A", "sensor-%41"),
             ("edge/filter", "edge%2Ffilter"),
-            ("a%2Fb", "a%252Fb"),
+            ("a%2Fb", "a%252%46b"),
+            ("a%2fb", "a%252fb"),
             ("a:b*c?", "a%3Ab%2Ac%3F"),
         ] {
             assert_eq!(folder_name(name), folder);
         }
+    }
+
+    #[test]
+    fn what_an_earlier_version_has_left_is_taken_along() {
+        let base = tempfile::tempdir().expect("a folder");
+        let folder = base.path();
+        let (earlier, now) = (folder.join("Sensor.A"), folder.join("%53ensor.%41"));
+        assert_eq!(place(folder, "Sensor.A"), now, "there is nothing");
+        let holder = Store::open(&earlier).expect("a store");
+        assert_eq!(place(folder, "Sensor.A"), earlier, "somebody has it");
+        drop(holder);
+        assert_eq!(place(folder, "Sensor.A"), now);
+        assert!(now.join("state.json").exists() && !earlier.exists());
+        drop(Store::open(&earlier).expect("a store"));
+        assert_eq!(place(folder, "Sensor.A"), now, "that one counts now");
+        drop(Store::open(&folder.join("sensor-01")).expect("a store"));
+        assert_eq!(place(folder, "sensor-01"), folder.join("sensor-01"));
     }
 }
