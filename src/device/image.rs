@@ -22,6 +22,13 @@ pub enum ImageOrder {
         /// The SHA-256 that it must have, 64 hexadecimal digits in lower case.
         sha256: Option<String>,
     },
+    /// Break a download off, because the device is away for a while, and keep what there is of it:
+    /// [`Fetch`](Self::Fetch) goes on from it. [`ImageNews::Interrupted`] tells that it was, and when no
+    /// download is under way nothing does.
+    Pause {
+        /// Which update.
+        run: u64,
+    },
     /// Put what was fetched in the place of the running image, on trial; keep the running one.
     Install {
         /// Which update.
@@ -50,6 +57,7 @@ impl ImageOrder {
         match self {
             Self::Inspect => 0,
             Self::Fetch { run, .. }
+            | Self::Pause { run }
             | Self::Install { run, .. }
             | Self::Confirm { run }
             | Self::RollBack { run } => *run,
@@ -84,7 +92,7 @@ pub enum ImageNews {
         /// Bytes in all, as far as the server says.
         total: Option<u64>,
     },
-    /// The connection to the image's server was lost, and is tried again.
+    /// The connection to the image's server was lost, and is tried again; or the download was paused.
     Interrupted {
         /// Which update.
         run: u64,

@@ -31,6 +31,8 @@ pub struct Store {
     folder: PathBuf,
     state: State,
     draft: Option<Draft>,
+    /// Whether the run before ended while an update waited for a download.
+    was_cut_short: bool,
     // Before the folder: what is open cannot be removed everywhere.
     _lock: FolderLock,
     _temporary: Option<tempfile::TempDir>,
@@ -91,9 +93,11 @@ impl Store {
             Some(state) => (state, false),
             None => (State::delivered(), true),
         };
-        let mut store = Self { folder, state, draft: None, _lock: lock, _temporary: temporary };
+        let mut store =
+            Self { folder, state, draft: None, was_cut_short: false, _lock: lock, _temporary: temporary };
         store.check()?;
         store.tidy();
+        store.was_cut_short = store.state.download.as_ref().is_some_and(|download| download.wanted);
         if is_new {
             // Whoever may not write here hears of it now, and not in the middle of an update.
             store.remember(store.state.clone())?;
@@ -283,6 +287,7 @@ impl Store {
     /// Opens the download of an image, and goes on with what there is of it. `room` is the most
     /// that it may take.
     pub(super) fn begin(&mut self, address: &Address, room: Option<u64>) -> Result<Kept, StoreError> {
+        self.was_cut_short = false;
         let uri_sha256 = address.digest();
         let kept = self
             .state
@@ -333,6 +338,9 @@ impl Store {
     /// Whether the run before ended while an update waited for a download: from where, and how much of
     /// it can be gone on from. It is told once.
     pub(super) fn cut_short(&mut self) -> Result<Option<(String, u64)>, StoreError> {
+        if !std::mem::take(&mut self.was_cut_short) {
+            return Ok(None);
+        }
         let download = self.no_more_wanted()?;
         Ok(download.map(|download| (download.from.clone(), download.usable())))
     }

@@ -48,6 +48,8 @@ fn is_in_turn(before: Option<&ImageOrder>, next: &ImageOrder) -> bool {
     match (before, next) {
         (O::Fetch { .. }, O::Install { .. }) | (O::Install { .. }, O::Confirm { .. }) => same,
         (_, O::Install { .. } | O::Confirm { .. }) => false,
+        (O::Fetch { .. }, O::Pause { .. }) | (O::Pause { .. }, O::Fetch { .. }) => same,
+        (_, O::Pause { .. }) => false,
         (_, O::Fetch { run, .. }) => *run > before.run(),
         (_, O::RollBack { run }) => *run >= before.run(),
         (_, O::Inspect) => true,
