@@ -44,7 +44,7 @@ pub async fn run(args: CloudArgs) -> anyhow::Result<Exit> {
         ..CloudOptions::default()
     };
     if let Some(folder) = &args.data_dir {
-        super::note_if_open("the data folder, which holds keys,", folder);
+        super::note_if_open(folder);
     }
     let cloud = LocalCloud::start(options).await.context("the local cloud cannot start")?;
     let service = ConnectionString::parse(&cloud.service_connection_string())

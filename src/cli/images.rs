@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -64,11 +65,12 @@ impl Images {
     }
 }
 
-/// Where a device's images are below a folder. Earlier versions wrote large letters and a dot at the end
-/// as they are; what one of them has left is taken along.
+/// Where a device's images are below a folder. Earlier versions wrote large letters as they are, and what
+/// Windows minds; what one of them has left is taken along.
 fn place(folder: &Path, name: &str) -> PathBuf {
     let place = folder.join(folder_name(name));
-    let earlier = written(name, |at, byte| byte.is_ascii_uppercase() || byte == b'.' && at > 0);
+    let earlier =
+        written(name, |at, byte| is_plain(byte) || byte.is_ascii_uppercase() || byte == b'.' && at > 0);
     // By its entry: on a disk that does not tell cases apart, another device's would be found there too.
     let is_there = || {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -85,24 +87,54 @@ fn place(folder: &Path, name: &str) -> PathBuf {
 
 /// A device's name as that of a folder. Device ids may be `..`, and may hold what no file system takes
 /// (IoT Hub, "Device identity properties": `- . + % _ # * ? ! ( ) , : = @ $ '`); a module's has a slash.
-/// Ids differ also when only the case of a letter does, and names of files not everywhere; nor by a dot
-/// at the end.
+/// Ids differ also when only the case of a letter does, and names of folders not on every disk. Windows
+/// forgets a dot at the end and keeps some names for itself ("Naming Files, Paths, and Namespaces"); a
+/// folder has the same name on every system.
 fn folder_name(name: &str) -> String {
-    written(name, |at, byte| byte == b'.' && (1..name.len() - 1).contains(&at))
+    let is_kept = is_kept_by_windows(name);
+    let mut text = written(name, |at, byte| match at {
+        0 => is_plain(byte) && !is_kept,
+        at => is_plain(byte) || byte == b'.' && at + 1 < name.len(),
+    });
+    if text.len() > LONGEST_NAME {
+        // Other names may begin as this one does.
+        text.truncate(LONGEST_NAME - 65);
+        let digest = Sha256::digest(name).iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        text = format!("{text}-{digest}");
+    }
+    text
 }
 
-/// A name with everything encoded but small letters, digits, and what stays `as_is` at its place.
-fn written(name: &str, as_is: impl Fn(usize, u8) -> bool) -> String {
+/// The longest name that a folder is given: file systems take 255, and an id has 128 characters, each of
+/// which may need three.
+const LONGEST_NAME: usize = 200;
+
+/// Whether a character stands for itself in every name on every disk.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'-' | b'_')
+}
+
+/// A name with everything encoded that is not to stay `as_it_is` at its place.
+fn written(name: &str, as_it_is: impl Fn(usize, u8) -> bool) -> String {
     name.bytes().enumerate().fold(String::with_capacity(name.len()), |mut text, (at, byte)| {
-        match byte {
-            b'0'..=b'9' | b'a'..=b'z' | b'-' | b'_' => text.push(char::from(byte)),
-            other if as_is(at, other) => text.push(char::from(other)),
-            other => {
-                let _ = write!(text, "%{other:02X}");
-            }
+        if as_it_is(at, byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
         }
         text
     })
+}
+
+/// `NUL` and its like, whatever follows a dot.
+fn is_kept_by_windows(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().to_ascii_uppercase();
+    let numbered =
+        |prefix| stem.strip_prefix(prefix).is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']));
+    ["CON", "PRN", "AUX", "NUL"].contains(&stem.as_str()) || numbered("COM") || numbered("LPT")
 }
 
 #[cfg(test)]
@@ -118,6 +150,12 @@ mod tests {
             (".a.", "%2Ea%2E"),
             ("Sensor-A", "%53ensor-%41"),
             ("sensor-A", "sensor-%41"),
+            ("a.", "a%2E"),
+            ("nul.x", "%6Eul.x"),
+            ("COM1", "%43%4F%4D1"),
+            ("com1", "%63om1"),
+            ("com10", "com10"),
+            ("console", "console"),
             ("edge/filter", "edge%2Ffilter"),
             ("a%2Fb", "a%252%46b"),
             ("a%2fb", "a%252fb"),
@@ -125,6 +163,9 @@ mod tests {
         ] {
             assert_eq!(folder_name(name), folder);
         }
+        let (long, other) = ("A".repeat(128), format!("{}B", "A".repeat(127)));
+        assert_eq!((folder_name(&long).len(), folder_name(&"a".repeat(128)).len()), (LONGEST_NAME, 128));
+        assert_ne!(folder_name(&long), folder_name(&other));
     }
 
     #[test]

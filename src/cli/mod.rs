@@ -66,9 +66,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 /// Says so on standard error when a place that a person chose for what holds keys may be open to
 /// others, which no mode can prevent on this system. The work goes on: the folder's rules may be right.
-fn note_if_open(what: &str, path: &std::path::Path) {
+fn note_if_open(path: &std::path::Path) {
     if let Some(why) = crate::system::files::why_open(path) {
-        let text = crate::report::text::printable(&format!("note: {what} {} {why}", path.display()));
+        let text =
+            crate::report::text::printable(&format!("note: {} is to hold keys, and {why}", path.display()));
         let _ = writeln!(io::stderr(), "envsim: {text}");
     }
 }

@@ -103,12 +103,13 @@ fn write_and(path: &Path, content: &[u8], finish: impl FnOnce(&File)) -> io::Res
     let draft = path.with_extension("tmp");
     // One that a process with the same number left when it was killed.
     remove(&draft);
-    let written = files::private().write(true).create_new(true).open(&draft).and_then(|mut file| {
-        file.write_all(content)?;
-        finish(&file);
-        fs::rename(&draft, path)?;
-        Ok(file)
-    });
+    let written =
+        files::private().read(true).write(true).create_new(true).open(&draft).and_then(|mut file| {
+            file.write_all(content)?;
+            finish(&file);
+            fs::rename(&draft, path)?;
+            Ok(file)
+        });
     if written.is_err() {
         remove(&draft);
     }
@@ -220,7 +221,8 @@ mod tests {
         let folder = base.path().join("envsim");
         let this = RuntimeFile::leave_in(&folder, &running(std::process::id())).expect("a file");
         let gone = RuntimeFile::leave_in(&folder, &running(2)).expect("a file");
-        gone.held.unlock().expect("as the system does when a process ends");
+        // As the system does when a process ends. Wine says otherwise and does it too.
+        let _ = gone.held.unlock();
         let foreign = folder.join("foreign.json");
         fs::write(&foreign, "not ours").expect("written");
         for _ in 0..2 {
@@ -235,7 +237,8 @@ mod tests {
         let base = tempfile::tempdir().expect("a folder");
         let folder = base.path().join("envsim");
         let gone = RuntimeFile::leave_in(&folder, &running(2)).expect("a file");
-        gone.held.unlock().expect("as the system does when a process ends");
+        // As the system does when a process ends. Wine says otherwise and does it too.
+        let _ = gone.held.unlock();
         let other = File::open(gone.path()).expect("the file");
         other.try_lock().expect("nobody holds it");
         assert!(!is_held(&File::open(gone.path()).expect("the file"), gone.path()));

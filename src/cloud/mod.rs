@@ -47,6 +47,7 @@ use self::shared::Shared;
 use self::store::{DataFolder, StoreError};
 use crate::device::identity::NameError;
 use crate::device::{DeviceId, HubHost, IdScope};
+use crate::system::ports;
 use crate::wire::SharedKey;
 use crate::wire::connection_string::{ConnectionString, Who};
 use crate::wire::enrolment::OWNER_POLICY;
@@ -386,13 +387,11 @@ impl Drop for LocalCloud {
     }
 }
 
-/// What to do about a port that cannot be had. On Linux those below 1024 need a right, and the port
-/// that some SDKs insist on is one of them.
+/// What to do about a port that cannot be had. Those below 1024 need a right on some systems, and the
+/// port that some SDKs insist on is one of them.
 fn remedy(error: &io::Error, address: SocketAddr) -> String {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            format!("allow it with `sudo sysctl -w net.ipv4.ip_unprivileged_port_start={}`", address.port())
-        }
+        io::ErrorKind::PermissionDenied => ports::get_permission(address.port()),
         io::ErrorKind::AddrNotAvailable => "give --bind an address of this computer".to_owned(),
         _ => "stop what uses the port".to_owned(),
     }

@@ -126,7 +126,8 @@ mod tests {
         assert_eq!(text(Setting::Profile), Some("a,b"));
         assert_eq!(text(Setting::KeepAlive), Some("30"));
         assert_eq!(text(Setting::For), Some("1m"));
-        assert_eq!(text(Setting::KeyFile), Some("/etc/envsim/k"));
+        let key = Path::new("/etc/envsim").join("k");
+        assert_eq!(text(Setting::KeyFile).map(Path::new), Some(key.as_path()));
         let origin = layer.get(Setting::Key).map(|given| given.origin.to_string());
         assert_eq!(origin.as_deref(), Some("/etc/envsim/envsim.toml, line 3: `key`"));
     }

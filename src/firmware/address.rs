@@ -21,9 +21,11 @@ impl Address {
         let url = Url::parse(uri).map_err(|error| format!("the address is not a URI ({error}); {wanted}"))?;
         match url.scheme() {
             "http" | "https" => Ok(Self::Web(url)),
+            // On Windows one with a host would be a file of that host, and asking for it would hand
+            // this user's credentials to whoever answers there.
             "file" => match url.to_file_path() {
-                Ok(path) => Ok(Self::File { path, url }),
-                Err(()) => Err(format!(
+                Ok(path) if url.host_str().is_none() => Ok(Self::File { path, url }),
+                _ => Err(format!(
                     "the address {} is not a file of this machine; write file:///path/to/image",
                     Shown(&url)
                 )),
@@ -132,7 +134,7 @@ mod tests {
     fn an_address_is_shown_without_its_secrets() {
         let shown = |text: &str| Address::parse(text).expect(text).to_string();
         assert_eq!(shown("https://me:pass@host:8443/a/b?sig=abc#x"), "https://host:8443/a/b?…");
-        assert_eq!(shown("file:///tmp/image.bin"), "file:///tmp/image.bin");
+        assert_eq!(shown("file:///C:/tmp/image.bin"), "file:///C:/tmp/image.bin");
     }
 
     #[test]

@@ -48,7 +48,6 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
 
 /// Takes everybody else's rights to a folder away, where there are such rights to take: on Windows
 /// nothing changes.
-#[cfg_attr(not(unix), expect(clippy::unnecessary_wraps, reason = "the same form on every system"))]
 pub fn close_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
@@ -59,7 +58,6 @@ pub fn close_folder(path: &Path) -> io::Result<()> {
 
 /// Waits until the names in a folder are surely on the disk. Windows has no such thing to ask for:
 /// NTFS keeps a journal of its names.
-#[cfg_attr(not(unix), expect(clippy::unnecessary_wraps, reason = "the same form on every system"))]
 pub fn sync_names(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;
@@ -85,7 +83,7 @@ pub fn why_open(path: &Path) -> Option<String> {
     let is_inside = std::path::absolute(path).is_ok_and(|path| is_below(&path, &profile));
     (!is_inside).then(|| {
         format!(
-            "is outside the user's profile folder {}: on Windows the rules of its folder say who may read it",
+            "is outside the user's profile folder {}: on Windows the access rules there say who may read it",
             profile.display()
         )
     })

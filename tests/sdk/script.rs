@@ -1,6 +1,5 @@
 //! One case: a script on an SDK, from its start to its end.
 
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -46,7 +45,9 @@ pub fn run(language: Language, file: &str, case: &str, ready: &Value) -> Result<
 
 /// Runs it to its end. What it has started itself goes with it.
 fn watch(mut command: Command) -> Result<(), Failed> {
-    command.stdin(Stdio::null()).process_group(0);
+    command.stdin(Stdio::null());
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command.spawn().map_err(|error| format!("the script cannot be started: {error}"))?;
     let streams = [
         child.stdout.take().map(Stream::read).ok_or("no standard output")?,
@@ -56,6 +57,8 @@ fn watch(mut command: Command) -> Result<(), Failed> {
     if !ended {
         // The whole group. By the shell's own `kill`: sending a signal in Rust needs unsafe code.
         let _ = Command::new("sh").args(["-c", &format!("kill -KILL -{}", child.id())]).status();
+        // Where there are no groups, at least the script.
+        let _ = child.kill();
     }
     let status = child.wait().map_err(|error| format!("no exit status: {error}"))?;
     if ended && status.success() {

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, PipeReader, pipe};
-use std::os::fd::AsRawFd as _;
 
 use libtest_mimic::{Arguments, Conclusion, Trial};
 
@@ -18,9 +17,12 @@ const SUMMARY: &str = "test result: ";
 /// excepted.
 pub fn run_with_table(mut args: Arguments, trials: Vec<Trial>, suite: &Suite) -> Conclusion {
     let Ok((reader, writer)) = pipe() else { return libtest_mimic::run(&args, trials) };
-    if args.logfile.is_none() {
-        args.logfile = Some(format!("/dev/fd/{}", writer.as_raw_fd()));
-    }
+    #[cfg(unix)]
+    let path = Some(format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&writer)));
+    // Windows has no path that opens the pipe; there the table comes below the summary.
+    #[cfg(not(unix))]
+    let path = None;
+    args.logfile = args.logfile.or(path);
     let passing = std::thread::spawn(move || pass_on(reader));
     let conclusion = libtest_mimic::run(&args, trials);
     // The harness has closed its own; with this one the last is gone, and reading comes to its end.

@@ -86,7 +86,7 @@ impl SaveArgs {
     fn reserve(&self) -> Result<Option<Saving<'_>>, InputError> {
         let reserve = |path| {
             let file = SecretFile::reserve(path, self.force)?;
-            crate::cli::note_if_open("the file, which is to hold a key,", path);
+            crate::cli::note_if_open(path);
             Ok(Saving { file, path })
         };
         self.save_connection_string.as_deref().map(reserve).transpose()

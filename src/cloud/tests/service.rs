@@ -170,6 +170,7 @@ fn a_port_that_cannot_be_had_says_what_to_do() {
         CloudError::Bind { address, purpose: "HTTPS", option: "--https-port", source: kind.into() }
             .to_string()
     };
+    #[cfg(target_os = "linux")]
     assert_eq!(
         said(std::io::ErrorKind::PermissionDenied),
         "the local cloud cannot listen on 127.0.0.1:443 for HTTPS: permission denied; allow it with `sudo sysctl -w \

@@ -1,6 +1,8 @@
 //! What the cloud leaves on the machine: sockets, files, and what it writes to its log.
 
+#[cfg(target_os = "linux")]
 use std::collections::BTreeSet;
+#[cfg(unix)]
 use std::path::{Path, PathBuf};
 
 use envsim::wire::connection_string::ConnectionString;
@@ -50,6 +52,7 @@ fn nobody_outside_of_the_machine_is_listened_to_unless_it_is_asked_for() {
 }
 
 /// Every file and folder below one, with itself.
+#[cfg(unix)]
 fn below(folder: &Path) -> Vec<PathBuf> {
     let mut all = vec![folder.to_owned()];
     for entry in std::fs::read_dir(folder).expect("a folder") {
