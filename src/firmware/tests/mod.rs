@@ -4,6 +4,7 @@ mod downloads;
 mod large;
 mod local_cloud;
 mod orders;
+mod patience;
 mod server;
 mod stores;
 
