@@ -2,8 +2,9 @@
 //! that works in it.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{Slot, Station};
 use crate::device::{ImageNews, ImageOrder, Profile};
 use crate::firmware::{self, FirmwareOptions, Limits, Store, StoreError};
+use crate::system::lock::FolderLock;
 use crate::trust::Trust;
 
 /// How much news may wait for the loop. Whoever downloads waits when it is full.
@@ -52,7 +54,7 @@ impl Images {
                 continue;
             }
             let store = match folder {
-                Some(folder) => Store::open(&folder.join(folder_name(&station.label())))?,
+                Some(folder) => Store::open(&place(folder, &station.label()))?,
                 None => Store::temporary()?,
             };
             let options = FirmwareOptions { slot, store, trust: trust.clone(), limits: Limits::default() };
@@ -63,23 +65,65 @@ impl Images {
     }
 }
 
+/// Where a device's images are below a folder. Earlier versions wrote large letters as they are, and what
+/// Windows minds; what one of them has left is taken along.
+fn place(folder: &Path, name: &str) -> PathBuf {
+    let place = folder.join(folder_name(name));
+    let earlier =
+        written(name, |at, byte| is_plain(byte) || byte.is_ascii_uppercase() || byte == b'.' && at > 0);
+    // By its entry: on a disk that does not tell cases apart, another device's would be found there too.
+    let is_there = || {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name()).any(|name| name == *earlier)
+    };
+    if place.exists() || !is_there() {
+        return place;
+    }
+    let earlier = folder.join(earlier);
+    // Not from under another process: it is told that the folder is in use.
+    let is_free = FolderLock::take_over(&earlier).is_some();
+    if is_free && std::fs::rename(&earlier, &place).is_ok() { place } else { earlier }
+}
+
 /// A device's name as that of a folder. Device ids may be `..`, and may hold what no file system takes
 /// (IoT Hub, "Device identity properties": `- . + % _ # * ? ! ( ) , : = @ $ '`); a module's has a slash.
-/// Windows forgets a dot at the end and keeps some names for itself ("Naming Files, Paths, and
-/// Namespaces"); a folder has the same name on every system.
+/// Ids differ also when only the case of a letter does, and names of folders not on every disk. Windows
+/// forgets a dot at the end and keeps some names for itself ("Naming Files, Paths, and Namespaces"); a
+/// folder has the same name on every system.
 fn folder_name(name: &str) -> String {
-    let last = name.len().saturating_sub(1);
     let is_kept = is_kept_by_windows(name);
-    name.bytes().enumerate().fold(String::with_capacity(name.len()), |mut text, (place, byte)| {
-        match byte {
-            first if place == 0 && is_kept => {
-                let _ = write!(text, "%{first:02X}");
-            }
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' => text.push(char::from(byte)),
-            b'.' if place > 0 && place < last => text.push('.'),
-            other => {
-                let _ = write!(text, "%{other:02X}");
-            }
+    let mut text = written(name, |at, byte| match at {
+        0 => is_plain(byte) && !is_kept,
+        at => is_plain(byte) || byte == b'.' && at + 1 < name.len(),
+    });
+    if text.len() > LONGEST_NAME {
+        // Other names may begin as this one does.
+        text.truncate(LONGEST_NAME - 65);
+        let digest = Sha256::digest(name).iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        text = format!("{text}-{digest}");
+    }
+    text
+}
+
+/// The longest name that a folder is given: file systems take 255, and an id has 128 characters, each of
+/// which may need three.
+const LONGEST_NAME: usize = 200;
+
+/// Whether a character stands for itself in every name on every disk.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'-' | b'_')
+}
+
+/// A name with everything encoded that is not to stay `as_it_is` at its place.
+fn written(name: &str, as_it_is: impl Fn(usize, u8) -> bool) -> String {
+    name.bytes().enumerate().fold(String::with_capacity(name.len()), |mut text, (at, byte)| {
+        if as_it_is(at, byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
         }
         text
     })
@@ -103,16 +147,41 @@ mod tests {
             ("env-sensor-01", "env-sensor-01"),
             ("a.b", "a.b"),
             ("..", "%2E%2E"),
+            (".a.", "%2Ea%2E"),
+            ("Sensor-A", "%53ensor-%41"),
+            ("sensor-A", "sensor-%41"),
             ("a.", "a%2E"),
             ("nul.x", "%6Eul.x"),
-            ("COM1", "%43OM1"),
+            ("COM1", "%43%4F%4D1"),
+            ("com1", "%63om1"),
             ("com10", "com10"),
             ("console", "console"),
             ("edge/filter", "edge%2Ffilter"),
-            ("a%2Fb", "a%252Fb"),
+            ("a%2Fb", "a%252%46b"),
+            ("a%2fb", "a%252fb"),
             ("a:b*c?", "a%3Ab%2Ac%3F"),
         ] {
             assert_eq!(folder_name(name), folder);
         }
+        let (long, other) = ("A".repeat(128), format!("{}B", "A".repeat(127)));
+        assert_eq!((folder_name(&long).len(), folder_name(&"a".repeat(128)).len()), (LONGEST_NAME, 128));
+        assert_ne!(folder_name(&long), folder_name(&other));
+    }
+
+    #[test]
+    fn what_an_earlier_version_has_left_is_taken_along() {
+        let base = tempfile::tempdir().expect("a folder");
+        let folder = base.path();
+        let (earlier, now) = (folder.join("Sensor.A"), folder.join("%53ensor.%41"));
+        assert_eq!(place(folder, "Sensor.A"), now, "there is nothing");
+        let holder = Store::open(&earlier).expect("a store");
+        assert_eq!(place(folder, "Sensor.A"), earlier, "somebody has it");
+        drop(holder);
+        assert_eq!(place(folder, "Sensor.A"), now);
+        assert!(now.join("state.json").exists() && !earlier.exists());
+        drop(Store::open(&earlier).expect("a store"));
+        assert_eq!(place(folder, "Sensor.A"), now, "that one counts now");
+        drop(Store::open(&folder.join("sensor-01")).expect("a store"));
+        assert_eq!(place(folder, "sensor-01"), folder.join("sensor-01"));
     }
 }

@@ -108,6 +108,8 @@ impl Shared {
         let state = &mut *state;
         store.load(&mut state.core, now)?;
         state.keeper = Keeper::new(store, &mut state.core);
+        // What was found to be left over goes. If it cannot, it stays, and has been logged.
+        let _ = state.keeper.keep(&mut state.core, now);
         // What was loaded may have an end in time.
         self.dispatch(state, Vec::new());
         Ok(())

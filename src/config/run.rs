@@ -365,5 +365,5 @@ pub(super) fn listed<'a>(
 }
 
 #[cfg(test)]
-#[path = "run_tests.rs"]
+#[path = "run_tests/mod.rs"]
 mod tests;

@@ -10,7 +10,8 @@ pub const LONGEST_VERSION: usize = 64;
 /// One thing a device wants done with its images. Each is answered by [`ImageNews`] of the same run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageOrder {
-    /// Say what is installed.
+    /// Say what is installed, and then, once, whether an update was cut short by the end of the run
+    /// before ([`ImageNews::CutShort`]).
     Inspect,
     /// Download an image, or go on with a download that was interrupted, and check it.
     Fetch {
@@ -20,6 +21,13 @@ pub enum ImageOrder {
         uri: String,
         /// The SHA-256 that it must have, 64 hexadecimal digits in lower case.
         sha256: Option<String>,
+    },
+    /// Break a download off, because the device is away for a while, and keep what there is of it:
+    /// [`Fetch`](Self::Fetch) goes on from it. [`ImageNews::Interrupted`] tells that it was, and when no
+    /// download is under way nothing does.
+    Pause {
+        /// Which update.
+        run: u64,
     },
     /// Put what was fetched in the place of the running image, on trial; keep the running one.
     Install {
@@ -49,6 +57,7 @@ impl ImageOrder {
         match self {
             Self::Inspect => 0,
             Self::Fetch { run, .. }
+            | Self::Pause { run }
             | Self::Install { run, .. }
             | Self::Confirm { run }
             | Self::RollBack { run } => *run,
@@ -66,6 +75,14 @@ pub enum ImageNews {
         /// Whether it is on trial: installed, and never confirmed.
         on_trial: bool,
     },
+    /// The run before ended in the middle of a download. What is surely here of it is gone on from when
+    /// the same address is asked for again.
+    CutShort {
+        /// From where, without what may be secret.
+        from: String,
+        /// How many bytes can be gone on from.
+        received: u64,
+    },
     /// So much has been downloaded. Told at least every second, and at most ten times a second.
     Progress {
         /// Which update.
@@ -75,7 +92,7 @@ pub enum ImageNews {
         /// Bytes in all, as far as the server says.
         total: Option<u64>,
     },
-    /// The connection to the image's server was lost, and is tried again.
+    /// The connection to the image's server was lost, and is tried again; or the download was paused.
     Interrupted {
         /// Which update.
         run: u64,
@@ -122,7 +139,7 @@ impl ImageNews {
     /// Which update it belongs to; none for what an inspection tells.
     pub fn run(&self) -> Option<u64> {
         match self {
-            Self::Installed { .. } | Self::Failed { run: 0, .. } => None,
+            Self::Installed { .. } | Self::CutShort { .. } | Self::Failed { run: 0, .. } => None,
             Self::Progress { run, .. }
             | Self::Interrupted { run, .. }
             | Self::Fetched { run, .. }

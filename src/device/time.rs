@@ -45,6 +45,11 @@ impl Now {
         let ago = i64::try_from(self.at.0).unwrap_or(i64::MAX) - i64::try_from(then.0).unwrap_or(i64::MAX);
         Timestamp::from_millisecond(self.wall.as_millisecond().saturating_sub(ago)).unwrap_or(self.wall)
     }
+
+    /// The time that schedules, when the wall clock will say `then`. The past is now.
+    pub fn at_wall(self, then: Timestamp) -> Millis {
+        self.at + Duration::try_from(then.duration_since(self.wall)).unwrap_or_default()
+    }
 }
 
 /// Divides every simulated duration: work that pretends to take time takes `1/scale` of it.

@@ -3,6 +3,8 @@
 use tokio_util::sync::CancellationToken;
 
 use super::address::Address;
+use super::error::StoreError;
+use super::store::Store;
 use super::transfer::{Transfer, Trouble};
 use super::worker::{Disk, Gone, Limits, Sink};
 use crate::device::ImageNews;
@@ -60,10 +62,13 @@ impl Fetch<'_> {
         match transferred {
             Ok(()) => {}
             Err(Trouble::Failed(why)) => {
-                self.discard().await;
+                self.do_on_disk(discard).await;
                 return Err(failed(&name, &why));
             }
-            Err(Trouble::Lost(why, _) | Trouble::NobodyThere(why)) => return Err(failed(&name, &why)),
+            Err(Trouble::Lost(why, _) | Trouble::NobodyThere(why)) => {
+                self.do_on_disk(Store::give_up).await;
+                return Err(failed(&name, &why));
+            }
             Err(Trouble::Cancelled) => {
                 transfer.save().await;
                 return Err(Ended::Cancelled);
@@ -99,15 +104,18 @@ impl Fetch<'_> {
         }
     }
 
-    async fn discard(&self) {
-        let discarded = self.disk.run(|store| {
-            store.discard();
-            Ok(())
-        });
-        if let Err(error) = discarded.await {
+    /// What the update's outcome does not depend on.
+    async fn do_on_disk(&self, work: impl FnOnce(&mut Store) -> Result<(), StoreError> + Send + 'static) {
+        if let Err(error) = self.disk.run(work).await {
             tracing::warn!("{error}");
         }
     }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the form of what is done on the disk")]
+fn discard(store: &mut Store) -> Result<(), StoreError> {
+    store.discard();
+    Ok(())
 }
 
 fn is_sha256(text: &str) -> bool {

@@ -23,7 +23,7 @@ pub(super) struct Draft {
 impl Draft {
     /// Opens the file, and goes on behind the first `keep` bytes, or behind what there is.
     pub(super) fn open(path: &Path, keep: u64, room: Option<u64>) -> io::Result<Self> {
-        let file = private(path)?;
+        let file = files::open_private(path)?;
         let there = file.metadata()?.len().min(keep);
         file.set_len(there)?;
         let mut draft = Self { file, hasher: Sha256::new(), written: there, room };
@@ -78,11 +78,6 @@ impl Draft {
     pub(super) fn sha256(&self) -> String {
         hex(&self.hasher.clone().finalize())
     }
-}
-
-/// Opens a file to read and write, and makes it when it is missing: for this user only.
-pub(super) fn private(path: &Path) -> io::Result<File> {
-    files::private().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 /// A digest, 64 hexadecimal digits in lower case.

@@ -8,7 +8,7 @@
 //!
 //! In reading order: [`worker`] (the task), [`download`] (one image fetched and checked), [`transfer`]
 //! (its bytes), [`web`] (one request), [`answer`] (what a server's answer means), [`address`] (where images
-//! are), [`store`] (what is kept), [`folder`], [`draft`] (an image that is being written), [`state`] (what is
+//! are), [`store`] (what is kept), [`temporary`] (without a folder of one's own), [`draft`] (an image that is being written), [`state`] (what is
 //! remembered), [`error`].
 //!
 //! [`ImageNews`]: crate::device::ImageNews
@@ -19,9 +19,9 @@ pub mod answer;
 pub mod download;
 pub mod draft;
 pub mod error;
-pub mod folder;
 pub mod state;
 pub mod store;
+pub mod temporary;
 #[cfg(test)]
 mod tests;
 pub mod transfer;

@@ -62,6 +62,17 @@ pub(super) struct Download {
     pub(super) received: u64,
     /// The image's SHA-256, when it is whole and has been checked.
     pub(super) sha256: Option<String>,
+    /// Whether an update is still waiting for it. Who starts with one that does was ended in the middle.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) wanted: bool,
+}
+
+impl Download {
+    /// How much of it can be gone on from: without a validator nobody can tell whether the rest is of
+    /// the same image.
+    pub(super) fn usable(&self) -> u64 {
+        if self.validator.is_some() { self.received } else { 0 }
+    }
 }
 
 impl Slot {

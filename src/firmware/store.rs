@@ -4,20 +4,24 @@
 //! before the renaming has not happened. What no state speaks of is removed when the folder is opened.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::address::Address;
-use super::draft::{Draft, private};
+use super::draft::Draft;
 use super::error::StoreError;
-use super::folder::lock;
 use super::state::{Download, Image, ImageFile, Slot, State};
+use super::temporary;
 use crate::device::image::LONGEST_VERSION;
 use crate::system::files;
+use crate::system::lock::{FolderLock, NotTaken};
 
 pub(super) const STATE: &str = "state.json";
 pub(super) const STATE_DRAFT: &str = "state.json.tmp";
 pub(super) const DOWNLOAD: &str = "download.part";
+
+/// Every name that a store gives to a file of its own.
+pub(super) const FILES: [&str; 5] = [STATE, STATE_DRAFT, DOWNLOAD, Slot::A.file_name(), Slot::B.file_name()];
 
 /// The most that is read of the state's file.
 const MAX_STATE: u64 = 64 * 1024;
@@ -27,8 +31,10 @@ pub struct Store {
     folder: PathBuf,
     state: State,
     draft: Option<Draft>,
+    /// Whether the run before ended while an update waited for a download.
+    was_cut_short: bool,
     // Before the folder: what is open cannot be removed everywhere.
-    _lock: File,
+    _lock: FolderLock,
     _temporary: Option<tempfile::TempDir>,
 }
 
@@ -67,11 +73,10 @@ impl Store {
         Self::take(folder, None)
     }
 
-    /// A fresh folder that is removed when the store is dropped; it stays when the process is killed.
+    /// A fresh folder that is removed when the store is dropped; one that a process left
+    /// which was killed is removed on the way.
     pub fn temporary() -> Result<Self, StoreError> {
-        let made = tempfile::Builder::new().prefix("envsim-firmware-").tempdir();
-        let made =
-            made.map_err(StoreError::io("make a folder for firmware images in", &std::env::temp_dir()))?;
+        let made = temporary::make()?;
         let path = made.path().to_owned();
         Self::take(&path, Some(made))
     }
@@ -80,14 +85,19 @@ impl Store {
         let folder =
             std::path::absolute(folder).map_err(StoreError::io("find the firmware folder", folder))?;
         files::make_private_folder(&folder).map_err(StoreError::io("make the firmware folder", &folder))?;
-        let lock = lock(&folder)?;
+        let lock = FolderLock::take(&folder).map_err(|why| match why {
+            NotTaken::Held(pid) => StoreError::InUse { folder: folder.clone(), pid },
+            NotTaken::Io(source) => StoreError::io("take the firmware folder's lock", &folder)(source),
+        })?;
         let (state, is_new) = match read_state(&folder)? {
             Some(state) => (state, false),
             None => (State::delivered(), true),
         };
-        let mut store = Self { folder, state, draft: None, _lock: lock, _temporary: temporary };
+        let mut store =
+            Self { folder, state, draft: None, was_cut_short: false, _lock: lock, _temporary: temporary };
         store.check()?;
         store.tidy();
+        store.was_cut_short = store.state.download.as_ref().is_some_and(|download| download.wanted);
         if is_new {
             // Whoever may not write here hears of it now, and not in the middle of an update.
             store.remember(store.state.clone())?;
@@ -192,13 +202,7 @@ impl Store {
         match step {
             Step::Prepare(state) => {
                 let path = self.folder.join(STATE_DRAFT);
-                let write = |path: &Path| {
-                    let mut file = private(path)?;
-                    file.set_len(0)?;
-                    file.write_all(state.text().as_bytes())?;
-                    file.sync_all()
-                };
-                write(&path).map_err(StoreError::io("write", &path))
+                files::write_draft(&path, state.text().as_bytes()).map_err(StoreError::io("write", &path))
             }
             Step::Commit(state) => {
                 let path = self.folder.join(STATE);
@@ -283,19 +287,22 @@ impl Store {
     /// Opens the download of an image, and goes on with what there is of it. `room` is the most
     /// that it may take.
     pub(super) fn begin(&mut self, address: &Address, room: Option<u64>) -> Result<Kept, StoreError> {
+        self.was_cut_short = false;
         let uri_sha256 = address.digest();
-        let kept = self.state.download.clone().filter(|download| {
-            // Without a validator nobody can tell whether the rest is of the same image.
-            download.uri_sha256 == uri_sha256 && download.validator.is_some()
-        });
+        let kept = self
+            .state
+            .download
+            .clone()
+            .filter(|download| download.uri_sha256 == uri_sha256 && download.usable() > 0);
         let mut download = kept.unwrap_or_else(|| Download {
             from: address.to_string(),
             uri_sha256,
             validator: None,
             received: 0,
             sha256: None,
+            wanted: true,
         });
-        download.sha256 = None;
+        (download.sha256, download.wanted) = (None, true);
         let path = self.folder.join(DOWNLOAD);
         let draft = Draft::open(&path, download.received, room)
             .map_err(StoreError::io("write the image to", &path))?;
@@ -321,6 +328,30 @@ impl Store {
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.folder.join(DOWNLOAD);
         self.draft()?.write(bytes).map_err(StoreError::io("write the image to", &path))
+    }
+
+    /// The update that wanted the download has failed. What there is of it stays.
+    pub(super) fn give_up(&mut self) -> Result<(), StoreError> {
+        self.no_more_wanted().map(drop)
+    }
+
+    /// Whether the run before ended while an update waited for a download: from where, and how much of
+    /// it can be gone on from. It is told once.
+    pub(super) fn cut_short(&mut self) -> Result<Option<(String, u64)>, StoreError> {
+        if !std::mem::take(&mut self.was_cut_short) {
+            return Ok(None);
+        }
+        let download = self.no_more_wanted()?;
+        Ok(download.map(|download| (download.from.clone(), download.usable())))
+    }
+
+    fn no_more_wanted(&mut self) -> Result<Option<Download>, StoreError> {
+        let Some(download) = self.state.download.clone().filter(|download| download.wanted) else {
+            return Ok(None);
+        };
+        let given_up = Download { wanted: false, ..download.clone() };
+        self.remember(State { download: Some(given_up), ..self.state.clone() })?;
+        Ok(Some(download))
     }
 
     /// Makes sure that what there is of the download survives a crash.

@@ -23,7 +23,7 @@ use crate::device::time::Spoken;
 const PIECE: usize = 256 * 1024;
 /// How much of a download, and how long a one, a crash may cost.
 const SAVE_BYTES: u64 = 4 * 1024 * 1024;
-const SAVE_EVERY: Duration = Duration::from_secs(5);
+const SAVE_EVERY: Duration = Duration::from_secs(2);
 /// How often progress is told at most, and at least.
 const TELL_AFTER: Duration = Duration::from_millis(100);
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -68,6 +68,8 @@ pub(super) struct Transfer<'a> {
     reached: bool,
     told: Instant,
     saved: (Instant, u64),
+    /// When it has taken too long.
+    deadline: Instant,
 }
 
 impl<'a> Transfer<'a> {
@@ -83,6 +85,7 @@ impl<'a> Transfer<'a> {
             reached: false,
             told: now,
             saved: (now, received),
+            deadline: now + fetch.limits.longest,
         }
     }
 
@@ -103,10 +106,11 @@ impl<'a> Transfer<'a> {
             };
             self.flush().await?;
             self.save().await;
-            in_vain = if self.received() > furthest { 1 } else { in_vain + 1 };
+            in_vain = if self.received() > furthest + limits.least { 1 } else { in_vain + 1 };
             furthest = furthest.max(self.received());
             lost += 1;
-            if in_vain >= limits.tries || lost >= limits.tries_in_all {
+            let is_late = Instant::now() >= self.deadline;
+            if in_vain >= limits.tries || lost >= limits.tries_in_all || is_late {
                 let kept = match self.received() {
                     0 => "check that the server is running, and ask again".to_owned(),
                     received => format!("ask again to go on behind the {received} bytes that are here"),
@@ -121,6 +125,7 @@ impl<'a> Transfer<'a> {
                 biased;
                 () = self.fetch.cancel.cancelled() => return Err(Trouble::Cancelled),
                 () = sleep(pause) => {}
+                () = sleep_until(self.deadline) => {}
             }
         }
     }
@@ -138,6 +143,7 @@ impl<'a> Transfer<'a> {
             let (response, answer) = tokio::select! {
                 biased;
                 () = self.fetch.cancel.cancelled() => return Err(Trouble::Cancelled),
+                () = sleep_until(self.deadline) => return Err(self.too_long()),
                 answered = web.ask(url, part) => answered?,
             };
             self.reached = true;
@@ -169,18 +175,21 @@ impl<'a> Transfer<'a> {
 
     async fn body(&mut self, mut response: Response) -> Result<(), Trouble> {
         self.tell().await?;
-        let stall = self.fetch.limits.stall;
+        let (stall, least) = (self.fetch.limits.stall, self.fetch.limits.least);
         let mut heard = Instant::now();
+        let mut window = (heard, self.received());
         loop {
             let chunk = tokio::select! {
                 biased;
                 () = self.fetch.cancel.cancelled() => return Err(Trouble::Cancelled),
+                () = sleep_until(self.deadline) => return Err(self.too_long()),
                 chunk = response.chunk() => chunk,
                 () = sleep_until(heard + stall) => {
                     let from = Shown(response.url());
                     return Err(Trouble::Lost(format!("{from} has sent nothing for {}", Spoken(stall)), None));
                 }
                 () = sleep_until(self.told + TELL_EVERY) => {
+                    self.save_when_due().await?;
                     self.tell().await?;
                     continue;
                 }
@@ -191,6 +200,15 @@ impl<'a> Transfer<'a> {
                 Ok(None) => break,
                 Err(error) => return Err(Trouble::Lost(web::lost(response.url(), &error), None)),
             }
+            if heard.duration_since(window.0) >= stall {
+                let came = self.received() - window.1;
+                if came < least {
+                    let from = Shown(response.url());
+                    let why = format!("{from} has sent only {came} bytes in {}", Spoken(stall));
+                    return Err(Trouble::Lost(why, None));
+                }
+                window = (heard, self.received());
+            }
         }
         self.flush().await?;
         match self.total {
@@ -200,6 +218,10 @@ impl<'a> Transfer<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn too_long(&self) -> Trouble {
+        Trouble::Lost(format!("it has taken {}", Spoken(self.fetch.limits.longest)), None)
     }
 
     pub(super) async fn take_from_file(&mut self, path: &Path) -> Result<(), Trouble> {
@@ -239,12 +261,18 @@ impl<'a> Transfer<'a> {
         if self.piece.len() >= PIECE {
             self.flush().await?;
         }
-        if self.written - self.saved.1 >= SAVE_BYTES || self.saved.0.elapsed() >= SAVE_EVERY {
-            self.flush().await?;
-            self.save().await;
-        }
+        self.save_when_due().await?;
         if self.told.elapsed() >= TELL_AFTER {
             self.tell().await?;
+        }
+        Ok(())
+    }
+
+    async fn save_when_due(&mut self) -> Result<(), Trouble> {
+        let (at, saved) = self.saved;
+        if self.written - saved >= SAVE_BYTES || at.elapsed() >= SAVE_EVERY && self.received() > saved {
+            self.flush().await?;
+            self.save().await;
         }
         Ok(())
     }

@@ -40,10 +40,14 @@ pub struct Limits {
     pub room: Option<u64>,
     /// How long a server may be silent.
     pub stall: Duration,
-    /// How often in a row a connection may be lost without one byte more.
+    /// The bytes that have to come in that time at least: what trickles is no better than silence.
+    pub least: u64,
+    /// How often in a row a connection may be lost before it has brought as many.
     pub tries: u32,
     /// How often a connection may be lost in all.
     pub tries_in_all: u32,
+    /// How long a download may take in all, with every try.
+    pub longest: Duration,
     /// How long to wait before the first new try; twice as long before each that follows in vain.
     pub pause: Duration,
     /// How long to wait at most.
@@ -56,8 +60,12 @@ impl Default for Limits {
             largest: 512 * 1024 * 1024,
             room: None,
             stall: Duration::from_secs(30),
-            tries: 8,
+            // 1 KiB a second.
+            least: 30 * 1024,
+            // A server that is there and sends nothing: five times 30 s, and 15 s of pauses.
+            tries: 5,
             tries_in_all: 100,
+            longest: Duration::from_secs(60 * 60),
             pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(30),
         }
@@ -101,8 +109,8 @@ impl fmt::Debug for FirmwareHandle {
 }
 
 /// Starts the task of one device. It ends when `stop` is cancelled, when the handle is dropped, or when
-/// nobody reads `events` any more. Orders are carried out in order, except that [`ImageOrder::RollBack`]
-/// ends a download.
+/// nobody reads `events` any more. Orders are carried out in order, except that [`ImageOrder::Pause`] and
+/// [`ImageOrder::RollBack`] end a download.
 pub fn spawn(
     options: FirmwareOptions,
     events: FirmwareSink,
@@ -171,6 +179,7 @@ struct Queue {
 
 /// Why a download is not needed any more.
 enum Off {
+    Paused,
     RolledBack,
     Over,
 }
@@ -195,6 +204,9 @@ impl Queue {
         loop {
             if self.held.iter().any(|order| matches!(order, ImageOrder::RollBack { .. })) {
                 return Off::RolledBack;
+            }
+            if self.held.iter().any(|order| matches!(order, ImageOrder::Pause { .. })) {
+                return Off::Paused;
             }
             tokio::select! {
                 () = self.stop.cancelled() => return Off::Over,
@@ -234,10 +246,12 @@ impl Worker {
                         Err(Gone) => return,
                     }
                 }
-                ImageOrder::Inspect => self.disk.run(|store| Ok(store.installed())).await.map(|installed| {
-                    let Installed { version, on_trial } = installed;
-                    ImageNews::Installed { version, on_trial }
-                }),
+                // There is no download any more: this order has ended it, if there was one.
+                ImageOrder::Pause { .. } => continue,
+                ImageOrder::Inspect => match self.inspect().await {
+                    Ok(news) => news,
+                    Err(Gone) => return,
+                },
                 // What another update has fetched is not what this one is about.
                 ImageOrder::Install { run, version } if self.fetched != Some(run) => {
                     Err(StoreError::NothingFetched(version))
@@ -261,6 +275,20 @@ impl Worker {
         }
     }
 
+    /// What is installed is told here, what was cut short is returned to be told after it.
+    async fn inspect(&self) -> Result<Result<ImageNews, StoreError>, Gone> {
+        let inspected = self.disk.run(|store| Ok((store.installed(), store.cut_short()?))).await;
+        Ok(match inspected {
+            Ok((Installed { version, on_trial }, cut_short)) => {
+                let installed = ImageNews::Installed { version, on_trial };
+                let Some((from, received)) = cut_short else { return Ok(Ok(installed)) };
+                self.sink.tell(installed).await?;
+                Ok(ImageNews::CutShort { from, received })
+            }
+            Err(error) => Err(error),
+        })
+    }
+
     /// What to tell of a download; `None` when it was called off.
     async fn fetch(&mut self, run: u64, uri: &str, sha256: Option<&str>) -> Result<Option<ImageNews>, Gone> {
         let cancel = CancellationToken::new();
@@ -280,11 +308,19 @@ impl Worker {
                 // It is not dropped but ends by itself: a piece may be on its way to the disk.
                 cancel.cancel();
                 let ended = fetching.await;
-                if matches!(off, Off::RolledBack) {
-                    self.forget(ended.is_ok()).await;
-                    return Ok(None);
+                match off {
+                    Off::Over => return Err(Gone),
+                    Off::RolledBack => {
+                        self.forget(ended.is_ok()).await;
+                        return Ok(None);
+                    }
+                    Off::Paused if matches!(ended, Err(Ended::Cancelled)) => {
+                        let reason = "the device is switched off; it goes on when the device is back".to_owned();
+                        return Ok(Some(ImageNews::Interrupted { run, reason }));
+                    }
+                    // It was over just before.
+                    Off::Paused => ended,
                 }
-                return Err(Gone);
             }
             ended = &mut fetching => ended,
         };

@@ -19,7 +19,8 @@ mod testing;
 
 pub use compose::compose;
 
-use crate::device::{Model, Profile};
+use crate::device::{Field, Model, Profile, Reading};
+use crate::sensors::Walk;
 
 /// A kind of device that the command line knows.
 pub struct Entry {
@@ -148,6 +149,11 @@ pub const CATALOG: &[Entry] = &[
 /// The kind of device called `name`.
 pub fn find(name: &str) -> Option<&'static Entry> {
     CATALOG.iter().find(|entry| entry.name == name)
+}
+
+/// A telemetry field whose value walks, as it is now.
+fn reading((field, walk): (&'static Field, &Walk)) -> Reading {
+    Reading { field, value: walk.value(), set_point: walk.set_point(), manual: walk.is_manual() }
 }
 
 #[cfg(test)]

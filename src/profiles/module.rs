@@ -6,6 +6,7 @@ use rand::SeedableRng as _;
 use rand::rngs::ChaCha8Rng;
 use serde_json::{Map, Value, json};
 
+use super::reading;
 use crate::device::{
     Answer, CallId, CommandSpec, Context, Field, Figure, Knob, Model, Profile, PropertySpec, Reading, Reply,
     Schema, Severity,
@@ -105,12 +106,6 @@ impl Profile for Machine {
     }
 
     fn readings(&self) -> Vec<Reading> {
-        let reading = |(field, walk): (&'static Field, &Walk)| Reading {
-            field,
-            value: walk.value(),
-            set_point: walk.set_point(),
-            manual: walk.is_manual(),
-        };
         self.walks().map(reading).into()
     }
 

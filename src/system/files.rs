@@ -8,8 +8,8 @@
 //! in the profile folder: what this program chooses a place for does, and [`why_open`] tells of a
 //! place that a person chose elsewhere.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
 use std::path::Path;
 
 /// Options that open a file; if that makes it, then for this user only. On Windows in the user's
@@ -20,6 +20,20 @@ pub fn private() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Opens a file to read and write, and makes it when it is missing, as [`private()`] does.
+pub fn open_private(path: &Path) -> io::Result<File> {
+    private().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// Writes a private file that is to take another one's place by renaming: it is surely on the disk
+/// before that, for names and contents reach the disk in any order.
+pub fn write_draft(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = open_private(path)?;
+    file.set_len(0)?;
+    file.write_all(content)?;
+    file.sync_all()
 }
 
 /// Makes a folder for this user only, and those above it that are missing; one that is there stays as
@@ -46,7 +60,7 @@ pub fn close_folder(path: &Path) -> io::Result<()> {
 /// NTFS keeps a journal of its names.
 pub fn sync_names(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    std::fs::File::open(folder)?.sync_all()?;
+    File::open(folder)?.sync_all()?;
     #[cfg(not(unix))]
     let _ = folder;
     Ok(())
@@ -87,7 +101,6 @@ fn is_below(path: &Path, folder: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write as _;
 
     #[test]
     fn what_is_private_is_made_can_be_written_and_is_told_of_where_it_is_not_private() {
@@ -101,6 +114,10 @@ mod tests {
         file.write_all(b"x").expect("written");
         sync_names(&folder).expect("on the disk");
         assert_eq!(std::fs::read(&path).expect("readable"), b"x");
+        for content in [&b"longer"[..], b"y"] {
+            write_draft(&path, content).expect("written");
+            assert_eq!(std::fs::read(&path).expect("readable"), content);
+        }
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;

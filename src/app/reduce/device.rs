@@ -144,25 +144,24 @@ fn observe_link(station: &mut Station, now: Now, step: &LinkStep, facts: &mut Ve
     }
 }
 
-/// Progress is on the screen, and in the twin at a bounded rate. What a download came to is told by
-/// the profile that asked for it, which knows what it means; what became of the images, here.
+/// Progress is on the screen, and in the twin at a bounded rate. What a download came to and what the
+/// firmware is is told by the profile that asked, which knows what it means; what became of the images,
+/// here.
 fn observe_image(station: &mut Station, news: &ImageNews, facts: &mut Vec<Fact>) {
     note_image(station, news);
     let text = match news {
-        ImageNews::Progress { .. }
+        ImageNews::Installed { .. }
+        | ImageNews::CutShort { .. }
+        | ImageNews::Progress { .. }
         | ImageNews::Interrupted { .. }
         | ImageNews::Fetched { .. }
         | ImageNews::Failed { .. } => return,
-        ImageNews::Installed { version, on_trial: false } => format!("the firmware is {version}"),
-        ImageNews::Installed { version, on_trial: true } => {
-            format!("the firmware is {version}, which was never confirmed")
-        }
         ImageNews::Placed { .. } => "the image is in place, on trial".to_owned(),
         ImageNews::Confirmed { .. } => "the new firmware is confirmed".to_owned(),
         ImageNews::RolledBack { version, .. } => format!("back to firmware {version}"),
     };
     let severity = match news {
-        ImageNews::RolledBack { .. } | ImageNews::Installed { on_trial: true, .. } => Severity::Warning,
+        ImageNews::RolledBack { .. } => Severity::Warning,
         _ => Severity::Info,
     };
     facts.push(Fact::Note { severity, text });
@@ -172,7 +171,7 @@ fn observe_image(station: &mut Station, news: &ImageNews, facts: &mut Vec<Fact>)
 fn note_image(station: &mut Station, news: &ImageNews) {
     station.image = match news {
         // What is installed could not be told; nobody asked for an update.
-        ImageNews::Failed { run: 0, .. } => return,
+        ImageNews::Failed { run: 0, .. } | ImageNews::CutShort { .. } => return,
         ImageNews::Progress { received, total, .. } => {
             Some(ImageState::Coming { received: *received, total: *total })
         }

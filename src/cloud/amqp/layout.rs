@@ -7,107 +7,139 @@ use fe2o3_amqp::types::primitives::{Binary, SimpleValue, Symbol, Timestamp, Valu
 
 use crate::cloud::core::capture::{Content, Told};
 use crate::cloud::core::message::moment;
+use crate::cloud::core::registry::Address;
 use crate::wire::bag::{Bag, system};
 
 /// Lays an event out.
 pub(super) fn message(event: Told, hub: &str) -> Message<Data> {
-    let at = event.at.as_millisecond();
-    let mut annotations = MessageAnnotations::default();
-    let mut annotate = |name: &str, value: Value| {
-        annotations.0.insert(OwnedKey::Symbol(Symbol::from(name)), value);
-    };
-    annotate("x-opt-sequence-number", Value::Long(i64::try_from(event.sequence).unwrap_or(i64::MAX)));
-    annotate("x-opt-offset", event.sequence.to_string().into());
-    annotate("x-opt-enqueued-time", Timestamp::from_milliseconds(at).into());
-    annotate("iothub-connection-device-id", event.address.device.to_string().into());
-    if let Some(module) = &event.address.module {
-        annotate("iothub-connection-module-id", module.to_string().into());
-    }
-    if let Some((method, generation)) = event.identity {
-        let issuer = if method == "sas" { "iothub" } else { "external" };
-        let kind = if method == "sas" { "sas" } else { "x509" };
-        let scope = if event.address.module.is_some() { "module" } else { "device" };
-        annotate(
-            "iothub-connection-auth-method",
-            format!(
-                r#"{{"scope":"{scope}","type":"{kind}","issuer":"{issuer}","acceptingIpFilterRule":null}}"#
-            )
-            .into(),
-        );
-        annotate("iothub-connection-auth-generation-id", generation.into());
-    }
-    annotate("iothub-enqueuedtime", Timestamp::from_milliseconds(at).into());
-    let (mut properties, mut own) = (Properties::default(), ApplicationProperties::default());
-    let mut set = |name: &str, value: &str| {
-        own.0.insert(name.to_owned(), SimpleValue::String(value.to_owned()));
-    };
+    let mut sections = Sections::default();
+    sections.annotate_event(&event);
     let body = match event.content {
         Content::Message { bag, body, model_id } => {
-            annotate("iothub-message-source", "Telemetry".into());
-            if let Some(model_id) = model_id {
-                annotate("dt-dataschema", model_id.into());
-            }
-            for (name, value) in Bag::decode(&bag).unwrap_or_default().0 {
-                let value = value.unwrap_or_default();
-                let time = || moment(&value).map(|at| Timestamp::from_milliseconds(at.as_millisecond()));
-                match name.as_str() {
-                    system::MESSAGE_ID => properties.message_id = Some(value.into()),
-                    system::CORRELATION_ID => properties.correlation_id = Some(value.into()),
-                    system::USER_ID => properties.user_id = Some(Binary::from(value.into_bytes())),
-                    system::TO => properties.to = Some(value),
-                    system::CONTENT_TYPE => properties.content_type = Some(Symbol::from(value)),
-                    system::CONTENT_ENCODING => properties.content_encoding = Some(Symbol::from(value)),
-                    system::EXPIRY => properties.absolute_expiry_time = time(),
-                    system::CREATION_TIME => set("iothub-creation-time-utc", &value),
-                    system::OUTPUT => annotate("iothub-outputname", value.into()),
-                    system::COMPONENT => annotate("dt-subject", value.into()),
-                    // Azure's own for purposes that are nobody's here: diagnostics, interfaces.
-                    name if name.starts_with("$.") => {}
-                    name => set(name, &value),
-                }
-            }
+            sections.telemetry(&bag, model_id);
             body.to_vec()
         }
-        other => {
-            let (source, operation, schema, body) = match other {
-                Content::Twin(patch) => ("twinChangeEvents", "updateTwin", "twinChangeNotification", patch),
-                Content::Connection { connected } => {
-                    let operation = if connected { "deviceConnected" } else { "deviceDisconnected" };
-                    let number = format!("{:064X}", event.sequence);
-                    let body = serde_json::json!({"sequenceNumber": number});
-                    ("deviceConnectionStateEvents", operation, "deviceConnectionStateNotification", body)
-                }
-                Content::Message { .. } => return Message::builder().data(Vec::new()).build(),
-            };
-            annotate("iothub-message-source", source.into());
-            set("hubName", hub);
-            set("deviceId", event.address.device.as_str());
-            if let Some(module) = &event.address.module {
-                set("moduleId", &module.to_string());
-            }
-            set("operationTimestamp", &event.at.to_string());
-            set("iothub-message-schema", schema);
-            set("opType", operation);
-            properties.content_type = Some(Symbol::from("application/json"));
-            properties.content_encoding = Some(Symbol::from("utf-8"));
-            body.to_string().into_bytes()
+        Content::Twin(patch) => {
+            let names = ["twinChangeEvents", "updateTwin", "twinChangeNotification"];
+            sections.notification(names, &event.address, event.at, hub);
+            patch.to_string().into_bytes()
+        }
+        Content::Connection { connected } => {
+            let operation = if connected { "deviceConnected" } else { "deviceDisconnected" };
+            let names = ["deviceConnectionStateEvents", operation, "deviceConnectionStateNotification"];
+            sections.notification(names, &event.address, event.at, hub);
+            let number = format!("{:064X}", event.sequence);
+            serde_json::json!({"sequenceNumber": number}).to_string().into_bytes()
         }
     };
-    // Readers tell from a missing section that the device set nothing.
-    let properties = Some(properties).filter(|properties| *properties != Properties::default());
-    let own = Some(own).filter(|own| !own.0.is_empty());
-    Message::builder()
-        .message_annotations(annotations)
-        .properties(properties)
-        .application_properties(own)
-        .data(body)
-        .build()
+    sections.around(body)
+}
+
+/// What stands around the body of a message.
+#[derive(Default)]
+struct Sections {
+    annotations: MessageAnnotations,
+    properties: Properties,
+    own: ApplicationProperties,
+}
+
+impl Sections {
+    fn annotate(&mut self, name: &str, value: impl Into<Value>) {
+        self.annotations.0.insert(OwnedKey::Symbol(Symbol::from(name)), value.into());
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.own.0.insert(name.to_owned(), SimpleValue::String(value.to_owned()));
+    }
+
+    /// What the hub knows of any event: its number, its time, and who sent it.
+    fn annotate_event(&mut self, event: &Told) {
+        let at = || Timestamp::from_milliseconds(event.at.as_millisecond());
+        let number = i64::try_from(event.sequence).unwrap_or(i64::MAX);
+        self.annotate("x-opt-sequence-number", Value::Long(number));
+        self.annotate("x-opt-offset", event.sequence.to_string());
+        self.annotate("x-opt-enqueued-time", at());
+        self.annotate("iothub-connection-device-id", event.address.device.to_string());
+        if let Some(module) = &event.address.module {
+            self.annotate("iothub-connection-module-id", module.to_string());
+        }
+        if let Some((method, generation)) = &event.identity {
+            let (kind, issuer) = if *method == "sas" { ("sas", "iothub") } else { ("x509", "external") };
+            let scope = if event.address.module.is_some() { "module" } else { "device" };
+            let method = format!(
+                r#"{{"scope":"{scope}","type":"{kind}","issuer":"{issuer}","acceptingIpFilterRule":null}}"#
+            );
+            self.annotate("iothub-connection-auth-method", method);
+            self.annotate("iothub-connection-auth-generation-id", generation.clone());
+        }
+        self.annotate("iothub-enqueuedtime", at());
+    }
+
+    /// A device's message: each of its properties has a place of its own.
+    fn telemetry(&mut self, bag: &str, model_id: Option<String>) {
+        self.annotate("iothub-message-source", "Telemetry");
+        if let Some(model_id) = model_id {
+            self.annotate("dt-dataschema", model_id);
+        }
+        for (name, value) in Bag::decode(bag).unwrap_or_default().0 {
+            let value = value.unwrap_or_default();
+            let properties = &mut self.properties;
+            match name.as_str() {
+                system::MESSAGE_ID => properties.message_id = Some(value.into()),
+                system::CORRELATION_ID => properties.correlation_id = Some(value.into()),
+                system::USER_ID => properties.user_id = Some(Binary::from(value.into_bytes())),
+                system::TO => properties.to = Some(value),
+                system::CONTENT_TYPE => properties.content_type = Some(Symbol::from(value)),
+                system::CONTENT_ENCODING => properties.content_encoding = Some(Symbol::from(value)),
+                system::EXPIRY => {
+                    let time = moment(&value).map(|at| Timestamp::from_milliseconds(at.as_millisecond()));
+                    properties.absolute_expiry_time = time;
+                }
+                system::CREATION_TIME => self.set("iothub-creation-time-utc", &value),
+                system::OUTPUT => self.annotate("iothub-outputname", value),
+                system::COMPONENT => self.annotate("dt-subject", value),
+                // Azure's own for purposes that are nobody's here: diagnostics, interfaces.
+                name if name.starts_with("$.") => {}
+                name => self.set(name, &value),
+            }
+        }
+    }
+
+    /// What the hub tells of itself, by the names of its source, of what happened, and of the schema.
+    fn notification(
+        &mut self,
+        [source, operation, schema]: [&str; 3],
+        from: &Address,
+        at: jiff::Timestamp,
+        hub: &str,
+    ) {
+        self.annotate("iothub-message-source", source);
+        self.set("hubName", hub);
+        self.set("deviceId", from.device.as_str());
+        if let Some(module) = &from.module {
+            self.set("moduleId", module.as_str());
+        }
+        self.set("operationTimestamp", &at.to_string());
+        self.set("iothub-message-schema", schema);
+        self.set("opType", operation);
+        self.properties.content_type = Some(Symbol::from("application/json"));
+        self.properties.content_encoding = Some(Symbol::from("utf-8"));
+    }
+
+    /// The message. Readers tell from a missing section that the device set nothing.
+    fn around(self, body: Vec<u8>) -> Message<Data> {
+        Message::builder()
+            .message_annotations(self.annotations)
+            .properties(Some(self.properties).filter(|properties| *properties != Properties::default()))
+            .application_properties(Some(self.own).filter(|own| !own.0.is_empty()))
+            .data(body)
+            .build()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::core::registry::Address;
 
     fn told(content: Content) -> Told {
         Told {

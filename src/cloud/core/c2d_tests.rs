@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
-use super::auth::HubNames;
 use super::changes::Record;
 use super::clients::ConnectionId;
 use super::feedback::Status;
@@ -13,21 +12,15 @@ use super::identities::Spec;
 use super::mailbox::{DEPTH, IN_FLIGHT};
 use super::message::{Ack, LockToken, Outgoing, Settle};
 use super::registry::{Address, Precondition};
-use super::{Core, Delivery, Output, Settings};
+use super::testing::{self, now};
+use super::{Core, Delivery, Output};
 use crate::device::{DeviceId, Millis, Now};
-use crate::wire::SharedKey;
 use crate::wire::topic::filter;
 
-const START: i64 = 1_893_456_000;
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 /// How long a batch of feedback waits for more.
 const BATCH: u64 = 15_000;
-
-fn now(millis: u64) -> Now {
-    let wall = START * 1000 + i64::try_from(millis).expect("a moment");
-    Now { at: Millis(millis), wall: Timestamp::from_millisecond(wall).expect("a moment") }
-}
 
 fn device() -> DeviceId {
     "d".parse().expect("an id")
@@ -38,16 +31,7 @@ fn address() -> Address {
 }
 
 fn core() -> Core {
-    let settings = Settings {
-        names: HubNames { own: "localhost".to_owned(), aliases: vec![] },
-        assigned_hub: "localhost".to_owned(),
-        id_scope: "0ne00ABCDEF".parse().expect("a scope"),
-        group_key: SharedKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").expect("a key"),
-        retry_after: 0,
-        waits: 0,
-        assigning_for: 0,
-    };
-    let mut core = Core::new(settings, [7; 32]);
+    let mut core = testing::core();
     core.create_derived(now(0), device()).expect("created");
     core
 }

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::registry::Address;
+use super::routes::Place;
 use crate::device::DeviceId;
 
 /// The name of a record.
@@ -33,6 +34,8 @@ pub enum Record {
     Configuration(String),
     /// The cloud-to-device messages of a device, or that they are gone with it.
     Mailbox(DeviceId),
+    /// A message that waits for a module of an IoT Edge device, or for the hub, or that it is gone.
+    Routed(DeviceId, Place),
 }
 
 /// What has changed.
@@ -109,6 +112,30 @@ impl Changes {
         if self.wanted {
             self.records.insert(Record::Session(address.clone()));
         }
+    }
+
+    /// Notes that a routed message has begun to wait.
+    pub(super) fn waits(&mut self, device: &DeviceId, place: Place) {
+        if self.wanted {
+            self.records.insert(Record::Routed(device.clone(), place));
+        }
+    }
+
+    /// Notes that a routed message waits no longer. It never changes while it waits, so that one that
+    /// stands here has come in this very act: no store has it, and none is troubled with what passes
+    /// at once.
+    pub(super) fn waits_no_more(&mut self, device: &DeviceId, place: Place) {
+        if self.wanted {
+            let record = Record::Routed(device.clone(), place);
+            if !self.records.remove(&record) {
+                self.records.insert(record);
+            }
+        }
+    }
+
+    /// Notes that a store has what nobody wants, whether changes are noted already or not.
+    pub(super) fn left_over(&mut self, record: Record) {
+        self.records.insert(record);
     }
 
     /// Hands out what has changed and forgets it.

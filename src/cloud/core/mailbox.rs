@@ -8,8 +8,6 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::clients::ConnectionId;
 use super::fault::Fault;
 use super::feedback::{Record, Status};
@@ -117,7 +115,7 @@ impl Mailboxes {
         }
         mailbox.last += 1;
         let message = Arc::new(Message { id, sequence: mailbox.last, enqueued: now.wall, expiry, sent });
-        let expires = monotonic(now, expiry);
+        let expires = now.at_wall(expiry);
         self.due.insert((expires, device.clone(), message.sequence));
         let entry = Entry { message: Arc::clone(&message), deliveries: 0, expires, lock: None };
         mailbox.queue.push_back(entry);
@@ -254,7 +252,7 @@ impl Mailboxes {
         let queue: VecDeque<_> = messages
             .into_iter()
             .map(|(message, deliveries)| {
-                let expires = monotonic(now, message.expiry);
+                let expires = now.at_wall(message.expiry);
                 Entry { message, deliveries, expires, lock: None }
             })
             .collect();
@@ -303,10 +301,4 @@ impl Mailboxes {
         let whose = (device.as_str(), mailbox.generation.as_str());
         wanted.then(|| Record::new(&entry.message.id, status, whose, now.wall))
     }
-}
-
-/// A moment of the wall clock as the time that schedules. The past is now.
-fn monotonic(now: Now, wall: Timestamp) -> Millis {
-    let left = wall.duration_since(now.wall);
-    now.at + Duration::try_from(left).unwrap_or_default()
 }

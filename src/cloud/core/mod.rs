@@ -46,6 +46,8 @@ pub mod rows;
 mod search;
 pub mod service;
 #[cfg(test)]
+pub(in crate::cloud) mod testing;
+#[cfg(test)]
 mod tests;
 pub mod trouble;
 pub mod twins;
@@ -72,7 +74,7 @@ use self::methods::{CallId, Methods, Outcome};
 use self::provisioning::{DEFAULT_GROUP, Enrolment, Provisioning};
 use self::registry::{Address, Keys, Registry};
 use self::routes::message::Routed;
-use self::routes::router::Routers;
+use self::routes::routers::Routers;
 use crate::device::{DeviceId, IdScope, Millis, Now};
 use crate::wire::SharedKey;
 

@@ -1,44 +1,24 @@
 //! Whole stories of the core: provisioning, connecting, twins and commands, without sockets.
 
-use jiff::Timestamp;
 use serde_json::json;
 
-use super::auth::{HubNames, Refusal};
+use super::auth::Refusal;
 use super::identities::Spec;
 use super::provisioning::Presenting;
 use super::registry::{Address, Precondition};
 use super::service::Write;
+use super::testing::{START, group, now, settings};
 use super::twins::TwinUpdate;
 use super::{Closing, Core, Delivery, Output, Settings};
-use crate::device::{Millis, Now, RegistrationId};
+use crate::device::{Millis, RegistrationId};
 use crate::wire::SharedKey;
 use crate::wire::sas::Token;
 use crate::wire::service::{MethodCall, MethodResult};
 use crate::wire::topic::filter;
 
-const START: i64 = 1_893_456_000;
-
-pub(super) fn now(millis: u64) -> Now {
-    let wall = START * 1000 + i64::try_from(millis).expect("a moment");
-    Now { at: Millis(millis), wall: Timestamp::from_millisecond(wall).expect("a moment") }
-}
-
-fn group() -> SharedKey {
-    SharedKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").expect("a key")
-}
-
-pub(super) fn core() -> Core {
-    let names = HubNames { own: "localhost".to_owned(), aliases: vec![] };
-    let settings = Settings {
-        names,
-        assigned_hub: "localhost".to_owned(),
-        id_scope: "0ne00ABCDEF".parse().expect("a scope"),
-        group_key: group(),
-        retry_after: 0,
-        waits: 1,
-        assigning_for: 0,
-    };
-    Core::new(settings, [7; 32])
+/// A hub whose provisioning service has devices wait once.
+fn core() -> Core {
+    Core::new(Settings { waits: 1, ..settings() }, [7; 32])
 }
 
 fn with_device() -> (Core, Address) {

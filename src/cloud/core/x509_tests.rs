@@ -5,10 +5,10 @@ use rcgen::{
 use time::OffsetDateTime;
 
 use super::*;
-use crate::cloud::core::auth::{HubNames, Refusal};
+use crate::cloud::core::auth::Refusal;
 use crate::cloud::core::identities::{Proof, Spec};
 use crate::cloud::core::registry::{Address, Authentication, Thumbprints};
-use crate::cloud::core::{Core, Settings};
+use crate::cloud::core::testing::core;
 use crate::device::{Millis, Now};
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
@@ -169,17 +169,8 @@ fn checked(
     how: Authentication,
     roots: &[&Issuer],
 ) -> Result<(), Refusal> {
-    let settings = Settings {
-        names: HubNames { own: "localhost".to_owned(), aliases: vec![] },
-        assigned_hub: "localhost".to_owned(),
-        id_scope: "0ne00ABCDEF".parse().expect("a scope"),
-        group_key: crate::wire::SharedKey::from_bytes(vec![7; 32]).expect("a key"),
-        retry_after: 0,
-        waits: 0,
-        assigning_for: 0,
-    };
     let now = Now { at: Millis(0), wall: wall() };
-    let mut core = Core::new(settings, [3; 32]);
+    let mut core = core();
     for (number, root) in roots.iter().enumerate() {
         core.put_authority(&format!("root-{number}"), root.pem().as_bytes()).expect("registered");
     }

@@ -1,55 +1,35 @@
 //! The dialect, to the letter.
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::cloud::core::auth::HubNames;
 use crate::cloud::core::clients::ConnectionId;
+use crate::cloud::core::testing::{START, group, now, settings};
 use crate::cloud::core::{Delivery, Settings};
-use crate::device::{Millis, RegistrationId};
-use crate::wire::SharedKey;
+use crate::device::RegistrationId;
 use crate::wire::sas::Token;
 use crate::wire::topic::filter;
 
-const START: i64 = 1_893_456_000;
-
-fn now() -> Now {
-    Now { at: Millis(0), wall: Timestamp::from_second(START).expect("a moment") }
-}
-
-fn group() -> SharedKey {
-    SharedKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").expect("a key")
-}
-
 fn core() -> Core {
-    let settings = Settings {
-        names: HubNames { own: "localhost".to_owned(), aliases: vec![] },
-        assigned_hub: "localhost:9999".to_owned(),
-        id_scope: "0ne00ABCDEF".parse().expect("a scope"),
-        group_key: group(),
-        retry_after: 3,
-        waits: 0,
-        assigning_for: 0,
-    };
+    let settings = Settings { assigned_hub: "localhost:9999".to_owned(), retry_after: 3, ..settings() };
     let mut core = Core::new(settings, [1; 32]);
-    core.create_derived(now(), "d".parse().expect("an id")).expect("created");
+    core.create_derived(now(0), "d".parse().expect("an id")).expect("created");
     core
 }
 
 fn online(core: &mut Core) -> (ConnectionId, Address) {
     let address = Address::device("d".parse().expect("an id"));
     let mut out = Vec::new();
-    let connection = core.connect(now(), &address, true, None, &mut out).connection;
-    core.subscribe(now(), connection, filter::TWIN_ANSWERS, 0, &mut out);
+    let connection = core.connect(now(0), &address, true, None, &mut out).connection;
+    core.subscribe(now(0), connection, filter::TWIN_ANSWERS, 0, &mut out);
     (connection, address)
 }
 
 fn publish(core: &mut Core, topic: &str, body: &str) -> Result<Option<(String, String)>, Unacceptable> {
     let (connection, address) = online(core);
     let body = Bytes::copy_from_slice(body.as_bytes());
-    let answer = hub_publish(core, now(), (connection, &address), topic, &body, false, &mut Vec::new())?;
+    let answer = hub_publish(core, now(0), (connection, &address), topic, &body, false, &mut Vec::new())?;
     Ok(answer.map(|message| (message.topic, String::from_utf8_lossy(&message.body).into_owned())))
 }
 
@@ -120,9 +100,9 @@ fn a_registration_over_mqtt_goes_as_documented() {
     let token =
         Token::sign(&group().derive("sensor-01"), "0ne00ABCDEF/registrations/sensor-01", START + 60, None);
     let presenting = Presenting { scope: "0ne00ABCDEF", id: &id, token: token.reveal(), peer: None };
-    let device = core.authorize_registration(now(), presenting).expect("allowed");
+    let device = core.authorize_registration(now(0), presenting).expect("allowed");
     let mut say = |topic: &str, body: &str| {
-        let said = dps_publish(&mut core, now(), &device, topic, body.as_bytes(), &mut Vec::new())
+        let said = dps_publish(&mut core, now(0), &device, topic, body.as_bytes(), &mut Vec::new())
             .expect("an answer");
         (said.topic, serde_json::from_slice::<Value>(&said.body).expect("JSON"))
     };
@@ -159,24 +139,24 @@ fn a_connect_is_checked_by_user_name_client_id_and_token() {
     let mut core = core();
     let token = Token::sign(&group().derive("d"), "localhost/devices/d", START + 60, None);
     let user = "localhost/d/?api-version=2021-04-12&model-id=dtmi%3Ax%3B1";
-    let role = connect(&mut core, now(), "d", user, token.reveal(), None);
+    let role = connect(&mut core, now(0), "d", user, token.reveal(), None);
     assert!(
         matches!(role, Ok(Role::Hub { model_id: Some(model), expiry, .. }) if model == "dtmi:x;1" && expiry == START + 60)
     );
     assert!(matches!(
-        connect(&mut core, now(), "D", user, token.reveal(), None),
+        connect(&mut core, now(0), "D", user, token.reveal(), None),
         Err(ConnectError::ClientId { .. })
     ));
-    assert!(matches!(connect(&mut core, now(), "d", "d", "", None), Err(ConnectError::UserName(_))));
+    assert!(matches!(connect(&mut core, now(0), "d", "d", "", None), Err(ConnectError::UserName(_))));
     assert!(matches!(
-        connect(&mut core, now(), "d", user, "", None),
+        connect(&mut core, now(0), "d", user, "", None),
         Err(ConnectError::Refused(Refusal::NoToken))
     ));
     assert!(matches!(
-        connect(&mut core, now(), "d/m", "localhost/d/m/?api-version=1", token.reveal(), None),
+        connect(&mut core, now(0), "d/m", "localhost/d/m/?api-version=1", token.reveal(), None),
         Err(ConnectError::Refused(Refusal::UnknownClient(_)))
     ));
     let token = Token::sign(&group().derive("s"), "0ne00ABCDEF/registrations/s", START + 60, None);
     let user = "0ne00ABCDEF/registrations/s/api-version=2019-03-31&ClientVersion=x";
-    assert!(matches!(connect(&mut core, now(), "s", user, token.reveal(), None), Ok(Role::Dps { .. })));
+    assert!(matches!(connect(&mut core, now(0), "s", user, token.reveal(), None), Ok(Role::Dps { .. })));
 }

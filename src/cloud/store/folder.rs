@@ -1,21 +1,20 @@
 //! The data folder: made for its user only, and held by one process at a time.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
 use crate::system::files;
+use crate::system::lock::{FolderLock, NotTaken};
 
-const LOCK: &str = "lock";
 const DATABASE: &str = "cloud.db";
 
-/// A data folder that is held by this process. The system lets it go when the process ends, in
-/// whatever way: there is no lock that could be left behind.
+/// A data folder that is held by this process.
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl DataFolder {
@@ -24,17 +23,11 @@ impl DataFolder {
         let path = std::path::absolute(path).map_err(|source| StoreError::from_io(path, source))?;
         let failed = |source| StoreError::from_io(&path, source);
         make(&path).map_err(failed)?;
-        let mut lock = private(&path.join(LOCK)).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::InUse { pid: written_in(&mut lock), folder: path });
-            }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        match FolderLock::take(&path) {
+            Ok(lock) => Ok(Self { path, _lock: lock }),
+            Err(NotTaken::Held(pid)) => Err(StoreError::InUse { folder: path, pid }),
+            Err(NotTaken::Io(source)) => Err(failed(source)),
         }
-        // Only for the other's error message; it does without when there is no room for it.
-        let _ = lock.set_len(0).and_then(|()| lock.write_all(std::process::id().to_string().as_bytes()));
-        Ok(Self { path, _lock: lock })
     }
 
     /// Its path, absolute.
@@ -46,7 +39,7 @@ impl DataFolder {
     /// SQLite makes beside it, which take after it.
     pub(super) fn file(&self) -> Result<PathBuf, StoreError> {
         let file = self.path.join(DATABASE);
-        private(&file).map_err(|source| StoreError::from_io(&self.path, source))?;
+        files::open_private(&file).map_err(|source| StoreError::from_io(&self.path, source))?;
         Ok(file)
     }
 
@@ -57,12 +50,7 @@ impl DataFolder {
             return Ok(path);
         }
         let draft = self.path.join(format!("{name}.tmp"));
-        let written = private(&draft)
-            .and_then(|mut file| {
-                file.set_len(0)?;
-                file.write_all(content.as_bytes())
-            })
-            .and_then(|()| fs::rename(&draft, &path));
+        let written = files::write_draft(&draft, content.as_bytes()).and_then(|()| fs::rename(&draft, &path));
         written.map_err(|source| StoreError::from_io(&self.path, source))?;
         Ok(path)
     }
@@ -77,17 +65,4 @@ fn make(path: &Path) -> io::Result<()> {
         let _ = files::close_folder(path);
     }
     Ok(())
-}
-
-/// Opens a file to read and write, and makes it when it is missing: for this user only.
-fn private(path: &Path) -> io::Result<File> {
-    files::private().read(true).write(true).create(true).truncate(false).open(path)
-}
-
-/// The process that a lock file names.
-fn written_in(lock: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    lock.rewind().ok()?;
-    lock.take(16).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
 }

@@ -3,7 +3,8 @@
 //! The core notes the names of records that an act has changed; [`Keeper`] writes them in one
 //! transaction before anybody is told of the act, and puts the core back when that fails. What
 //! comes and goes with every message (telemetry, connections, commands under way, the time of the
-//! last activity) is not kept and costs nothing here.
+//! last activity) is not kept and costs nothing here. A message of a module that has to wait for
+//! another, behind the routes of an IoT Edge device, is the one that is kept.
 //!
 //! The file is a write-ahead log and what it has been moved to (SQLite, "Write-Ahead Logging"),
 //! with `synchronous=NORMAL`: what has been written is with the operating system before it is
@@ -12,12 +13,13 @@
 //! missing. `FULL` would cover that too, and costs a wait for the disk with every change while the
 //! whole cloud stands still.
 //!
-//! Never here: what a record means (`core`), sockets, or anything that a device's message has to
-//! wait for.
+//! Never here: what a record means (`core`), sockets, or anything that a device's message to the hub
+//! has to wait for.
 //!
 //! In reading order: [`error`], [`folder`] (whose the folder is), [`schema`] (the file and its
 //! versions), [`table`] (what a kind of record is), [`identity`], [`twin`], [`session`],
-//! [`authority`], [`mailbox`], [`enrolment`], [`registration`] (each one kind), [`founding`] (keys, scope,
+//! [`authority`], [`mailbox`], [`routed`], [`enrolment`], [`registration`], [`job`],
+//! [`configuration`] (each one kind), [`founding`] (keys, scope,
 //! authority), [`keeper`], then [`Store`] below.
 //!
 //! A new kind of record is a file like [`session`], its place in [`table::TABLES`], and a step in
@@ -35,6 +37,7 @@ mod job;
 mod keeper;
 mod mailbox;
 mod registration;
+mod routed;
 mod schema;
 mod session;
 mod table;

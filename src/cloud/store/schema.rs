@@ -15,7 +15,8 @@ pub(in crate::cloud) const CA_FILE: &str = "ca.pem";
 
 /// What leads from each version to the next; the first from an empty file. A step that has been
 /// released is never changed.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE settings (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
     -- `name` is the device, `part` the module on it, empty for the device itself.
     CREATE TABLE identities (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
@@ -28,7 +29,12 @@ const STEPS: &[&str] = &["
     CREATE TABLE jobs (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
     CREATE TABLE configurations (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
     CREATE TABLE sessions (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
-"];
+",
+    "
+    -- `name` is the device, `part` the place of a message in its queue.
+    CREATE TABLE routed (name TEXT, part TEXT, body TEXT NOT NULL, PRIMARY KEY (name, part)) STRICT;
+",
+];
 
 /// The version that this program writes.
 pub(super) fn known() -> i64 {

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{authority, configuration, enrolment, identity, job, mailbox, registration, session, twin};
+use super::{
+    authority, configuration, enrolment, identity, job, mailbox, registration, routed, session, twin,
+};
 use crate::cloud::core::Core;
 use crate::cloud::core::changes::Record;
 use crate::cloud::core::registry::Address;
@@ -13,7 +15,7 @@ use crate::device::Now;
 pub(super) struct Key {
     /// A device, or whatever else the table is about.
     pub(super) name: String,
-    /// The module on the device, or nothing.
+    /// The module on the device, or whatever else tells apart what is the device's, or nothing.
     pub(super) part: String,
 }
 
@@ -60,6 +62,7 @@ pub(super) const TABLES: &[Table] = &[
     session::TABLE,
     authority::TABLE,
     mailbox::TABLE,
+    routed::TABLE,
     enrolment::INDIVIDUAL,
     enrolment::GROUP,
     registration::TABLE,
@@ -76,6 +79,10 @@ pub(super) fn tables_of(record: &Record) -> (&'static [Table], Key) {
         Record::Job(id) => (const { &[job::TABLE] }, Key::plain(id)),
         Record::Configuration(id) => (const { &[configuration::TABLE] }, Key::plain(id)),
         Record::Mailbox(device) => (const { &[mailbox::TABLE] }, Key::plain(device.as_str())),
+        Record::Routed(device, place) => {
+            let key = Key { name: device.to_string(), part: place.to_string() };
+            (const { &[routed::TABLE] }, key)
+        }
         Record::Enrolment(name) => (const { &[enrolment::INDIVIDUAL] }, Key::plain(name)),
         Record::EnrolmentGroup(name) => (const { &[enrolment::GROUP] }, Key::plain(name)),
         Record::Registration(name) => (const { &[registration::TABLE] }, Key::plain(name)),

@@ -53,6 +53,7 @@ impl Device {
         let until = now.at + self.options.scale.apply(span);
         self.restart = Restart::Away(Away { since: now.at, until });
         self.next_sample = None;
+        self.each_profile(now, |profile, ctx| profile.restarting(ctx));
         if self.options.restarts == RestartStyle::Held {
             return;
         }

@@ -63,6 +63,9 @@ pub trait Profile: Send {
     /// A moment asked for with [`Context::after`] has come.
     fn timer(&mut self, _ctx: &mut Context<'_>, _tag: u64) {}
 
+    /// The device goes away for a restart that some profile asked for with [`Context::restart`].
+    fn restarting(&mut self, _ctx: &mut Context<'_>) {}
+
     /// The device is back after a restart that some profile asked for with [`Context::restart`].
     fn restarted(&mut self, _ctx: &mut Context<'_>) {}
 

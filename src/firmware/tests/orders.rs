@@ -22,6 +22,29 @@ async fn going_back_ends_a_download_and_forgets_it() {
 }
 
 #[tokio::test]
+async fn a_pause_ends_a_download_which_goes_on_where_it_stopped() {
+    let (folder, content) = (folder(), bytes(1 << 20));
+    let server =
+        Server::start([Reply::Image(image(&content).hang(600_000)), Reply::Image(image(&content))]).await;
+    let mut bench = Bench::new(folder.path(), quick());
+    bench.fetch(1, &server.uri("image"), None);
+    while bench.first_bytes().await < 600_000 {}
+    bench.order(ImageOrder::Pause { run: 1 });
+    bench.fetch(1, &server.uri("image"), None);
+    // A pause without a download is no news.
+    bench.order(ImageOrder::Inspect);
+    let (interruptions, news) = bench.outcome().await;
+    assert_eq!(interruptions, ["the device is switched off; it goes on when the device is back"]);
+    assert!(matches!(news, ImageNews::Fetched { run: 1, .. }), "{news:?}");
+    assert!(matches!(bench.next().await, ImageNews::Installed { .. }));
+    bench.order(ImageOrder::Pause { run: 1 });
+    bench.order(ImageOrder::Install { run: 1, version: "2".to_owned() });
+    assert_eq!(bench.next().await, ImageNews::Placed { run: 1 });
+    assert_eq!(server.served()[1].range.as_deref(), Some("bytes=600000-"));
+    bench.end().await;
+}
+
+#[tokio::test]
 async fn the_task_ends_with_its_handle_in_the_middle_of_a_download() {
     let (folder, content) = (folder(), bytes(1 << 20));
     let server = Server::start([Reply::Image(image(&content).hang(600_000))]).await;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -27,6 +28,8 @@ pub(super) struct Image {
     pub(super) cut: Option<usize>,
     /// Not broken off then, but silent.
     pub(super) hang: bool,
+    /// Not silent then either, but one byte at a time.
+    pub(super) drip: bool,
 }
 
 /// One request and what was sent for it.
@@ -109,7 +112,7 @@ pub(super) fn bytes(length: usize) -> Arc<Vec<u8>> {
 }
 
 pub(super) fn image(bytes: &Arc<Vec<u8>>) -> Image {
-    Image { bytes: Arc::clone(bytes), known_by: "ETag: \"one\"", cut: None, hang: false }
+    Image { bytes: Arc::clone(bytes), known_by: "ETag: \"one\"", cut: None, hang: false, drip: false }
 }
 
 impl Image {
@@ -119,6 +122,10 @@ impl Image {
 
     pub(super) fn hang(self, at: usize) -> Self {
         Self { cut: Some(at), hang: true, ..self }
+    }
+
+    pub(super) fn drip(self, at: usize) -> Self {
+        Self { cut: Some(at), drip: true, ..self }
     }
 
     pub(super) fn known_by(self, known_by: &'static str) -> Self {
@@ -187,6 +194,14 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, reply: Reply, bo
     let _ = stream.write_all(head.as_bytes()).await;
     let _ = stream.write_all(&image.bytes[from..to]).await;
     let _ = stream.flush().await;
+    if image.drip {
+        for byte in &image.bytes[to..] {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            if stream.write_all(&[*byte]).await.is_err() || stream.flush().await.is_err() {
+                break;
+            }
+        }
+    }
     if image.hang {
         let _ = stream.read_u8().await;
     }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 pub use self::model::MODEL;
 use self::model::{DIAGNOSTICS, HUMIDITY, MOVE, TEMPERATURE};
+use super::reading;
 use crate::device::{
     Answer, CallId, Context, Field, IdScope, Job, Led, Millis, Model, Profile, Reading, Reply,
 };
@@ -135,12 +136,6 @@ impl Profile for Environment {
     }
 
     fn readings(&self) -> Vec<Reading> {
-        let reading = |(field, walk): (&'static Field, &Walk)| Reading {
-            field,
-            value: walk.value(),
-            set_point: walk.set_point(),
-            manual: walk.is_manual(),
-        };
         self.walks().map(reading).into()
     }
 

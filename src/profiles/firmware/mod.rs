@@ -98,10 +98,10 @@ impl Firmware {
 
     fn update(&mut self, ctx: &mut Context<'_>, request: &Value) -> Reply {
         if self.phase != Phase::Idle {
-            let what = self.phase.update().map_or("another image", |update| &update.title);
+            let an_earlier_one = || "firmware update of an earlier run".to_owned();
+            let what = self.phase.update().map_or_else(an_earlier_one, Update::title);
             let phase = self.phase.name();
-            let why =
-                format!("the update to {what} is still {phase}: wait until it is completed or has failed");
+            let why = format!("the {what} is still {phase}: wait until it is completed or has failed");
             return Reply::refused(409, why);
         }
         let request = match Request::read(request) {
@@ -121,9 +121,8 @@ impl Firmware {
         fresh["firmwareStatus"] = json!(if request.image.is_some() { "downloading" } else { "standBy" });
         ctx.report(fresh);
         let update = Update::new(ctx, request);
-        let only_a_name =
-            if update.request.image.is_none() { ", pretended: its address is only a name" } else { "" };
-        ctx.note(Severity::Info, format!("firmware update to {} started{only_a_name}", update.title));
+        let only_a_name = if update.request.image.is_none() { ": its address is only a name" } else { "" };
+        ctx.note(Severity::Info, format!("{} started{only_a_name}", update.title()));
         self.phase = Phase::begin(ctx, self.run, update);
         Reply::ok(json!({ "Response": "Firmware update started" }))
     }
@@ -155,6 +154,10 @@ impl Profile for Firmware {
         if tag == self.run {
             self.advance(ctx, Event::Due);
         }
+    }
+
+    fn restarting(&mut self, ctx: &mut Context<'_>) {
+        self.advance(ctx, Event::Away);
     }
 
     fn restarted(&mut self, ctx: &mut Context<'_>) {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::COMMAND;
 use super::request::{Image, Request};
-use crate::device::{Context, ImageOrder, Job, Millis};
+use crate::device::{Context, Job, Millis};
 
 /// How long each of the tutorial's phases takes, and the restart that applies an image.
 pub(super) const STEP: Duration = Duration::from_secs(15);
@@ -14,8 +14,6 @@ pub(super) const STEP: Duration = Duration::from_secs(15);
 /// What an update is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Update {
-    /// What it is called for people.
-    pub(super) title: String,
     pub(super) request: Request,
     since: Millis,
 }
@@ -69,9 +67,18 @@ pub(super) struct Cause {
 
 impl Update {
     pub(super) fn new(ctx: &Context<'_>, request: Request) -> Self {
-        let called = request.version.clone().map(|version| format!("version {version}"));
-        let title = called.unwrap_or_else(|| "a new image".to_owned());
-        Self { title, request, since: ctx.now.at }
+        Self { request, since: ctx.now.at }
+    }
+
+    /// What it is called for people.
+    pub(super) fn title(&self) -> String {
+        let is_real = self.request.image.is_some();
+        let kind = if is_real { "firmware update" } else { "pretended firmware update" };
+        match &self.request.version {
+            Some(version) => format!("{kind} to version {version}"),
+            None if is_real => format!("{kind} to a new image"),
+            None => kind.to_owned(),
+        }
     }
 }
 
@@ -85,8 +92,7 @@ impl Phase {
                 Self::Pretending { update, step: Step::Waiting, until }
             }
             Some(image) => {
-                let (uri, sha256) = (image.uri.clone(), image.sha256.clone());
-                ctx.order(ImageOrder::Fetch { run, uri, sha256 });
+                ctx.order(image.order(run));
                 Self::Fetching { update, image, transfer: Transfer::default() }
             }
         }

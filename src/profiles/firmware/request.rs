@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::device::Reply;
 pub(super) use crate::device::image::LONGEST_VERSION;
+use crate::device::{ImageOrder, Reply};
 
 /// The longest address of an image.
 pub(super) const LONGEST_URI: usize = 2048;
@@ -58,6 +58,11 @@ impl Request {
 }
 
 impl Image {
+    /// Has it fetched, from its beginning or from where that was paused.
+    pub(super) fn order(&self, run: u64) -> ImageOrder {
+        ImageOrder::Fetch { run, uri: self.uri.clone(), sha256: self.sha256.clone() }
+    }
+
     /// What the image is called when nobody says so: its file's name without the ending, and the
     /// beginning of its digest when there is no such name. Never the query, where signatures stand.
     pub(super) fn version(&self, sha256: &str) -> String {

@@ -30,6 +30,8 @@ const LONGEST_REASON: usize = 1_000;
 pub(super) enum Event<'a> {
     /// The time of a pretended step is over.
     Due,
+    /// The device restarts.
+    Away,
     /// The device is back from a restart.
     Back,
     /// Something became of an order.
@@ -39,7 +41,7 @@ pub(super) enum Event<'a> {
 impl Firmware {
     /// Takes one event in: from the phase and the event follows the next phase.
     pub(super) fn advance(&mut self, ctx: &mut Context<'_>, event: Event<'_>) {
-        use Event::{Back, Due, News};
+        use Event::{Away, Back, Due, News};
         use ImageNews as N;
         use Phase as P;
         self.phase = match (std::mem::take(&mut self.phase), event) {
@@ -58,6 +60,15 @@ impl Firmware {
                     image,
                     transfer: Transfer { trouble: Some(reason.clone()), ..transfer },
                 }
+            }
+            // Another profile may restart the device during a download. Who is off receives nothing.
+            (phase @ P::Fetching { .. }, Away) => {
+                ctx.order(ImageOrder::Pause { run: self.run });
+                phase
+            }
+            (P::Fetching { update, image, transfer }, Back) => {
+                ctx.order(image.order(self.run));
+                P::Fetching { update, image, transfer }
             }
             (P::Fetching { update, image, .. }, News(N::Fetched { size, sha256, .. })) => {
                 self.fetched(ctx, update, &image, *size, sha256)
@@ -95,13 +106,22 @@ impl Firmware {
             (phase, News(N::Installed { version, on_trial })) => {
                 self.inspected(ctx, phase, version, *on_trial)
             }
+            (P::Idle, News(N::CutShort { from, received })) => {
+                let next = match received {
+                    0 => "ask for the update again".to_owned(),
+                    received => {
+                        format!("ask for it again to go on behind the {received} bytes that are here")
+                    }
+                };
+                let reason = format!("the device was switched off during the download of {from}; {next}");
+                self.failed(ctx, &Cause { phase: "downloading", reason })
+            }
             (phase, News(N::Failed { run: 0, reason })) => {
                 ctx.note(Severity::Warning, format!("which firmware is installed is not known: {reason}"));
                 phase
             }
 
-            // What comes too late, or has nothing to do with this phase: another profile may restart the
-            // device during a download, which goes on.
+            // What comes too late, or has nothing to do with this phase.
             (phase, _) => phase,
         };
     }
@@ -214,6 +234,11 @@ impl Firmware {
             self.installed = Some(version.to_owned());
         }
         ctx.report(json!({ "firmwareVersion": self.version() }));
+        let text = match &self.pretended {
+            Some(pretended) => format!("the firmware is {pretended}, pretended; {version} is installed"),
+            None => format!("the firmware is {version}"),
+        };
+        ctx.note(Severity::Info, text);
         phase
     }
 }

@@ -16,15 +16,16 @@ const LARGE: &str = "bf299bc1b43a016864b664e7ff5f709ba9a9f41e19d364c548c5e3437e3
 
 /// A cloud, and a device of it that is ready to be updated.
 struct Bench {
-    cloud: CloudProcess,
+    // Before the cloud, in whose folder it lives.
     device: Program,
+    cloud: CloudProcess,
 }
 
 impl Bench {
     fn new(options: &[&str]) -> Self {
         let cloud = CloudProcess::start();
         let device = device(&cloud, options);
-        Self { cloud, device }
+        Self { device, cloud }
     }
 
     /// Asks for an update, and waits for this status of it.
@@ -188,6 +189,44 @@ fn a_download_goes_on_where_it_stopped_when_the_server_is_back() {
 }
 
 #[test]
+fn a_device_killed_during_a_download_says_so_and_goes_on_where_it_stopped() {
+    let options = ["--firmware-dir", "images", "--time-scale", "30"];
+    let mut bench = Bench::new(&options);
+    let image: Vec<u8> = (0..1_048_576_u32).map(|n| n.to_le_bytes()[n as usize % 4]).collect();
+    let server = ImageServer::start(image.clone(), Behaviour::HangAfter(700_000), 0);
+    let port = server.port();
+    let request = json!({"fwPackageUri": server.uri(), "version": "2"});
+    let payload = request.to_string();
+    bench.cloud.hub(&["invoke", DEVICE, "firmwareUpdate", "--payload", &payload]).expect(0);
+    // The report after the first: five seconds later, and all is saved two seconds after it came.
+    reporting(&mut bench.device, "downloadProgress", |progress| progress["received"] == 700_000);
+    let folder = bench.cloud.sandbox.folder().join("images").join(DEVICE);
+    let is_saved = || {
+        std::fs::read_to_string(folder.join("state.json"))
+            .is_ok_and(|state| state.contains("\"received\": 700000"))
+    };
+    while !is_saved() {
+        reporting(&mut bench.device, "downloadProgress", |_| true);
+    }
+    bench.device.signal("KILL");
+    assert_eq!(server.end(), [None]);
+    assert_eq!(bench.device.end().code, None);
+    bench.device = bench.cloud.run(DEVICE, &[&["--profile", "firmware"][..], &options].concat());
+    let told = reporting(&mut bench.device, "firmwareStatus", |status| status == "failed");
+    assert_eq!(told["firmwareError"]["phase"], "downloading");
+    let reason = told["firmwareError"]["reason"].as_str().expect("a reason");
+    assert!(
+        reason.starts_with("the device was switched off during the download of http://127.0.0.1:")
+            && reason.ends_with("; ask for it again to go on behind the 700000 bytes that are here"),
+        "{reason}"
+    );
+    let server = ImageServer::start(image, Behaviour::Serve, port);
+    bench.update(&request, "completed").expect(0);
+    assert_eq!(server.end(), [Some(700_000)]);
+    assert_eq!(bench.reported()["firmwareVersion"], "2");
+}
+
+#[test]
 fn a_device_killed_between_apply_and_confirm_goes_back_and_says_so() {
     let folder = ["--firmware-dir", "images"];
     let mut bench = Bench::new(&folder);
@@ -247,7 +286,7 @@ fn a_disk_that_takes_no_more_is_the_reason() {
     let mut device =
         Program::start(cloud.sandbox.other(Path::new("/bin/sh"), &[&limited[..], &args].concat()));
     reporting(&mut device, "firmwareVersion", |version| version == "1.0.0");
-    let bench = Bench { cloud, device };
+    let bench = Bench { device, cloud };
     let request = json!({"fwPackageUri": bench.sample("sample-1.2.0.bin")});
     bench.update(&request, "failed").expect(0);
     let reason = bench.failure("downloading");
@@ -284,6 +323,59 @@ fn a_large_image_takes_bounded_memory_in_the_whole_process() {
     let growth = peak(bench.device.id()) - before;
     println!("the peak grew by {growth} KiB");
     assert!(growth < GROWTH, "the peak grew by {growth} KiB");
+}
+
+/// What is left of folders for images that go with a run.
+fn left_over(sandbox: &Sandbox) -> Vec<String> {
+    names(sandbox.folder()).into_iter().filter(|name| name.starts_with("envsim-firmware-")).collect()
+}
+
+#[test]
+fn a_run_without_a_folder_leaves_none_behind_however_it_ends() {
+    let sandbox = Sandbox::new();
+    let profiles = ["run", "--headless", "--format", "json", "--device-id", "a,b"];
+    let start = |profiles_and_limits: &[&str]| sandbox.start(&[&profiles[..], profiles_and_limits].concat());
+    for signal in ["TERM", "INT", "HUP"] {
+        let mut device = start(&["--profile", "firmware"]);
+        reporting(&mut device, "firmwareVersion", Value::is_string);
+        assert_eq!(left_over(&sandbox).len(), 2, "one for each device");
+        device.signal(signal);
+        device.end();
+        assert_eq!(left_over(&sandbox), [""; 0], "{signal}");
+    }
+    for limit in [["--for", "1s"], ["--count", "1"]] {
+        start(&[&["--profile", "environment,firmware", "--interval", "50ms"], &limit[..]].concat())
+            .end()
+            .expect(0);
+        assert_eq!(left_over(&sandbox), [""; 0], "{limit:?}");
+    }
+}
+
+#[test]
+fn what_a_killed_run_has_left_goes_with_the_next_start() {
+    let sandbox = Sandbox::new();
+    let start = || {
+        let mut device = sandbox.start(&["run", "--headless", "--format", "json", "--profile", "firmware"]);
+        reporting(&mut device, "firmwareVersion", Value::is_string);
+        device
+    };
+    let killed = start();
+    killed.signal("KILL");
+    killed.end();
+    let of_the_dead = left_over(&sandbox);
+    assert_eq!(of_the_dead.len(), 1);
+    let alive = start();
+    let of_the_living = left_over(&sandbox);
+    assert_eq!(of_the_living.len(), 1);
+    assert_ne!(of_the_living, of_the_dead);
+    let second = start();
+    let of_both = left_over(&sandbox);
+    assert!(of_both.len() == 2 && of_both.contains(&of_the_living[0]), "{of_both:?} {of_the_living:?}");
+    for device in [second, alive] {
+        device.signal("TERM");
+        device.end().expect(0);
+    }
+    assert_eq!(left_over(&sandbox), [""; 0]);
 }
 
 #[test]

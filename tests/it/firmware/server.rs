@@ -1,6 +1,6 @@
 //! A plain server of one image, that ends in the middle of it when it is told to.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
@@ -11,6 +11,8 @@ pub enum Behaviour {
     Serve,
     /// Sends so many bytes of it, and ends.
     StopAfter(usize),
+    /// Sends so many bytes of it, and then nothing until the device has gone.
+    HangAfter(usize),
 }
 
 /// The server, and where each request wanted to go on.
@@ -33,7 +35,7 @@ impl ImageServer {
                     Served::Redirect => {}
                     Served::End => break,
                 }
-                if matches!(behaviour, Behaviour::StopAfter(_)) {
+                if !matches!(behaviour, Behaviour::Serve) {
                     break;
                 }
             }
@@ -106,13 +108,16 @@ fn serve(mut stream: TcpStream, image: &[u8], behaviour: Behaviour, port: u16) -
     let length = image.len() - from;
     let sent = match behaviour {
         Behaviour::Serve => length,
-        Behaviour::StopAfter(most) => most.min(length),
+        Behaviour::StopAfter(most) | Behaviour::HangAfter(most) => most.min(length),
     };
     let head = format!(
         "HTTP/1.1 {status}\r\nETag: \"one\"\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     );
     // A device that has gone meanwhile shows in what the test waits for.
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&image[from..from + sent]));
+    if matches!(behaviour, Behaviour::HangAfter(_)) {
+        let _ = stream.read(&mut [0]);
+    }
     let _ = stream.shutdown(Shutdown::Write);
     Served::Image(range)
 }

@@ -63,6 +63,27 @@ fn tutorial_001_is_told_from_stand_by_to_completed() {
     }
 }
 
+#[test]
+fn a_device_that_is_away_downloads_nothing_and_goes_on_when_it_is_back() {
+    for style in [RestartStyle::Held, RestartStyle::Link] {
+        let mut pair = ready(&["reboot", "firmware"], style);
+        let began = pair.at;
+        pair.invoke("firmwareUpdate", Some(json!({"fwPackageUri": "https://images/1.1.0.bin"})));
+        let fetch = |pair: &Pair| matches!(pair.orders.last(), Some(ImageOrder::Fetch { run: 1, .. }));
+        assert!(fetch(&pair));
+        pair.run_until(began + 10_000);
+        pair.invoke_within(60, "rebootDevice", None);
+        assert_eq!(pair.orders.last(), Some(&ImageOrder::Pause { run: 1 }), "{style:?}");
+        let reason = "the device is switched off".to_owned();
+        pair.feed(Input::Image(ImageNews::Interrupted { run: 1, reason }));
+        pair.run_until(began + 29_000);
+        assert_eq!(pair.orders.len(), 2, "{style:?}: {:?}", pair.orders);
+        pair.run_until(began + 32_000);
+        assert!(fetch(&pair) && pair.orders.len() == 3, "{style:?}: {:?}", pair.orders);
+        assert_eq!(pair.reported()["firmwareStatus"], "downloading");
+    }
+}
+
 /// Takes an update with an image to the moment before the device is back.
 fn until_the_restart(pair: &mut Pair) -> u64 {
     let began = pair.at;

@@ -7,11 +7,12 @@ use super::{Outcome, Program, Sandbox};
 
 /// `envsim cloud`, ready.
 pub struct CloudProcess {
+    // Before its folder, which cannot go while somebody writes there.
+    process: Program,
     /// Where it lives; `envsim hub` finds it there without options.
     pub sandbox: Sandbox,
     /// Its ready line.
     pub ready: Value,
-    process: Program,
 }
 
 impl CloudProcess {
@@ -31,7 +32,7 @@ impl CloudProcess {
     /// One that has been started in its own way.
     pub fn of(sandbox: Sandbox, mut process: Program) -> Self {
         let ready = process.line("ready line", |line| serde_json::from_str(line).ok());
-        Self { sandbox, ready, process }
+        Self { process, sandbox, ready }
     }
 
     /// A text of the ready line.

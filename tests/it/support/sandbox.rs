@@ -53,7 +53,11 @@ impl Sandbox {
                 || VARIABLES.contains(&name.as_str())
         };
         let kept = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(ours);
-        let given = vec![("XDG_RUNTIME_DIR", folder.clone()), ("HOME", folder), ("TZ", "UTC".to_owned())];
+        let mut given = vec![("TZ", "UTC".to_owned())];
+        // The last three are where temporary files go, on one system or another: a process that is killed
+        // leaves its own behind, and they go with this folder.
+        let places = ["XDG_RUNTIME_DIR", "HOME", "TMPDIR", "TMP", "TEMP"];
+        given.extend(places.map(|name| (name, folder.clone())));
         (given, kept.collect())
     }
 

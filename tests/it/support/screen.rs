@@ -202,6 +202,10 @@ impl Drop for Screen {
         if self.lock().code.is_none() {
             // It fails when it has ended meanwhile, which is as well.
             let _ = self.killer.kill();
+            // Its folder goes next, and cannot while it writes there.
+            let (seen, changed) = &*self.shared;
+            let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(changed.wait_timeout_while(seen, DEADLINE, |seen| seen.code.is_none()));
         }
     }
 }

@@ -72,7 +72,7 @@ def the_tutorial_s_back_end_sees_every_phase():
         equal((result.status, result.payload), (200, {"Response": "Firmware update started"}))
         again = update(name, fwPackageUri="test.com")
         equal(again.status, 409)
-        assert again.payload["error"].startswith("the update to a new image is still "), again.payload
+        assert again.payload["error"].startswith("the pretended firmware update is still "), again.payload
         said, reported = back_end(name)
         # On a busy machine a phase may be over before anybody has looked; none comes out of turn.
         turns = [WORDS[status] for status in ("standBy", "downloading", "applying", "completed")]

@@ -35,31 +35,7 @@ pub fn read(id: &str, body: &Map<String, Value>, now: Timestamp) -> Result<Job, 
     {
         return Err(Fault::bad_request(format!("the body has `jobId` `{named}`, the path is about `{id}`")));
     }
-    let work = match text(body, "type")? {
-        Some(UPDATE_TWIN) => twin_update(body, now)?,
-        Some(DEVICE_METHOD) => Work::Method(method(body)?),
-        Some(
-            other @ ("export"
-            | "import"
-            | "backup"
-            | "readDeviceProperties"
-            | "writeDeviceProperties"
-            | "updateDeviceConfiguration"
-            | "rebootDevice"
-            | "factoryResetDevice"
-            | "firmwareUpdate"),
-        ) => {
-            return Err(Fault::unsupported(format!(
-                "envsim's local cloud does not support jobs of the type {other}, only {UPDATE_TWIN} and {DEVICE_METHOD}"
-            )));
-        }
-        other => {
-            let other = other.unwrap_or_default();
-            return Err(Fault::bad_request(format!(
-                "the job's `type` is `{other}`, it has to be {UPDATE_TWIN} or {DEVICE_METHOD}"
-            )));
-        }
-    };
+    let work = work(body, now)?;
     let condition_text = text(body, "queryCondition")?.unwrap_or_default().to_owned();
     let condition = Condition::parse(&condition_text)
         .map_err(|error| Fault::bad_request(format!("`queryCondition`: {error}")))?;
@@ -95,6 +71,33 @@ pub fn read(id: &str, body: &Map<String, Value>, now: Timestamp) -> Result<Job, 
         calls: BTreeSet::new(),
         devices: BTreeMap::new(),
     })
+}
+
+/// What a job does, by its type.
+fn work(body: &Map<String, Value>, now: Timestamp) -> Result<Work, Fault> {
+    match text(body, "type")? {
+        Some(UPDATE_TWIN) => twin_update(body, now),
+        Some(DEVICE_METHOD) => method(body).map(Work::Method),
+        Some(
+            other @ ("export"
+            | "import"
+            | "backup"
+            | "readDeviceProperties"
+            | "writeDeviceProperties"
+            | "updateDeviceConfiguration"
+            | "rebootDevice"
+            | "factoryResetDevice"
+            | "firmwareUpdate"),
+        ) => Err(Fault::unsupported(format!(
+            "envsim's local cloud does not support jobs of the type {other}, only {UPDATE_TWIN} and {DEVICE_METHOD}"
+        ))),
+        other => {
+            let other = other.unwrap_or_default();
+            Err(Fault::bad_request(format!(
+                "the job's `type` is `{other}`, it has to be {UPDATE_TWIN} or {DEVICE_METHOD}"
+            )))
+        }
+    }
 }
 
 fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Fault> {

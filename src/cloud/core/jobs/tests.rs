@@ -5,7 +5,7 @@ use super::{ACTIVE, CALLS, HISTORY_SECONDS, RUNNING, SLICE};
 use crate::cloud::core::identities::Spec;
 use crate::cloud::core::query::{Query, Row as _};
 use crate::cloud::core::registry::{Address, Precondition};
-use crate::cloud::core::tests::{core, now};
+use crate::cloud::core::testing::{core, now};
 use crate::cloud::core::{Core, Delivery, Output};
 use crate::device::{Millis, Now};
 use crate::wire::topic::filter;
@@ -334,7 +334,7 @@ fn a_job_that_a_store_has_kept_goes_on_where_it_was() {
     core.tick(now(1), &mut Vec::new());
     assert!(core.changes.take().contains(&crate::cloud::core::changes::Record::Job("j".to_owned())));
     let record = core.job_record("j").expect("a record");
-    let mut second = crate::cloud::core::tests::core();
+    let mut second = crate::cloud::core::testing::core();
     for number in 0..=SLICE {
         second.create(now(0), Spec::plain(address(&format!("d{number:04}")))).expect("created");
     }

@@ -9,9 +9,10 @@ use time::OffsetDateTime;
 use super::enrolment::Show;
 use super::service::Expecting;
 use super::*;
-use crate::cloud::core::auth::{HubNames, Refusal};
+use crate::cloud::core::auth::Refusal;
 use crate::cloud::core::changes::Record;
 use crate::cloud::core::registry::{Address, Authentication, Identity, Precondition};
+use crate::cloud::core::testing::settings;
 use crate::cloud::core::x509::{PeerCertificate, X509Refusal};
 use crate::cloud::core::{Core, Settings};
 use crate::device::{Millis, Now};
@@ -31,15 +32,7 @@ fn now(millis: u64) -> Now {
 }
 
 fn core() -> Core {
-    let settings = Settings {
-        names: HubNames { own: "localhost".to_owned(), aliases: vec![] },
-        assigned_hub: "localhost".to_owned(),
-        id_scope: "0ne00ABCDEF".parse().expect("a scope"),
-        group_key: key(K1),
-        retry_after: 3,
-        waits: 0,
-        assigning_for: 0,
-    };
+    let settings = Settings { retry_after: 3, ..settings() };
     let mut core = Core::new(settings, [5; 32]);
     core.changes.begin();
     core

@@ -4,9 +4,8 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::Origin;
 use super::deployment::{Deployment, EDGE_HUB};
-use super::message::{Routed, TWIN_CHANGE_BAG};
+use super::message::Routed;
 use super::router::Target;
 use crate::cloud::core::capture::Content;
 use crate::cloud::core::clients::ConnectionId;
@@ -16,7 +15,6 @@ use crate::cloud::core::quota::Operation;
 use crate::cloud::core::registry::Address;
 use crate::cloud::core::{Core, Delivery, Output};
 use crate::device::{DeviceId, ModuleId, Now};
-use crate::wire::bag::{Bag, system};
 use crate::wire::service::EdgeStatus;
 
 impl Core {
@@ -45,7 +43,8 @@ impl Core {
         out: &mut Vec<Output>,
     ) -> Result<(), Fault> {
         let module = address.module.as_ref();
-        if !module.is_some_and(|module| self.routers.settle(&address.device, module, lock)) {
+        if !module.is_some_and(|module| self.routers.settle(&mut self.changes, &address.device, module, lock))
+        {
             let message = format!("`{address}` does not hold a routed message under this lock");
             return Err(Fault::lock_lost(message));
         }
@@ -63,13 +62,9 @@ impl Core {
         model_id: Option<String>,
         out: &mut Vec<Output>,
     ) {
-        let Some(module) = from.module.clone() else { return };
-        let properties = Bag::decode(bag).unwrap_or_default();
-        let output = properties.get(system::OUTPUT).filter(|name| !name.is_empty()).map(str::to_owned);
-        let origin = Origin::Message { module, output };
-        let bag = bag.to_owned();
-        let message = Routed { from: from.clone(), origin, bag, properties, body, model_id, at: now.wall };
-        self.route(now, message, out);
+        if let Some(message) = Routed::message(from, bag.to_owned(), body, model_id, now.wall) {
+            self.route(now, message, out);
+        }
     }
 
     /// A module's change of its reported properties, to where routes lead.
@@ -80,22 +75,14 @@ impl Core {
         patch: String,
         out: &mut Vec<Output>,
     ) {
-        let Some(module) = from.module.clone() else { return };
-        let message = Routed {
-            from: from.clone(),
-            origin: Origin::TwinChange { module },
-            bag: TWIN_CHANGE_BAG.to_owned(),
-            properties: Bag::decode(TWIN_CHANGE_BAG).unwrap_or_default(),
-            body: Bytes::from(patch),
-            model_id: None,
-            at: now.wall,
-        };
-        self.route(now, message, out);
+        if let Some(message) = Routed::twin_change(from, Bytes::from(patch), now.wall) {
+            self.route(now, message, out);
+        }
     }
 
     fn route(&mut self, now: Now, message: Routed, out: &mut Vec<Output>) {
         let device = message.from.device.clone();
-        for target in self.routers.route(now, message) {
+        for target in self.routers.route(&mut self.changes, now, message) {
             self.send_to(now, &device, target, out);
         }
     }
@@ -120,7 +107,7 @@ impl Core {
                 model_id: message.model_id.clone(),
             };
             self.capture.push(now.wall, &message.from, content);
-            self.routers.passed_upstream(device, place);
+            self.routers.passed_upstream(&mut self.changes, device, place);
         }
     }
 
@@ -152,13 +139,13 @@ impl Core {
         connection: ConnectionId,
     ) {
         if let Some(module) = &address.module {
-            self.routers.release(now, &address.device, module, connection);
+            self.routers.release(&mut self.changes, now, &address.device, module, connection);
         }
     }
 
     /// Does what time alone brings to routed messages.
     pub(in crate::cloud::core) fn tick_routes(&mut self, now: Now, out: &mut Vec<Output>) {
-        for (device, target) in self.routers.tick(now) {
+        for (device, target) in self.routers.tick(&mut self.changes, now) {
             self.send_to(now, &device, target, out);
         }
     }
@@ -187,7 +174,7 @@ impl Core {
                 status(200, "")
             }
             Ok(None) => {
-                self.routers.forget(&address.device);
+                self.routers.forget(&mut self.changes, &address.device);
                 if !had_routes {
                     return;
                 }
@@ -229,7 +216,7 @@ impl Core {
         let desired = &identity.twin.desired;
         match Deployment::read(&desired.value) {
             Ok(Some(deployment)) => self.routers.deploy(&address.device, desired.version, &deployment),
-            Ok(None) => self.routers.forget(&address.device),
+            Ok(None) => self.routers.forget(&mut self.changes, &address.device),
             Err(why) => self.routers.refuse(&address.device, desired.version, shortened(&why)),
         }
     }
@@ -237,8 +224,10 @@ impl Core {
     /// Forgets the routes of a device that is being deleted, or whose Edge hub is.
     pub(in crate::cloud::core) fn forget_routes(&mut self, address: &Address) {
         match &address.module {
-            Some(module) if !is_edge_hub(address) => self.routers.forget_module(&address.device, module),
-            _ => self.routers.forget(&address.device),
+            Some(module) if !is_edge_hub(address) => {
+                self.routers.forget_module(&mut self.changes, &address.device, module);
+            }
+            _ => self.routers.forget(&mut self.changes, &address.device),
         }
     }
 

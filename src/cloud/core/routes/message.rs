@@ -39,6 +39,35 @@ pub struct Routed {
 }
 
 impl Routed {
+    /// A message as it comes from a module; `None` when that is none.
+    pub fn message(
+        from: &Address,
+        bag: String,
+        body: Bytes,
+        model_id: Option<String>,
+        at: Timestamp,
+    ) -> Option<Self> {
+        let module = from.module.clone()?;
+        let properties = Bag::decode(&bag).unwrap_or_default();
+        let output = properties.get(system::OUTPUT).filter(|name| !name.is_empty()).map(str::to_owned);
+        let origin = Origin::Message { module, output };
+        Some(Self { from: from.clone(), origin, bag, properties, body, model_id, at })
+    }
+
+    /// What tells that a module has changed its reported properties.
+    pub fn twin_change(from: &Address, patch: Bytes, at: Timestamp) -> Option<Self> {
+        let module = from.module.clone()?;
+        Some(Self {
+            from: from.clone(),
+            origin: Origin::TwinChange { module },
+            bag: TWIN_CHANGE_BAG.to_owned(),
+            properties: Bag::decode(TWIN_CHANGE_BAG).unwrap_or_default(),
+            body: patch,
+            model_id: None,
+            at,
+        })
+    }
+
     /// About how many bytes it takes.
     pub fn size(&self) -> usize {
         self.bag.len() + self.body.len()

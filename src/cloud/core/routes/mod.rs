@@ -8,17 +8,21 @@
 //!
 //! In reading order: [`route`] says what a route is, `parser` reads one, [`deployment`] reads all of
 //! a device, [`message`] is what is routed and what conditions ask of it, `queue` is what waits for
-//! one module, [`router`] keeps all of it, and `flow` puts it between the clients of the hub.
+//! one module, [`router`] is one device's and [`routers`] all of them, `flow` puts them between the
+//! clients of the hub, and [`kept`] is what a store has of them.
 
 pub mod deployment;
 mod flow;
+pub mod kept;
 pub mod message;
 mod parser;
 mod queue;
 pub mod route;
 pub mod router;
+pub mod routers;
 #[cfg(test)]
 mod tests;
 
 pub use self::parser::{MAX_LENGTH, RouteError};
+pub use self::queue::{NoPlace, Place};
 pub use self::route::{Origin, Route, Sink, Source};

@@ -1,7 +1,11 @@
 //! What waits for one module, or for the hub: by priority, then as it came.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use super::message::Routed;
 use crate::cloud::core::clients::ConnectionId;
@@ -12,11 +16,34 @@ pub(super) const OVERHEAD: usize = 512;
 
 /// Where a message stands in a queue: what is smaller goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub struct Place {
     /// The route's.
-    pub(super) priority: u8,
-    /// Counts all that ever waited.
-    pub(super) sequence: u64,
+    pub priority: u8,
+    /// Counts all that ever waited, on whatever device.
+    pub sequence: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.priority, self.sequence)
+    }
+}
+
+/// Not a place in a queue.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no place in a queue: priority, a dot, and number")]
+pub struct NoPlace(String);
+
+impl FromStr for Place {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        let read = || {
+            let (priority, sequence) = text.split_once('.')?;
+            Some(Self { priority: priority.parse().ok()?, sequence: sequence.parse().ok()? })
+        };
+        read().ok_or_else(|| NoPlace(text.to_owned()))
+    }
 }
 
 /// In whose hands a message is, and until when.
@@ -35,6 +62,8 @@ pub(super) struct Entry {
     /// By which route it came.
     pub(super) route: Arc<str>,
     pub(super) expires: Millis,
+    /// The same by the wall clock, which goes on while the cloud does not.
+    pub(super) expiry: Timestamp,
     pub(super) held: Option<Held>,
 }
 

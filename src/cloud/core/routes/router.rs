@@ -1,47 +1,34 @@
-//! The routers of all IoT Edge devices: which messages wait for whom, and what became of them.
+//! The router of one IoT Edge device: its routes, the queues behind them, and the account of each.
 //!
 //! As in Edge hub (`Evaluator`), a message goes to a sink once, by the route of the highest priority
-//! that takes it. Edge hub keeps what waits on a disk and refuses messages when that is full; here
-//! the newest is dropped, and counted, when its route has as much as it may have.
+//! that takes it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::deployment::{Declared, Deployment, LOWEST};
 use super::message::{Routed, View};
-use super::queue::{Entry, Held, Place, Queue};
+use super::queue::{Entry, Place, Queue};
 use super::route::Sink;
-use crate::cloud::core::clients::ConnectionId;
-use crate::cloud::core::message::LockToken;
-use crate::device::{DeviceId, Millis, ModuleId, Now};
+use crate::device::{Millis, ModuleId};
 use crate::wire::service::{EdgeRoute, EdgeStatus};
 
 /// Messages that wait by one route at most, those in a module's hands included.
 pub const MESSAGES: usize = 1000;
 /// Bytes of them at most.
 pub const BYTES: usize = 4 * 1024 * 1024;
-/// Bytes that wait by all routes of all devices at most.
-pub const ALL_BYTES: usize = 64 * 1024 * 1024;
-/// Messages that a module has unacknowledged at most, over all its inputs. Edge hub's figure.
-pub const IN_FLIGHT: usize = 16;
-/// How long a module may take to acknowledge a message; then it has all it holds again, in order.
-pub const LOCK: Duration = Duration::from_secs(60);
-/// When the hub is asked again that did not take a message.
-const AGAIN: Duration = Duration::from_secs(1);
 
 /// Whom messages are for: a module, or the hub.
 pub(super) type Target = Option<ModuleId>;
 
-/// A message in a module's hands.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Taken {
-    /// On which input.
-    pub input: Arc<str>,
-    /// What [`Routers::settle`] is told.
-    pub lock: LockToken,
-    /// The message.
-    pub message: Arc<Routed>,
+/// How a message leaves its queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Passed,
+    Expired,
+    Dropped,
+    /// It never came: what was to be stored could not be.
+    TakenBack,
 }
 
 /// What became of the messages of one route, by its name.
@@ -58,107 +45,46 @@ struct Account {
 
 /// The router of one device.
 #[derive(Debug, Default)]
-struct Router {
+pub(super) struct Router {
     /// The version of the desired properties read last, and why they could not be taken.
-    version: u64,
+    pub(super) version: u64,
     refused: Option<String>,
     accounts: BTreeMap<Arc<str>, Account>,
-    queues: HashMap<Target, Queue>,
+    pub(super) queues: HashMap<Target, Queue>,
     unrouted: u64,
     /// Until when the hub is not asked again.
-    paused: Option<Millis>,
+    pub(super) paused: Option<Millis>,
 }
 
-/// The routers of all devices that have routes.
-#[derive(Debug, Default)]
-pub struct Routers {
-    devices: HashMap<DeviceId, Router>,
-    /// One entry for each message, and one for a hub that is to be asked again: when time alone
-    /// changes something.
-    due: BTreeSet<(Millis, DeviceId, Target, Place)>,
-    bytes: usize,
-    last: u64,
-}
-
-/// Stands for no message: that the hub is to be asked again.
-const WAKE: Place = Place { priority: u8::MAX, sequence: u64::MAX };
-
-/// How a message leaves its queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Passed,
-    Expired,
-    Dropped,
-}
-
-impl Routers {
-    /// Whether messages of the device's modules are routed.
-    pub fn has(&self, device: &DeviceId) -> bool {
-        self.devices.contains_key(device)
-    }
-
-    /// The version of the desired properties that was read last.
-    pub fn version(&self, device: &DeviceId) -> Option<u64> {
-        self.devices.get(device).map(|router| router.version)
-    }
-
+impl Router {
     /// Puts routes in the place of those before. What waits goes on waiting.
-    pub fn deploy(&mut self, device: &DeviceId, version: u64, deployment: &Deployment) {
-        let router = self.devices.entry(device.clone()).or_default();
-        (router.version, router.refused) = (version, None);
-        for account in router.accounts.values_mut() {
+    pub(super) fn deploy(&mut self, version: u64, deployment: &Deployment) {
+        (self.version, self.refused) = (version, None);
+        for account in self.accounts.values_mut() {
             account.declared = None;
         }
         for (name, declared) in &deployment.routes {
-            let account = router.accounts.entry(Arc::clone(name)).or_default();
+            let account = self.accounts.entry(Arc::clone(name)).or_default();
             account.declared = Some(Arc::clone(declared));
         }
-        router.accounts.retain(|_, account| account.declared.is_some() || account.queued > 0);
+        self.accounts.retain(|_, account| account.declared.is_some() || account.queued > 0);
     }
 
     /// Notes why routes could not be taken. Those before stay in force.
-    pub fn refuse(&mut self, device: &DeviceId, version: u64, why: String) {
-        let router = self.devices.entry(device.clone()).or_default();
-        (router.version, router.refused) = (version, Some(why));
+    pub(super) fn refuse(&mut self, version: u64, why: String) {
+        (self.version, self.refused) = (version, Some(why));
     }
 
-    /// Forgets a device's routes and all that waits.
-    pub fn forget(&mut self, device: &DeviceId) {
-        let Some(router) = self.devices.remove(device) else { return };
-        if let Some(until) = router.paused {
-            self.due.remove(&(until, device.clone(), None, WAKE));
-        }
-        for (target, queue) in router.queues {
-            for (place, entry) in queue.all() {
-                self.bytes -= entry.size();
-                self.due.remove(&(entry.due(), device.clone(), target.clone(), place));
-            }
-        }
-    }
-
-    /// Drops what waits for a module that is being deleted: one that is made anew under its name is
-    /// another one.
-    pub fn forget_module(&mut self, device: &DeviceId, module: &ModuleId) {
-        let target = Some(module.clone());
-        let waiting: Vec<_> =
-            self.queue(device, &target).into_iter().flat_map(Queue::all).map(|(place, _)| place).collect();
-        for place in waiting {
-            self.remove(device, &target, place, Outcome::Dropped);
-        }
-    }
-
-    /// Gives a message to the sinks of all routes that take it. Answers whom it waits for now.
-    pub(super) fn route(&mut self, now: Now, message: Routed) -> Vec<Target> {
-        let device = message.from.device.clone();
-        let Some(router) = self.devices.get_mut(&device) else { return Vec::new() };
-        let view = View::of(&message);
+    /// The routes by which a message goes, one for each sink. Counts it when there are none.
+    pub(super) fn choose(&mut self, message: &Routed) -> Vec<(Arc<str>, Arc<Declared>)> {
+        let view = View::of(message);
         let takes = |declared: &Declared| {
             let route = &declared.route;
             route.source.takes(&message.origin)
                 && route.condition.as_ref().is_none_or(|condition| condition.selects(&view))
         };
         let mut chosen: BTreeMap<&Sink, (&Arc<str>, &Arc<Declared>)> = BTreeMap::new();
-        for (name, account) in &router.accounts {
+        for (name, account) in &self.accounts {
             let Some(declared) = &account.declared else { continue };
             if takes(declared) {
                 let place = chosen.entry(&declared.route.sink).or_insert((name, declared));
@@ -167,183 +93,63 @@ impl Routers {
                 }
             }
         }
-        let chosen: Vec<_> =
-            chosen.into_values().map(|(name, declared)| (Arc::clone(name), Arc::clone(declared))).collect();
         if chosen.is_empty() {
-            router.unrouted += 1;
-            return Vec::new();
+            self.unrouted += 1;
         }
-        let message = Arc::new(message);
-        let mut targets = Vec::new();
-        for (name, declared) in chosen {
-            let (target, input) = match &declared.route.sink {
-                Sink::Upstream => (None, ""),
-                Sink::Input { module, input } => (Some(module.clone()), input.as_str()),
-            };
-            self.last += 1;
-            let place = Place { priority: declared.priority, sequence: self.last };
-            let entry = Entry {
-                message: Arc::clone(&message),
-                input: input.into(),
-                route: name,
-                expires: now.at + declared.time_to_live,
-                held: None,
-            };
-            if self.enqueue(&device, &target, place, entry) {
-                targets.push(target);
-            }
-        }
-        targets
+        chosen.into_values().map(|(name, declared)| (Arc::clone(name), Arc::clone(declared))).collect()
     }
 
-    /// Lets a message wait, where there is room. Answers whether there was.
-    fn enqueue(&mut self, device: &DeviceId, target: &Target, place: Place, entry: Entry) -> bool {
-        let Some(router) = self.devices.get_mut(device) else { return false };
-        let account = router.accounts.entry(Arc::clone(&entry.route)).or_default();
+    /// Lets a message wait, where its route has room, and all of them have so many bytes; else counts
+    /// it as dropped. Answers whether there was room.
+    pub(super) fn enqueue(&mut self, target: &Target, place: Place, entry: Entry, room: usize) -> bool {
+        let account = self.accounts.entry(Arc::clone(&entry.route)).or_default();
         let size = entry.size();
         // The encoding of SDKs may be shorter than ours, and a topic has an end.
         let is_too_long = target.is_some() && !entry.message.fits_a_topic();
-        if is_too_long
-            || account.queued >= MESSAGES
-            || account.bytes + size > BYTES
-            || self.bytes + size > ALL_BYTES
-        {
+        if is_too_long || account.queued >= MESSAGES || account.bytes + size > BYTES || size > room {
             account.dropped += 1;
             return false;
         }
+        self.insert(target, place, entry);
+        true
+    }
+
+    /// Lets a message wait that there is room for.
+    pub(super) fn insert(&mut self, target: &Target, place: Place, entry: Entry) {
+        let account = self.accounts.entry(Arc::clone(&entry.route)).or_default();
         account.queued += 1;
-        account.bytes += size;
-        self.bytes += size;
-        self.due.insert((entry.due(), device.clone(), target.clone(), place));
-        router.queues.entry(target.clone()).or_default().insert(place, entry);
-        true
+        account.bytes += entry.size();
+        self.queues.entry(target.clone()).or_default().insert(place, entry);
     }
 
-    /// Puts the next message into a module's hands, as far as it may have one more.
-    pub fn take(
-        &mut self,
-        now: Now,
-        device: &DeviceId,
-        module: &ModuleId,
-        by: ConnectionId,
-    ) -> Option<Taken> {
-        let target = Some(module.clone());
-        let queue = self.devices.get_mut(device)?.queues.get_mut(&target)?;
-        let place = match queue.next_again() {
-            Some(place) => place,
-            None if queue.held().count() >= IN_FLIGHT => return None,
-            None => {
-                let place = queue.first(now.at)?;
-                self.hold(device, &target, place, Some(Held { by, until: now.at + LOCK }));
-                place
+    /// Takes a message out of its queue and puts down what became of it.
+    pub(super) fn remove(&mut self, target: &Target, place: Place, outcome: Outcome) -> Option<Entry> {
+        let queue = self.queues.get_mut(target)?;
+        let entry = queue.remove(place)?;
+        if queue.is_empty() {
+            self.queues.remove(target);
+        }
+        if let Some(account) = self.accounts.get_mut(&entry.route) {
+            account.queued -= 1;
+            account.bytes -= entry.size();
+            match outcome {
+                Outcome::Passed => account.passed += 1,
+                Outcome::Expired => account.expired += 1,
+                Outcome::Dropped => account.dropped += 1,
+                Outcome::TakenBack => {}
             }
-        };
-        let entry = self.queue(device, &target)?.get(place)?;
-        // A message has the same lock with every delivery: one that is acknowledged late has been
-        // delivered all the same.
-        let lock = LockToken(u128::from(place.sequence));
-        Some(Taken { input: Arc::clone(&entry.input), lock, message: Arc::clone(&entry.message) })
-    }
-
-    /// A module has acknowledged a message. Answers whether it held it.
-    pub fn settle(&mut self, device: &DeviceId, module: &ModuleId, lock: LockToken) -> bool {
-        let target = Some(module.clone());
-        let queue = self.queue(device, &target);
-        let sequence = u64::try_from(lock.0).ok();
-        let place = queue.zip(sequence).and_then(|(queue, sequence)| queue.held_with(sequence));
-        let Some(place) = place else { return false };
-        self.remove(device, &target, place, Outcome::Passed);
-        true
-    }
-
-    /// Puts back what a connection held that has ended; what has expired meanwhile goes.
-    pub fn release(&mut self, now: Now, device: &DeviceId, module: &ModuleId, by: ConnectionId) {
-        let target = Some(module.clone());
-        let queue = self.queue(device, &target);
-        let held: Vec<_> =
-            queue.into_iter().flat_map(Queue::held).filter(|(_, held)| held.by == by).collect();
-        for (place, _) in held {
-            self.hold(device, &target, place, None);
-            let entry = self.queue(device, &target).and_then(|queue| queue.get(place));
-            if entry.is_some_and(|entry| entry.expires <= now.at) {
-                self.remove(device, &target, place, Outcome::Expired);
+            if account.declared.is_none() && account.queued == 0 {
+                self.accounts.remove(&entry.route);
             }
         }
+        Some(entry)
     }
 
-    /// What waits for the hub, first to last; none while it is not to be asked.
-    pub(super) fn next_upstream(&self, now: Now, device: &DeviceId) -> Option<(Place, Arc<Routed>)> {
-        let router = self.devices.get(device)?;
-        if router.paused.is_some() {
-            return None;
-        }
-        let queue = router.queues.get(&None)?;
-        let place = queue.first(now.at)?;
-        Some((place, Arc::clone(&queue.get(place)?.message)))
-    }
-
-    /// The hub has taken a message.
-    pub(super) fn passed_upstream(&mut self, device: &DeviceId, place: Place) {
-        self.remove(device, &None, place, Outcome::Passed);
-    }
-
-    /// The hub has not taken a message: it is asked again a little later.
-    pub(super) fn pause_upstream(&mut self, now: Now, device: &DeviceId) {
-        if let Some(router) = self.devices.get_mut(device) {
-            let until = now.at + AGAIN;
-            if let Some(before) = router.paused.replace(until) {
-                self.due.remove(&(before, device.clone(), None, WAKE));
-            }
-            self.due.insert((until, device.clone(), None, WAKE));
-        }
-    }
-
-    /// When [`Routers::tick`] has something to do next.
-    pub fn next_due(&self) -> Option<Millis> {
-        self.due.first().map(|(at, ..)| *at)
-    }
-
-    /// Ends messages and locks whose time is over. Answers for whom there may be something again.
-    pub(super) fn tick(&mut self, now: Now) -> BTreeSet<(DeviceId, Target)> {
-        let mut again = BTreeSet::new();
-        while let Some((at, device, target, place)) = self.due.first() {
-            if *at > now.at {
-                break;
-            }
-            let (device, target, place) = (device.clone(), target.clone(), *place);
-            if place == WAKE {
-                self.due.pop_first();
-                if let Some(router) = self.devices.get_mut(&device) {
-                    router.paused = None;
-                }
-                again.insert((device, target));
-                continue;
-            }
-            let queue = self.queue(&device, &target);
-            match queue.and_then(|queue| queue.get(place)).map(|entry| entry.held.is_some()) {
-                Some(true) => {
-                    self.repeat(now, &device, &target);
-                    again.insert((device, target));
-                }
-                Some(false) => self.remove(&device, &target, place, Outcome::Expired),
-                None => {
-                    self.due.pop_first();
-                }
-            }
-        }
-        again
-    }
-
-    /// What there is to see of a device's routes.
-    pub fn status(&self, device: &DeviceId) -> EdgeStatus {
-        let mut status = EdgeStatus { device_id: device.to_string(), ..EdgeStatus::default() };
-        let Some(router) = self.devices.get(device) else { return status };
-        status.desired_version = Some(router.version);
-        status.refused.clone_from(&router.refused);
-        status.unrouted = router.unrouted;
-        for (name, account) in &router.accounts {
-            let Some(declared) = &account.declared else { continue };
-            status.routes.push(EdgeRoute {
+    /// What there is to see of it.
+    pub(super) fn status(&self, status: EdgeStatus) -> EdgeStatus {
+        let routes = self.accounts.iter().filter_map(|(name, account)| {
+            let declared = account.declared.as_ref()?;
+            Some(EdgeRoute {
                 name: name.to_string(),
                 route: declared.text.clone(),
                 priority: (declared.priority != LOWEST).then_some(declared.priority),
@@ -352,64 +158,14 @@ impl Routers {
                 queued: account.queued,
                 expired: account.expired,
                 dropped: account.dropped,
-            });
-        }
-        status
-    }
-
-    fn queue(&self, device: &DeviceId, target: &Target) -> Option<&Queue> {
-        self.devices.get(device)?.queues.get(target)
-    }
-
-    /// Has a module handed once more all that it holds, because what came later must not come
-    /// earlier; what has expired in its hands goes.
-    fn repeat(&mut self, now: Now, device: &DeviceId, target: &Target) {
-        let held: Vec<_> = self.queue(device, target).into_iter().flat_map(Queue::held).collect();
-        for (place, held) in held {
-            self.hold(device, target, place, Some(Held { until: now.at + LOCK, ..held }));
-            let queue = self.devices.get_mut(device).and_then(|router| router.queues.get_mut(target));
-            let Some(queue) = queue else { continue };
-            if queue.get(place).is_some_and(|entry| entry.expires <= now.at) {
-                self.remove(device, target, place, Outcome::Expired);
-            } else {
-                queue.repeat(place);
-            }
-        }
-    }
-
-    fn hold(&mut self, device: &DeviceId, target: &Target, place: Place, held: Option<Held>) {
-        let queue = self.devices.get_mut(device).and_then(|router| router.queues.get_mut(target));
-        let Some(queue) = queue else { return };
-        let due = |queue: &Queue| {
-            queue.get(place).map(|entry| (entry.due(), device.clone(), target.clone(), place))
-        };
-        if let Some(before) = due(queue) {
-            self.due.remove(&before);
-        }
-        queue.hold(place, held);
-        self.due.extend(due(queue));
-    }
-
-    fn remove(&mut self, device: &DeviceId, target: &Target, place: Place, outcome: Outcome) {
-        let Some(router) = self.devices.get_mut(device) else { return };
-        let Some(queue) = router.queues.get_mut(target) else { return };
-        let Some(entry) = queue.remove(place) else { return };
-        if queue.is_empty() {
-            router.queues.remove(target);
-        }
-        self.due.remove(&(entry.due(), device.clone(), target.clone(), place));
-        self.bytes -= entry.size();
-        if let Some(account) = router.accounts.get_mut(&entry.route) {
-            account.queued -= 1;
-            account.bytes -= entry.size();
-            match outcome {
-                Outcome::Passed => account.passed += 1,
-                Outcome::Expired => account.expired += 1,
-                Outcome::Dropped => account.dropped += 1,
-            }
-            if account.declared.is_none() && account.queued == 0 {
-                router.accounts.remove(&entry.route);
-            }
+            })
+        });
+        EdgeStatus {
+            desired_version: Some(self.version),
+            refused: self.refused.clone(),
+            unrouted: self.unrouted,
+            routes: routes.collect(),
+            ..status
         }
     }
 }

@@ -21,6 +21,16 @@ struct Bench {
     out: Vec<Output>,
 }
 
+/// What a link and a hub say to something handed out: it is written, and taken.
+fn answers(output: Output) -> Vec<Input> {
+    match output {
+        Output::Send { ticket, .. } => vec![Input::Written(ticket), Input::Acknowledged(ticket)],
+        Output::Report { ticket, .. } => vec![Input::ReportTaken { ticket, version: None }],
+        Output::Reply { ticket, .. } => vec![Input::Written(ticket)],
+        _ => Vec::new(),
+    }
+}
+
 fn hub() -> Assignment {
     Assignment { hub: "hub.example".parse().expect("a host"), device_id: "d1".parse().expect("an id") }
 }
@@ -133,19 +143,8 @@ impl Bench {
 
     /// The hub answers every report and acknowledges every message.
     fn settle(&mut self) {
-        for output in std::mem::take(&mut self.out) {
-            match output {
-                Output::Send { ticket, .. } => {
-                    self.feed(Input::Written(ticket)).feed(Input::Acknowledged(ticket));
-                }
-                Output::Report { ticket, .. } => {
-                    self.feed(Input::ReportTaken { ticket, version: None });
-                }
-                Output::Reply { ticket, .. } => {
-                    self.feed(Input::Written(ticket));
-                }
-                _ => {}
-            }
+        for input in std::mem::take(&mut self.out).into_iter().flat_map(answers) {
+            self.feed(input);
         }
         self.out.clear();
     }

@@ -46,8 +46,11 @@ fn is_in_turn(before: Option<&ImageOrder>, next: &ImageOrder) -> bool {
     let Some(before) = before else { return !matches!(next, O::Install { .. } | O::Confirm { .. }) };
     let same = before.run() == next.run();
     match (before, next) {
-        (O::Fetch { .. }, O::Install { .. }) | (O::Install { .. }, O::Confirm { .. }) => same,
-        (_, O::Install { .. } | O::Confirm { .. }) => false,
+        // One that was paused is fetched again.
+        (O::Fetch { .. }, O::Install { .. } | O::Pause { .. })
+        | (O::Pause { .. }, O::Fetch { .. })
+        | (O::Install { .. }, O::Confirm { .. }) => same,
+        (_, O::Install { .. } | O::Confirm { .. } | O::Pause { .. }) => false,
         (_, O::Fetch { run, .. }) => *run > before.run(),
         (_, O::RollBack { run }) => *run >= before.run(),
         (_, O::Inspect) => true,

@@ -71,7 +71,9 @@ fn an_image_on_trial_at_the_start_is_gone_back_from_and_told() {
     bench.news(ImageNews::Installed { version: "1.1.0".to_owned(), on_trial: true });
     assert_eq!(bench.ordered(), [ImageOrder::RollBack { run: 1 }]);
     let reply = bench.ask(json!({"fwPackageUri": "test.com"}));
-    assert_eq!(reply.status, 409, "{reply:?}");
+    let why =
+        "the firmware update of an earlier run is still going back: wait until it is completed or has failed";
+    assert_eq!(reply, Reply::refused(409, why.to_owned()));
     bench.news(ImageNews::RolledBack { run: 1, version: "1.0.0".to_owned() });
     assert_eq!((bench.status(), bench.version()), ("failed", "1.0.0"));
     let error = &bench.twin["firmwareError"];
@@ -83,14 +85,38 @@ fn an_image_on_trial_at_the_start_is_gone_back_from_and_told() {
 }
 
 #[test]
+fn a_download_that_was_cut_short_by_the_end_of_a_run_has_failed() {
+    let cut_short = |received| ImageNews::CutShort { from: "https://host/x?…".to_owned(), received };
+    for (received, advice) in [
+        (400, "ask for it again to go on behind the 400 bytes that are here"),
+        (0, "ask for the update again"),
+    ] {
+        let mut bench = Bench::new(RestartStyle::Held);
+        bench.news(cut_short(received));
+        assert_eq!((bench.status(), bench.version()), ("failed", "1.0.0"));
+        assert_eq!(bench.twin["firmwareError"]["phase"], "downloading");
+        let reason = format!("the device was switched off during the download of https://host/x?…; {advice}");
+        assert_eq!(bench.twin["firmwareError"]["reason"], reason);
+        assert_eq!(bench.ordered(), [], "there is nothing to go back from");
+        assert_eq!(bench.ask(json!({"fwPackageUri": URI})).status, 200);
+    }
+    // Whoever has asked again already knows.
+    let mut bench = Bench::new(RestartStyle::Held);
+    bench.begin();
+    bench.news(cut_short(400));
+    assert_eq!(bench.status(), "downloading");
+}
+
+#[test]
 fn another_request_while_one_runs_is_refused_in_every_phase() {
     for phase in ["downloading", "applying", "confirming"] {
         let mut bench = Bench::new(RestartStyle::Held);
         bench.reach(1, phase);
         bench.ordered();
         let reply = bench.ask(json!({"fwPackageUri": "test.com"}));
-        let why =
-            format!("the update to version 1.1.0 is still {phase}: wait until it is completed or has failed");
+        let why = format!(
+            "the firmware update to version 1.1.0 is still {phase}: wait until it is completed or has failed"
+        );
         assert_eq!(reply, Reply::refused(409, why));
         assert_eq!(bench.ordered(), []);
     }
@@ -101,12 +127,21 @@ fn another_request_while_one_runs_is_refused_in_every_phase() {
     bench.ask(json!({"fwPackageUri": "test.com"}));
     for wait in ["waiting", "downloading", "applying"] {
         let reply = bench.ask(json!({"fwPackageUri": URI}));
-        let why =
-            format!("the update to a new image is still {wait}: wait until it is completed or has failed");
+        let why = format!(
+            "the pretended firmware update is still {wait}: wait until it is completed or has failed"
+        );
         assert_eq!(reply, Reply::refused(409, why));
         bench.pass(15);
     }
     assert_eq!(bench.ask(json!({"fwPackageUri": URI})).status, 200);
+    let called = |bench: &mut Bench| {
+        let reply = bench.ask(json!({"fwPackageUri": URI}));
+        reply.payload["error"].as_str().unwrap_or_default().split(" is still ").next().map(str::to_owned)
+    };
+    assert_eq!(called(&mut bench).as_deref(), Some("the firmware update to a new image"));
+    let mut bench = Bench::new(RestartStyle::Held);
+    bench.ask(json!({"fwPackageUri": "test.com", "version": "2"}));
+    assert_eq!(called(&mut bench).as_deref(), Some("the pretended firmware update to version 2"));
 }
 
 #[test]

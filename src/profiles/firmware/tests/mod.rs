@@ -29,6 +29,7 @@ struct Bench {
     twin: Map<String, Value>,
     replies: Vec<Reply>,
     links: Vec<&'static str>,
+    notes: Vec<String>,
     /// The highest number that an update has had in an order.
     asked: u64,
 }
@@ -66,6 +67,7 @@ impl Bench {
             twin: Map::new(),
             replies: Vec::new(),
             links: Vec::new(),
+            notes: Vec::new(),
             asked: 0,
         };
         bench.feed(Input::Start);
@@ -90,6 +92,7 @@ impl Bench {
                     self.links.push("disconnect");
                     self.feed(Input::Closed);
                 }
+                Output::Note(note) => self.notes.push(note.text),
                 Output::Connect(_) => self.links.push("connect"),
                 _ => {}
             }

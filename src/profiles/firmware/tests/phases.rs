@@ -66,6 +66,29 @@ fn a_pretended_version_stands_until_something_real_is_confirmed() {
 }
 
 #[test]
+fn the_log_and_the_twin_agree_about_what_the_firmware_is() {
+    let installed = || ImageNews::Installed { version: "1.0.0".to_owned(), on_trial: false };
+    let mut bench = Bench::new(RestartStyle::Held);
+    assert_eq!(
+        (bench.notes.last().map(String::as_str), bench.version()),
+        (Some("the firmware is 1.0.0"), "1.0.0")
+    );
+    bench.ask(json!({"fwPackageUri": "test.com", "version": "9"}));
+    bench.pass(45);
+    // As after a restart.
+    bench.news(installed());
+    let said = "the firmware is 9, pretended; 1.0.0 is installed";
+    assert_eq!((bench.notes.last().map(String::as_str), bench.version()), (Some(said), "9"));
+    // In another run of the program nothing is left of what was pretended.
+    let mut bench = Bench::fresh(RestartStyle::Held);
+    bench.news(installed());
+    assert_eq!(
+        (bench.notes.last().map(String::as_str), bench.version()),
+        (Some("the firmware is 1.0.0"), "1.0.0")
+    );
+}
+
+#[test]
 fn an_image_is_fetched_placed_restarted_with_and_confirmed() {
     for style in [RestartStyle::Held, RestartStyle::Link] {
         let mut bench = Bench::new(style);

@@ -2,39 +2,35 @@
 
 mod choosing;
 mod deploying;
+mod kept;
 mod language;
 mod queues;
 mod rounds;
 
-use jiff::Timestamp;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::deployment::EDGE_HUB;
 use super::queue::OVERHEAD;
-use super::router::{BYTES, IN_FLIGHT, LOCK, MESSAGES};
-use crate::cloud::core::auth::HubNames;
+use super::router::{BYTES, MESSAGES};
+use super::routers::{IN_FLIGHT, LOCK};
 use crate::cloud::core::clients::ConnectionId;
 use crate::cloud::core::identities::Spec;
 use crate::cloud::core::message::LockToken;
 use crate::cloud::core::quota::{Quota, Sku};
 use crate::cloud::core::registry::{Address, Precondition};
 use crate::cloud::core::service::Write;
+use crate::cloud::core::testing::{self, now};
 use crate::cloud::core::twins::TwinUpdate;
-use crate::cloud::core::{Core, Delivery, Output, Settings};
+use crate::cloud::core::{Core, Delivery, Output};
 use crate::device::{Millis, Now};
-use crate::wire::SharedKey;
 use crate::wire::service::{EdgeRoute, EdgeStatus};
 use crate::wire::topic::filter;
 
-const START: i64 = 1_893_456_000;
 const TO_FILTER: &str = "FROM /messages/modules/tempSensor/outputs/temperatureOutput INTO BrokeredEndpoint(\"/modules/filterModule/inputs/input1\")";
 const TO_HUB: &str = "FROM /messages/modules/filterModule/outputs/output1 INTO $upstream";
 const JSON: &str = "%24.ct=application%2Fjson&%24.ce=utf-8";
-
-fn now(millis: u64) -> Now {
-    let wall = START * 1000 + i64::try_from(millis).expect("a moment");
-    Now { at: Millis(millis), wall: Timestamp::from_millisecond(wall).expect("a moment") }
-}
 
 fn address(module: &str) -> Address {
     Address::module("edge".parse().expect("a name"), module.parse().expect("a name"))
@@ -42,16 +38,7 @@ fn address(module: &str) -> Address {
 
 /// A hub with an IoT Edge device of three modules.
 fn core() -> Core {
-    let settings = Settings {
-        names: HubNames { own: "localhost".to_owned(), aliases: vec![] },
-        assigned_hub: "localhost".to_owned(),
-        id_scope: "0ne00ABCDEF".parse().expect("a scope"),
-        group_key: SharedKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").expect("a key"),
-        retry_after: 0,
-        waits: 0,
-        assigning_for: 0,
-    };
-    let mut core = Core::new(settings, [7; 32]);
+    let mut core = testing::core();
     let device = address("m").of_device();
     core.create(now(0), Spec { edge: true, ..Spec::plain(device) }).expect("created");
     for module in ["tempSensor", "filterModule", "other"] {

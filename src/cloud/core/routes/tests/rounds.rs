@@ -1,10 +1,12 @@
 //! Whatever happens in whatever order: nothing is lost without being counted, nothing overtakes
-//! what is before it, and nothing is left behind.
+//! what is before it, and nothing is left behind; a cloud that ends and begins again in between
+//! changes none of it.
 
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
 
+use super::kept::Disk;
 use super::*;
 
 #[derive(Debug, Clone)]
@@ -14,6 +16,7 @@ enum Step {
     Go,
     Acknowledge,
     Wait(u64),
+    Restart,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -23,6 +26,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Go),
         6 => Just(Step::Acknowledge),
         2 => (1_u64..70_000).prop_map(Step::Wait),
+        1 => Just(Step::Restart),
     ];
     proptest::collection::vec(step, 1..120)
 }
@@ -54,7 +58,10 @@ proptest! {
             "calm": {"route": format!("FROM /messages/* WHERE urgent = 'no' {into}"), "timeToLiveSecs": 100},
             "urgent": {"route": format!("FROM /messages/* WHERE urgent = 'yes' {into}"), "priority": 0},
         }));
+        let mut disk = Disk::of(&mut core);
         let (mut at, mut sent, mut module) = (0, 0_u64, Module::default());
+        // What was counted by clouds before: passed, expired, dropped.
+        let mut past = (0, 0, 0);
         for step in steps {
             at += 1;
             match step {
@@ -93,15 +100,26 @@ proptest! {
                     }
                     at = end;
                 }
+                Step::Restart => {
+                    for name in ["calm", "urgent"] {
+                        let (passed, _, expired, dropped) = account(&core, name);
+                        past = (past.0 + passed, past.1 + expired, past.2 + dropped);
+                    }
+                    core = disk.restart(&core, now(at));
+                    module.connection = None;
+                    module.hands.clear();
+                }
             }
+            disk.keep(&mut core);
             let [calm, urgent] = [account(&core, "calm"), account(&core, "urgent")];
             // What has expired in its hands the module does not know to be over.
-            prop_assert!(calm.2 > 0 || module.hands.len() <= IN_FLIGHT);
+            prop_assert!(past.1 + calm.2 > 0 || module.hands.len() <= IN_FLIGHT);
             let counted = |(passed, queued, expired, dropped): (u64, usize, u64, u64)| {
                 passed + queued as u64 + expired + dropped
             };
-            prop_assert_eq!(counted(calm) + counted(urgent), sent);
-            prop_assert_eq!(calm.0 + urgent.0, module.acknowledged.len() as u64);
+            prop_assert_eq!(counted(calm) + counted(urgent) + past.0 + past.1 + past.2, sent);
+            prop_assert_eq!(disk.len(), calm.1 + urgent.1, "what waits is stored, and nothing else is");
+            prop_assert_eq!(calm.0 + urgent.0 + past.0, module.acknowledged.len() as u64);
         }
         let mut once = module.acknowledged.clone();
         once.sort_unstable();

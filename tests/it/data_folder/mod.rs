@@ -1,26 +1,19 @@
 //! `envsim cloud --data-dir`: killed at any moment, started twice, on a disk that is full.
 
+mod clients;
+mod routes;
+
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use bytes::BytesMut;
-use envsim::trust::Trust;
-use envsim::wire::sas::Token;
-use envsim::wire::{ConnectionString, SharedKey};
-use rumqttc::mqttbytes::v4::{Connect, Login, Packet, Publish, Subscribe};
-use rumqttc::mqttbytes::{Error as MqttError, QoS};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, StreamOwned};
+use rumqttc::mqttbytes::QoS;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use self::clients::{Device, Service};
 use super::support::{CloudProcess, DEADLINE, Program, Sandbox};
 
-const FAR: i64 = 4_000_000_000;
-const LARGEST: usize = 1024 * 1024;
 const PORTS: [&str; 4] = ["--mqtt-port", "0", "--https-port", "0"];
 
 fn start(folder: &Path) -> CloudProcess {
@@ -49,141 +42,6 @@ fn a_new_name_on_an_old_folder_is_remarked_on_and_the_same_name_is_not() {
     assert!(renamed.contains("went by `localhost` before and goes by `box` now"), "{renamed}");
     assert!(renamed.contains("or start it with --hostname localhost"), "{renamed}");
     assert_eq!(said(&["--hostname", "box"]), "", "once is enough");
-}
-
-type Tls = StreamOwned<ClientConnection, TcpStream>;
-
-/// A connection on which every answer is waited for, until the cloud is gone.
-fn connect(cloud: &CloudProcess, port: &str) -> Option<Tls> {
-    let ca = std::fs::read_to_string(cloud.text("caFile")).expect("a certificate");
-    let config = Trust::only(&ca, "the local cloud").and_then(|trust| trust.config()).expect("trust");
-    let port = cloud.ready[port].as_u64().and_then(|port| port.try_into().ok()).expect("a port");
-    let socket = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    socket.set_read_timeout(Some(DEADLINE)).expect("a time-out");
-    let name = ServerName::try_from("localhost").expect("a name");
-    Some(StreamOwned::new(ClientConnection::new(config, name).expect("TLS"), socket))
-}
-
-/// The service side over one connection.
-struct Service {
-    stream: Tls,
-    token: String,
-}
-
-impl Service {
-    fn open(cloud: &CloudProcess) -> Option<Self> {
-        let string = ConnectionString::parse(cloud.text("serviceConnectionString")).expect("a string");
-        let resource = format!("localhost:{}", cloud.ready["httpsPort"]);
-        let token = Token::sign(&string.key, &resource, FAR, Some("iothubowner")).reveal().to_owned();
-        Some(Self { stream: connect(cloud, "httpsPort")?, token })
-    }
-
-    /// Status and body; nothing when the cloud has gone before it answered.
-    fn ask(&mut self, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
-        let body = body.to_string();
-        let head = format!(
-            "{method} {path}?api-version=2021-04-12 HTTP/1.1\r\nHost: localhost\r\nAuthorization: {}\r\n\
-             Content-Length: {}\r\n\r\n",
-            self.token,
-            body.len()
-        );
-        self.stream.write_all(format!("{head}{body}").as_bytes()).ok()?;
-        self.stream.flush().ok()?;
-        let mut answer = Vec::new();
-        let end = loop {
-            if let Some(end) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
-                break end + 4;
-            }
-            read_more(&mut self.stream, &mut answer)?;
-        };
-        let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
-        let status = head.split(' ').nth(1)?.parse().ok()?;
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let length: usize = length.map_or(0, |length| length.trim().parse().expect("a length"));
-        while answer.len() < end + length {
-            read_more(&mut self.stream, &mut answer)?;
-        }
-        Some((status, serde_json::from_slice(&answer[end..]).unwrap_or(Value::Null)))
-    }
-
-    fn twin(&mut self, device: &str) -> Value {
-        let (status, twin) = self.ask("GET", &format!("/twins/{device}"), &Value::Null).expect("an answer");
-        assert_eq!(status, 200, "{twin}");
-        twin
-    }
-}
-
-fn read_more(stream: &mut Tls, into: &mut Vec<u8>) -> Option<()> {
-    let mut chunk = [0; 4096];
-    let count = stream.read(&mut chunk).ok().filter(|count| *count > 0)?;
-    into.extend_from_slice(&chunk[..count]);
-    Some(())
-}
-
-/// The device `d`.
-struct Device {
-    stream: Tls,
-    unread: BytesMut,
-}
-
-impl Device {
-    /// Connects, keeping its session. Answers also whether it was present.
-    fn open(cloud: &CloudProcess) -> Option<(Self, bool)> {
-        let group = SharedKey::from_base64(cloud.text("groupKey")).expect("a key");
-        let token = Token::sign(&group.derive("d"), "localhost/devices/d", FAR, None);
-        let mut connect_packet = Connect::new("d");
-        connect_packet.clean_session = false;
-        connect_packet.login = Some(Login {
-            username: "localhost/d/?api-version=2021-04-12".to_owned(),
-            password: token.reveal().to_owned(),
-        });
-        let mut device = Self { stream: connect(cloud, "mqttPort")?, unread: BytesMut::new() };
-        device.say(Packet::Connect(connect_packet))?;
-        match device.hear()? {
-            Packet::ConnAck(ack) => Some((device, ack.session_present)),
-            other => panic!("not CONNACK: {other:?}"),
-        }
-    }
-
-    fn say(&mut self, packet: Packet) -> Option<()> {
-        let mut bytes = BytesMut::new();
-        packet.write(&mut bytes, LARGEST).expect("a packet");
-        self.stream.write_all(&bytes).ok()?;
-        self.stream.flush().ok()
-    }
-
-    fn hear(&mut self) -> Option<Packet> {
-        loop {
-            match Packet::read(&mut self.unread, LARGEST) {
-                Ok(packet) => return Some(packet),
-                Err(MqttError::InsufficientBytes(_)) => {}
-                Err(error) => panic!("not MQTT: {error}"),
-            }
-            let mut more = Vec::new();
-            read_more(&mut self.stream, &mut more)?;
-            self.unread.extend_from_slice(&more);
-        }
-    }
-
-    fn subscribe(&mut self) -> Option<()> {
-        self.say(Packet::Subscribe(with_id(Subscribe::new("$iothub/twin/res/#", QoS::AtMostOnce))))?;
-        matches!(self.hear()?, Packet::SubAck(_)).then_some(())
-    }
-
-    /// Reports a property and waits for the hub's word that it has it.
-    fn report(&mut self, patch: &Value) -> Option<()> {
-        let topic = "$iothub/twin/PATCH/properties/reported/?$rid=1";
-        self.say(Packet::Publish(Publish::new(topic, QoS::AtMostOnce, patch.to_string())))?;
-        match self.hear()? {
-            Packet::Publish(answer) if answer.topic.starts_with("$iothub/twin/res/204/") => Some(()),
-            other => panic!("not taken: {other:?}"),
-        }
-    }
-}
-
-fn with_id(mut subscribe: Subscribe) -> Subscribe {
-    subscribe.pkid = 1;
-    subscribe
 }
 
 /// The number of the latest write of each kind that was acknowledged.
@@ -215,7 +73,7 @@ fn write(cloud: &CloudProcess, first: u64, tell: &Sender<(&'static str, u64)>) {
         });
         scope.spawn(|| {
             let (mut device, _) = Device::open(cloud)?;
-            device.subscribe()?;
+            device.subscribe("$iothub/twin/res/#", QoS::AtMostOnce)?;
             tell.send(("subscribed", 1)).ok()?;
             for number in first.. {
                 device.report(&json!({"n": number}))?;

@@ -2,6 +2,8 @@ use futures_util::SinkExt as _;
 use rumqttc::{ConnAck, SubAck};
 use tokio::io::{DuplexStream, duplex};
 
+use tokio::time::Instant;
+
 use super::*;
 use crate::net::testing::{framed, key, packet};
 

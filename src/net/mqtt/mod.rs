@@ -9,10 +9,17 @@
 //! which is pure and tested beside a simulated clock.
 //!
 //! Every method either is cancel-safe or says that it is not.
+//!
+//! In reading order: `error` (how a session ends), `keep_alive` (when a ping is due), then the session
+//! below.
+
+mod error;
+mod keep_alive;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::future::{Future as _, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -23,11 +30,12 @@ use rumqttc::{
     SubscribeReasonCode,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::timeout;
 use tokio_util::codec::Framed;
 
+pub use self::error::SessionError;
+use self::keep_alive::{KeepAlive, PATIENCE};
 use crate::device::Ticket;
-use crate::device::time::Spoken;
 use crate::wire::sas::Token;
 
 /// The largest packet in either direction: IoT Hub's largest message, 256 KiB, and room for topic
@@ -38,54 +46,8 @@ pub const MAX_PACKET: usize = 256 * 1024 + 4 * 1024;
 /// fleet keeps these.
 const BUFFER: usize = 2 * 1024;
 
-/// How long a hub that is alive may take to take bytes, or to answer a ping; the latter never
-/// longer than the keep-alive, which says how soon its owner wants to know.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// How a session with the hub ended or was not begun.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    /// The stream broke.
-    #[error("{0}")]
-    Io(io::Error),
-    /// The hub closed the stream.
-    #[error("the hub closed it")]
-    Closed,
-    /// Bytes that are no MQTT packet.
-    #[error("what the hub sent is not MQTT 3.1.1 ({0})")]
-    Codec(String),
-    /// A packet that has no place here.
-    #[error("the hub sent {0}")]
-    Protocol(String),
-    /// The hub's answer to CONNECT.
-    #[error("the hub refused the connection ({0:?})")]
-    Refused(ConnectReturnCode),
-    /// The hub did not answer in time.
-    #[error("no {what} within {}", Spoken(*.after))]
-    NoAnswer {
-        /// What was waited for.
-        what: &'static str,
-        /// How long.
-        after: Duration,
-    },
-    /// A packet larger than [`MAX_PACKET`]. Nothing was sent and the session stands.
-    #[error("a packet of {size} bytes is too large, the most is {most}")]
-    TooLarge {
-        /// How large it is.
-        size: usize,
-        /// How large it may be.
-        most: usize,
-    },
-}
-
-impl From<rumqttc::mqttbytes::Error> for SessionError {
-    fn from(error: rumqttc::mqttbytes::Error) -> Self {
-        match error {
-            rumqttc::mqttbytes::Error::Io(error) => Self::Io(error),
-            other => Self::Codec(other.to_string()),
-        }
-    }
-}
+/// How many messages a hub may send before it answers SUBSCRIBE.
+const MAX_EARLY: usize = 256;
 
 /// Who connects, and how.
 #[derive(Debug)]
@@ -114,15 +76,7 @@ pub struct Session<S> {
     framed: Framed<S, Codec>,
     next_id: u16,
     unacknowledged: HashMap<u16, Ticket>,
-    keep_alive: Duration,
-    /// When anything was last sent.
-    sent: Instant,
-    /// Since when the hub owes a sign of life: moves with everything received.
-    quiet: Instant,
-    /// When a ping was sent that nothing has followed yet.
-    pinged: Option<Instant>,
-    /// Set lazily: it is never later than what is due, so sending does not touch it.
-    timer: Pin<Box<Sleep>>,
+    keep_alive: KeepAlive,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
@@ -130,16 +84,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// The flag tells whether the hub had kept one. Not cancel-safe: dropping it drops the stream.
     pub async fn open(stream: S, hello: Hello, wait: Duration) -> Result<(Self, bool), SessionError> {
         let codec = Codec { max_incoming_size: MAX_PACKET, max_outgoing_size: MAX_PACKET };
-        let now = Instant::now();
         let mut session = Self {
             framed: Framed::with_capacity(stream, codec, BUFFER),
             next_id: 0,
             unacknowledged: HashMap::new(),
-            keep_alive: hello.keep_alive,
-            sent: now,
-            quiet: now,
-            pinged: None,
-            timer: Box::pin(sleep_until(now + hello.keep_alive)),
+            keep_alive: KeepAlive::new(hello.keep_alive),
         };
         let mut connect = Connect::new(hello.client_id);
         connect.keep_alive = u16::try_from(hello.keep_alive.as_secs()).unwrap_or(u16::MAX).max(1);
@@ -214,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             publish.qos = QoS::AtLeastOnce;
             publish.pkid = self.packet_id();
             if self.unacknowledged.is_empty() {
-                self.quiet = Instant::now();
+                self.keep_alive.owed();
             }
             self.unacknowledged.insert(publish.pkid, ticket);
         }
@@ -254,7 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     }
                     continue;
                 }
-                () = self.timer.as_mut() => self.watch()?,
+                () = self.keep_alive.elapsed() => self.keep_alive.watch(!self.unacknowledged.is_empty())?,
             };
             if due {
                 // The state says that a ping is out before the first await, so that a cancelled
@@ -311,8 +260,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         packet: Option<Result<Packet, rumqttc::mqttbytes::Error>>,
     ) -> Result<Option<Received>, SessionError> {
         let packet = packet.ok_or(SessionError::Closed)??;
-        self.quiet = Instant::now();
-        self.pinged = None;
+        self.keep_alive.heard();
         match packet {
             Packet::Publish(publish) => Ok(Some(Received::Message(publish))),
             Packet::PubAck(ack) => {
@@ -327,38 +275,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// The timer has run: whether a ping is due, an error when the last one was in vain.
-    fn watch(&mut self) -> Result<bool, SessionError> {
-        let now = Instant::now();
-        let patience = PATIENCE.min(self.keep_alive);
-        if let Some(pinged) = self.pinged {
-            if now >= pinged + patience {
-                return Err(SessionError::NoAnswer { what: "sign of life after a ping", after: patience });
-            }
-            self.timer.as_mut().reset(pinged + patience);
-            return Ok(false);
-        }
-        let owed = (!self.unacknowledged.is_empty()).then_some(self.quiet);
-        let due = owed.map_or(self.sent, |quiet| quiet.min(self.sent)) + self.keep_alive;
-        if now < due {
-            self.timer.as_mut().reset(due);
-            return Ok(false);
-        }
-        self.pinged = Some(now);
-        self.timer.as_mut().reset(now + patience);
-        Ok(true)
-    }
-
     async fn read(&mut self) -> Result<Packet, SessionError> {
         let packet = self.framed.next().await.ok_or(SessionError::Closed)??;
-        self.quiet = Instant::now();
+        self.keep_alive.heard();
         Ok(packet)
     }
 
     async fn feed(&mut self, packet: Packet) -> Result<(), SessionError> {
         let fed = timeout(PATIENCE, self.framed.feed(packet)).await;
         fed.map_err(|_| SessionError::NoAnswer { what: "room to send", after: PATIENCE })??;
-        self.sent = Instant::now();
+        self.keep_alive.sent();
         Ok(())
     }
 
@@ -386,9 +312,6 @@ fn check(publish: &Publish) -> Result<(), SessionError> {
     if size > MAX_PACKET { Err(SessionError::TooLarge { size, most: MAX_PACKET }) } else { Ok(()) }
 }
 
-/// How many messages a hub may send before it answers SUBSCRIBE.
-const MAX_EARLY: usize = 256;
-
 fn name(packet: &Packet) -> &'static str {
     match packet {
         Packet::Connect(_) => "CONNECT",
@@ -407,7 +330,3 @@ fn name(packet: &Packet) -> &'static str {
         Packet::Disconnect => "DISCONNECT",
     }
 }
-
-#[cfg(test)]
-#[path = "mqtt_tests.rs"]
-mod tests;
