@@ -8,13 +8,15 @@
 //! Never here: what needs no SDK (`tests/it`), and code of the SDKs' own tests.
 //!
 //! In reading order: [`suite`] (the files and what they need), [`environment`] (where the SDKs
-//! come from), [`clouds`] (what they talk to), [`certificates`] (for devices that show one), [`script`] (one case, run), [`tutorial`], [`reboot`],
-//! [`firmware`] and [`operator`] (the cases that are led from here), [`snippets`] (what the README shows), [`table`] (the end of the output).
+//! come from), [`clouds`] (what they talk to), [`certificates`] (for devices that show one), [`script`]
+//! (one case, run), [`tutorial`], [`reboot`], [`firmware`], [`edge_filter`] and [`operator`] (the cases
+//! that are led from here), [`snippets`] (what the README shows), [`table`] (the end of the output).
 
 #![expect(unreachable_pub, reason = "`pub` here means: for every module of the tests")]
 
 mod certificates;
 mod clouds;
+mod edge_filter;
 mod environment;
 mod firmware;
 mod operator;

@@ -12,7 +12,7 @@ use super::environment::{
     Language, PYTHON_DEVICE, PYTHON_EVENTS, PYTHON_SERVICE, node_modules, node_version, python, scripts,
 };
 use super::snippets::SNIPPETS;
-use super::{firmware, operator, reboot, script, tutorial};
+use super::{edge_filter, firmware, operator, reboot, script, tutorial};
 
 use Language::{Node, Python};
 
@@ -184,8 +184,10 @@ impl Suite {
         let of_004 = tutorial::STORIES.iter().map(|(name, story)| ("tutorial", name, PYTHON_DEVICE, story));
         let of_000 = reboot::STORIES.iter().map(|(name, sdk, story)| ("reboot", name, *sdk, story));
         let of_001 = firmware::STORIES.iter().map(|(name, sdk, story)| ("firmware", name, *sdk, story));
+        let of_003 =
+            edge_filter::STORIES.iter().map(|(name, story)| ("edge_filter", name, PYTHON_DEVICE, story));
         let of_hub = operator::STORIES.iter().map(|(name, story)| ("operator", name, PYTHON_DEVICE, story));
-        for (group, name, sdk, story) in of_004.chain(of_000).chain(of_001).chain(of_hub) {
+        for (group, name, sdk, story) in of_004.chain(of_000).chain(of_001).chain(of_003).chain(of_hub) {
             let missing = || python().err().map(str::to_owned);
             trials.push(self.trial(
                 format!("python::{group}::{name}"),
