@@ -132,14 +132,12 @@ fn observe_link(station: &mut Station, now: Now, step: &LinkStep, facts: &mut Ve
             facts.push(Fact::Secured { protocol: protocol.clone() });
         }
         LinkStep::Online { session_present, token_life } => {
+            // One that comes to stand after the device has left leads to no hub, and is closed again.
+            let Some(assignment) = station.device.phase().assignment() else { return };
+            let hub = assignment.hub.to_string();
             let session = if *session_present { "session kept" } else { "new session" };
             end_step(station, now, "MQTT", Some(session.to_owned()));
-            let hub = station.device.phase().assignment().map(|assignment| assignment.hub.to_string());
-            facts.push(Fact::Connected {
-                hub: hub.unwrap_or_default(),
-                session_present: *session_present,
-                token_life: *token_life,
-            });
+            facts.push(Fact::Connected { hub, session_present: *session_present, token_life: *token_life });
         }
     }
 }

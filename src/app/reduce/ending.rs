@@ -58,6 +58,8 @@ pub(super) fn check(state: &mut AppState, effects: &mut Vec<Effect>) {
 fn cut_off(state: &AppState) -> Option<Ending> {
     state.stations.iter().find_map(|station| match station.device.phase() {
         Phase::Waiting { .. } => Some(Ending::NotConnected),
+        // One that moves, or asks for its hub anew, could be provisioned before: what it lacks is its link.
+        Phase::Provisioning if station.device.has_been_online() => Some(Ending::NotConnected),
         Phase::Provisioning => Some(Ending::NotProvisioned),
         // A renewal connects too, but that is no trouble.
         Phase::Connecting(_) if !station.device.has_been_online() => Some(Ending::NotConnected),

@@ -307,6 +307,16 @@ fn quitting_says_good_bye_first() {
 }
 
 #[test]
+fn a_link_that_comes_to_stand_after_the_device_has_left_is_no_connection() {
+    let mut story = Story::begin();
+    story.input(Input::Assigned(hub()));
+    story.want(Intent::Quit);
+    story
+        .input(Input::Link(LinkStep::Online { session_present: false, token_life: Duration::from_secs(60) }));
+    assert!(!story.facts().contains(&"connected"), "{:?}", story.facts());
+}
+
+#[test]
 fn a_run_ends_after_so_many_acknowledgements_or_so_long() {
     let mut story = Story::online();
     story.state.limits.count = Some(1);
@@ -336,6 +346,16 @@ fn a_run_whose_time_ends_on_the_way_says_where_it_was() {
     // Time ends before the next attempt.
     story.state.limits.until = Some(Millis(100));
     story.at = 100;
+    story.event(Event::Tick);
+    assert_eq!(story.state.ending, Some(Ending::NotConnected));
+    // It could be provisioned once, and is asking again.
+    let mut story = Story::online();
+    story.input(Input::Failed(Failure::new(FailureKind::Unauthorized, "refused")));
+    story.at = 10_000;
+    story.event(Event::Tick);
+    assert_eq!(*story.state.station().device.phase(), Phase::Provisioning);
+    story.state.limits.until = Some(Millis(10_001));
+    story.at = 10_001;
     story.event(Event::Tick);
     assert_eq!(story.state.ending, Some(Ending::NotConnected));
 }
