@@ -15,6 +15,13 @@ pub struct TwinDocument {
     pub reported_version: u64,
 }
 
+impl TwinDocument {
+    /// Whether it cannot come after `known` in the life of one twin, whose versions only grow.
+    pub fn is_before(&self, known: &Self) -> bool {
+        self.desired_version < known.desired_version || self.reported_version < known.reported_version
+    }
+}
+
 /// Merges `patch` into `document`.
 ///
 /// IoT Hub, "Understand and use device twins": a null deletes the key, an object is merged into

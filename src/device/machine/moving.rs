@@ -3,9 +3,9 @@
 //! IoT Central, "device move": the payload of the command is the ID scope of the application that
 //! the device is to belong to from now on.
 
-use super::{Due, note};
+use super::note;
 use crate::device::reports::Reports;
-use crate::device::{Device, Failure, FailureKind, IdScope, Now, Output, Phase, Retry, Severity, Standing};
+use crate::device::{Device, Failure, FailureKind, IdScope, Now, Output, Phase, Retry, Severity};
 
 /// How often a busy or silent service is tried before the device goes back.
 const TRIES: u32 = 3;
@@ -99,15 +99,9 @@ impl Device {
     /// what it has not been told yet is none of this one's business. Readings are the device's own
     /// and go where it belongs.
     fn forget_the_application(&mut self) {
-        self.twin = None;
+        self.forget_the_twin();
         self.reports = Reports::default();
         self.replies.clear();
         self.calls.clear();
-        self.wishes.clear();
-        self.schedule.retain(|due| !matches!(due, Due::Acknowledge { .. }));
-        for state in &mut self.properties {
-            state.standing = Standing::Unset;
-            state.desired = None;
-        }
     }
 }

@@ -13,18 +13,21 @@ impl Device {
     pub(super) fn reconcile(&mut self, now: Now, document: TwinDocument, out: &mut Vec<Output>) {
         self.twin_asked = None;
         let version = document.desired_version;
-        let known = self.twin.as_ref().map_or(0, |twin| twin.desired_version);
-        if version < known && !self.desired_heard {
-            note(
-                out,
-                Severity::Warning,
-                format!("the twin is another one: desired version {version} after {known}"),
-            );
-            self.properties.iter_mut().for_each(|state| state.standing = Standing::Unset);
-        }
-        if version < known && self.desired_heard {
+        let known = self.twin.as_ref();
+        if self.desired_heard && known.is_some_and(|known| version < known.desired_version) {
             // Made before a change that has been heard since; the next one will not be.
             return self.fetch_twin(now, out);
+        }
+        if let Some(known) = known.filter(|known| !self.desired_heard && document.is_before(known)) {
+            let (desired, reported) = (document.desired_version, document.reported_version);
+            let text = format!(
+                "the twin is another one: desired version {desired} after {}, reported version {reported} \
+                 after {}; beginning anew",
+                known.desired_version, known.reported_version
+            );
+            note(out, Severity::Warning, text);
+            self.forget_the_twin();
+            self.each_profile(now, |profile, ctx| profile.started(ctx));
         }
         self.desired_heard = true;
         let mut missed = Map::new();
@@ -57,6 +60,17 @@ impl Device {
             self.apply(now, spec, &value);
         }
         self.wish(now, version, missed);
+    }
+
+    /// What this twin wanted and was told says nothing about the next one.
+    pub(super) fn forget_the_twin(&mut self) {
+        self.twin = None;
+        self.wishes.clear();
+        self.schedule.retain(|due| !matches!(due, Due::Acknowledge { .. }));
+        for state in &mut self.properties {
+            state.standing = Standing::Unset;
+            state.desired = None;
+        }
     }
 
     /// Whether a desired member has not been acknowledged at its document's version, by this run

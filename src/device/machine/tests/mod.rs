@@ -83,15 +83,17 @@ impl Bench {
         self.feed(Input::Failed(Failure::new(FailureKind::Lost, "the link was lost")));
     }
 
+    /// The twin comes. Its reported section has the version that the device knows of.
     fn twin(&mut self, desired: Value, version: u64, reported: Value) {
         let (Value::Object(desired), Value::Object(reported)) = (desired, reported) else {
             panic!("objects")
         };
+        let reported_version = self.device.twin().map_or(1, |known| known.reported_version);
         self.feed(Input::Twin(TwinDocument {
             desired,
             desired_version: version,
             reported,
-            reported_version: 1,
+            reported_version,
         }));
     }
 

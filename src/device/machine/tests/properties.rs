@@ -133,7 +133,36 @@ fn a_hub_that_was_made_anew_gets_its_properties_acknowledged_anew() {
     bench.out.clear();
     bench.twin(json!({"name": "new hub"}), 2, json!({}));
     bench.run_until(bench.at + 1_000);
-    assert_eq!(bench.reports()[0]["name"]["av"], json!(2));
+    assert_eq!(bench.reports()[1]["name"]["av"], json!(2));
+}
+
+#[test]
+fn a_twin_that_was_made_anew_is_begun_with_again() {
+    // Whichever of its two versions gives it away.
+    for (desired, reported) in [(1, 1), (3, 1), (1, 9)] {
+        let mut bench = Bench::online();
+        bench.desired(2, json!({"brightness": 2}));
+        bench.run_until(5_000);
+        bench.settle();
+        let known = bench.device.twin().expect("a twin").clone();
+        assert_eq!(known.desired_version, 2);
+        assert!(known.reported_version > 1, "it has reported");
+        bench.lose();
+        bench.run_until(7_000);
+        bench.connect();
+        bench.out.clear();
+        let reported_version = reported;
+        let brightness = json!({"brightness": 3}).as_object().expect("an object").clone();
+        bench.feed(Input::Twin(TwinDocument {
+            desired: brightness,
+            desired_version: desired,
+            reported_version,
+            ..TwinDocument::default()
+        }));
+        bench.run_until(bench.at + 5_000);
+        assert_eq!(bench.reports()[0], json!({"state": "true"}), "{desired}, {reported}");
+        assert_eq!(bench.reports()[1]["brightness"]["av"], json!(desired), "{desired}, {reported}");
+    }
 }
 
 #[test]
