@@ -55,9 +55,13 @@ impl Device {
         self.profiles.iter().find_map(|profile| profile.led())
     }
 
-    /// Work that goes on after its command was answered.
+    /// Work that goes on after its command was answered. While the device is away, what was to end
+    /// meanwhile waits for its return, and when it will end then is not known.
     pub fn jobs(&self) -> Vec<Job> {
-        self.profiles.iter().flat_map(|profile| profile.jobs()).collect()
+        let back = self.away().map(|away| away.until);
+        let known =
+            |job: Job| Job { until: job.until.filter(|until| back.is_none_or(|it| *until >= it)), ..job };
+        self.profiles.iter().flat_map(|profile| profile.jobs()).map(known).collect()
     }
 
     /// The inputs and outputs of a module, and what went through them.

@@ -48,6 +48,20 @@ struct Run {
     until: Millis,
 }
 
+impl Run {
+    fn begin(ctx: &mut Context<'_>, tag: u64) -> Self {
+        let now = ctx.now.at;
+        let mut run = Self { tag, done: 0, since: now, until: now };
+        run.go_on(ctx);
+        run
+    }
+
+    /// Begins the next step, later than planned when the device was away when the last one was to end.
+    fn go_on(&mut self, ctx: &mut Context<'_>) {
+        self.until = ctx.after(STEP, self.tag) + ctx.scaled(STEP * (STEPS - self.done - 1));
+    }
+}
+
 impl Environment {
     /// A sensor whose values follow from `seed`.
     pub fn new(seed: u64) -> Self {
@@ -98,10 +112,7 @@ fn run_diagnostics(sensor: &mut Environment, ctx: &mut Context<'_>, _: &Value) -
         return Reply::refused(429, format!("{MOST_RUNS} diagnostics are running already"));
     }
     sensor.run_count += 1;
-    let tag = sensor.run_count;
-    ctx.after(STEP, tag);
-    let until = ctx.now.at + ctx.scaled(STEP * STEPS);
-    sensor.runs.push(Run { tag, done: 0, since: ctx.now.at, until });
+    sensor.runs.push(Run::begin(ctx, sensor.run_count));
     Reply::accepted()
 }
 
@@ -168,9 +179,10 @@ impl Profile for Environment {
 
     fn timer(&mut self, ctx: &mut Context<'_>, tag: u64) {
         let Some(place) = self.runs.iter().position(|run| run.tag == tag) else { return };
-        self.runs[place].done += 1;
-        if self.runs[place].done < STEPS {
-            ctx.after(STEP, tag);
+        let run = &mut self.runs[place];
+        run.done += 1;
+        if run.done < STEPS {
+            run.go_on(ctx);
         } else {
             self.runs.remove(place);
             let value = format!("Diagnostics run complete at {}.", ctx.date_time());
@@ -178,8 +190,11 @@ impl Profile for Environment {
         }
     }
 
-    fn restarted(&mut self, ctx: &mut Context<'_>) {
+    fn restarting(&mut self, _: &mut Context<'_>) {
         self.led = Led::Off;
+    }
+
+    fn restarted(&mut self, ctx: &mut Context<'_>) {
         self.started(ctx);
     }
 

@@ -86,16 +86,24 @@ impl Phase {
     /// The first phase of an update.
     pub(super) fn begin(ctx: &mut Context<'_>, run: u64, update: Update) -> Self {
         match update.request.image.clone() {
-            None => {
-                ctx.after(STEP, run);
-                let until = ctx.now.at + ctx.scaled(STEP * 3);
-                Self::Pretending { update, step: Step::Waiting, until }
-            }
+            None => Self::pretend(ctx, run, update, Step::Waiting),
             Some(image) => {
                 ctx.order(image.order(run));
                 Self::Fetching { update, image, transfer: Transfer::default() }
             }
         }
+    }
+
+    /// A step of a pretended update, which begins now: later than planned when the device was away when
+    /// the last one was to end.
+    pub(super) fn pretend(ctx: &mut Context<'_>, run: u64, update: Update, step: Step) -> Self {
+        let later = match step {
+            Step::Waiting => 2,
+            Step::Downloading => 1,
+            Step::Applying => 0,
+        };
+        let until = ctx.after(STEP, run) + ctx.scaled(STEP * later);
+        Self::Pretending { update, step, until }
     }
 
     /// The update that is going on.

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::Firmware;
 use super::phase::{Cause, Phase, STEP, Step, Transfer, Update};
 use super::request::Image;
-use crate::device::{Context, ImageNews, ImageOrder, Millis, Severity};
+use crate::device::{Context, ImageNews, ImageOrder, Severity};
 
 /// How often progress is reported at most, in real time: a hub counts every patch, and a twin that
 /// changes ten times a second is of no use to anybody.
@@ -46,7 +46,7 @@ impl Firmware {
         use Phase as P;
         self.phase = match (std::mem::take(&mut self.phase), event) {
             // Without an image.
-            (P::Pretending { update, step, until }, Due) => self.pretended(ctx, update, step, until),
+            (P::Pretending { update, step, .. }, Due) => self.pretended(ctx, update, step),
 
             // With one.
             (P::Fetching { update, image, transfer }, News(N::Progress { received, total, .. })) => {
@@ -126,7 +126,7 @@ impl Firmware {
         };
     }
 
-    fn pretended(&mut self, ctx: &mut Context<'_>, update: Update, step: Step, until: Millis) -> Phase {
+    fn pretended(&mut self, ctx: &mut Context<'_>, update: Update, step: Step) -> Phase {
         let next = match step {
             Step::Waiting => {
                 // So the tutorial: it says that the download is complete when it begins.
@@ -144,8 +144,7 @@ impl Firmware {
                 return self.complete(ctx);
             }
         };
-        ctx.after(STEP, self.run);
-        Phase::Pretending { update, step: next, until }
+        Phase::pretend(ctx, self.run, update, next)
     }
 
     fn fetched(

@@ -115,6 +115,29 @@ fn telemetry_stops_while_it_is_away_and_goes_on_at_once() {
 }
 
 #[test]
+fn work_that_waits_for_the_end_of_a_restart_has_no_end_of_its_own_meanwhile() {
+    let mut bench = rebooting(RestartStyle::Held);
+    bench.feed(Input::Called(Call {
+        rid: "1".into(),
+        name: "rundiagnostics".into(),
+        payload: Ok(json!(null)),
+    }));
+    bench.feed(Input::Called(Call { rid: "2".into(), name: "blink".into(), payload: Ok(json!(1)) }));
+    bench.run_until(3_000);
+    bench.invoke("3", "rebootDevice");
+    assert_eq!(bench.device.led(), Some(Led::Off), "nobody makes it blink");
+    bench.run_until(10_000);
+    let jobs = bench.device.jobs();
+    assert_eq!((jobs[0].command, jobs[0].done, jobs[0].until), ("rundiagnostics", 1, None));
+    assert_eq!((jobs[1].command, jobs[1].until), ("rebootDevice", Some(Millis(23_000))));
+    bench.run_until(23_000);
+    let jobs = bench.device.jobs();
+    assert_eq!((jobs[0].done, jobs[0].until), (2, Some(Millis(25_000))));
+    bench.run_until(25_000);
+    assert!(bench.device.jobs().is_empty());
+}
+
+#[test]
 fn a_pause_outlasts_a_restart() {
     let mut bench = rebooting(RestartStyle::Held);
     bench.feed(Input::Pause(true));
