@@ -137,6 +137,7 @@ pub const RUN: &[Row] = {
 
 /// What only some profiles make use of, and which ones.
 pub const OF_PROFILES: &[(Setting, &[&str])] = &[
+    (Setting::Count, &["environment", "module", "edge-filter"]),
     (Setting::EdgeForward, &["edge-filter"]),
     (Setting::RebootStyle, &["reboot", "firmware"]),
     (Setting::FirmwareDir, &["firmware"]),

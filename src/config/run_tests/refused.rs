@@ -182,4 +182,9 @@ fn an_option_that_no_profile_makes_use_of_is_refused_and_a_line_of_a_shared_file
         resolve(&[], &[], &format!("{option} = '{text}'")).expect(option);
         resolve(&[(option, text)], &[], &format!("profile = '{wanted}'")).expect(option);
     }
+    // The default profile makes use of this one.
+    let count = |profile| resolve(&[("count", "3"), ("profile", profile)], &[], "");
+    let error = count("reboot,firmware").expect_err("nothing would ever be acknowledged");
+    assert!(error.contains("choose environment or module or edge-filter with --profile"), "{error}");
+    count("reboot,environment").expect("one of them has telemetry");
 }
