@@ -151,8 +151,9 @@ impl Profile for Machine {
 
     fn figures(&self) -> Vec<Figure> {
         let set = match self.interval {
-            Some(seconds) => format!("{seconds} s, by the twin"),
-            None => "not set by the twin".to_owned(),
+            // A person may have turned the period itself since.
+            Some(seconds) => format!("set to {seconds} s in the twin"),
+            None => "not set in the twin".to_owned(),
         };
         vec![
             Figure { title: "interval", value: set },
@@ -189,7 +190,7 @@ mod tests {
         bench.desire(&json!({"telemetryInterval": 1}));
         bench.run_until(144_000);
         assert_eq!(bench.sent().len(), 10);
-        assert_eq!(bench.figure("interval"), "1 s, by the twin");
+        assert_eq!(bench.figure("interval"), "set to 1 s in the twin");
     }
 
     #[test]
@@ -215,7 +216,7 @@ mod tests {
             let mut bench = module(json!({"telemetryInterval": 122}), reported);
             bench.run_until(121_999);
             assert!(bench.sent().len() <= 2);
-            assert_eq!(bench.figure("interval"), "122 s, by the twin");
+            assert_eq!(bench.figure("interval"), "set to 122 s in the twin");
         }
     }
 
