@@ -13,8 +13,9 @@ const MOST_CALLS: usize = 64;
 impl Device {
     pub(super) fn called(&mut self, now: Now, call: Call) {
         let id = CallId(self.ticket().0);
+        // Known before anybody is asked, so that an answer may come at any time from then on.
+        self.calls.insert(id, call.rid.clone());
         let answer = self.answer(now, id, &call);
-        self.calls.insert(id, call.rid);
         if let Answer::Now(reply) = answer {
             self.reply(id, reply);
         }
@@ -54,7 +55,7 @@ impl Device {
         if let Some(Err(reason)) = spec.request.as_ref().map(|schema| schema.check(spec.name, request)) {
             return Reply::refused(400, reason).into();
         }
-        if self.calls.len() >= MOST_CALLS {
+        if self.calls.len() > MOST_CALLS {
             return Reply::refused(429, format!("{MOST_CALLS} commands wait for their answers already"))
                 .into();
         }

@@ -1,6 +1,7 @@
 //! Commands in, replies out.
 
 use super::*;
+use crate::device::{Answer, CallId, CommandSpec, Model};
 use crate::profiles::firmware::Firmware;
 
 #[test]
@@ -92,4 +93,36 @@ fn a_request_that_was_encoded_twice_is_taken_where_an_object_is_wanted() {
     assert_eq!(bench.call("firmwareUpdate", json!(r#"{"fwPackageUri":"test.com"}"#)), Reply::ok(started));
     let reply = bench.call("firmwareUpdate", json!("test.com"));
     assert_eq!(reply.status, 400, "{reply:?}");
+}
+
+/// Answers a call while it is being asked, and says that it will answer later.
+struct Hasty;
+
+impl Profile for Hasty {
+    fn model(&self) -> &'static Model {
+        const HASTE: CommandSpec =
+            CommandSpec { name: "haste", title: "", request: None, example: "", lasting: false };
+        const MODEL: Model = Model {
+            commands: &[HASTE],
+            telemetry: &[],
+            properties: &[],
+            ..crate::profiles::environment::MODEL
+        };
+        &MODEL
+    }
+
+    fn command(&mut self, ctx: &mut Context<'_>, call: CallId, _: &str, _: &Value) -> Answer {
+        ctx.answer(call, Reply::done());
+        Answer::Later
+    }
+}
+
+#[test]
+fn an_answer_that_comes_before_it_was_promised_is_an_answer() {
+    let mut bench =
+        Bench { device: Device::new(options(), vec![Box::new(Hasty)]), at: 0, out: Vec::new() }.come_online();
+    for _ in 0..100 {
+        assert_eq!(bench.call("haste", Value::Null).status, 200);
+        bench.settle();
+    }
 }
