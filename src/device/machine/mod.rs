@@ -88,7 +88,8 @@ pub struct Device {
     properties: Vec<PropertyState>,
     wishes: HashMap<usize, usize>,
     twin: Option<TwinDocument>,
-    twin_asked: Option<(Ticket, Millis)>,
+    /// When to ask for the twin again, while it has been asked for and has not come.
+    twin_again: Option<Millis>,
     /// Whether this link has said anything about desired properties yet.
     desired_heard: bool,
     period: Duration,
@@ -146,7 +147,7 @@ impl Device {
             properties,
             wishes: HashMap::new(),
             twin: None,
-            twin_asked: None,
+            twin_again: None,
             desired_heard: false,
             next_sample: None,
             paused: false,
@@ -177,7 +178,7 @@ impl Device {
             Input::Twin(document) => self.reconcile(now, document, out),
             Input::TwinRefused { status, message } => {
                 note(out, Severity::Warning, format!("the hub did not give the twin: {status} {message}"));
-                self.schedule.add(now.at + TWIN_PATIENCE, Due::TwinAgain);
+                self.twin_again = self.twin_again.map(|_| now.at + TWIN_PATIENCE);
             }
             Input::Desired { version, patch } => self.desired(now, version, patch, out),
             Input::Called(call) => self.called(now, call),
@@ -297,8 +298,7 @@ impl Device {
 
     fn fetch_twin(&mut self, now: Now, out: &mut Vec<Output>) {
         let ticket = self.ticket();
-        self.twin_asked = Some((ticket, now.at));
-        self.schedule.add(now.at + TWIN_PATIENCE, Due::TwinAgain);
+        self.twin_again = Some(now.at + TWIN_PATIENCE);
         out.push(Output::FetchTwin(ticket));
     }
 
@@ -306,7 +306,7 @@ impl Device {
         self.outbox.link_lost();
         self.reports.link_lost();
         self.replies.iter_mut().for_each(|pending| pending.handed = false);
-        self.twin_asked = None;
+        self.twin_again = None;
     }
 
     fn failed(&mut self, now: Now, failure: Failure, out: &mut Vec<Output>) {

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Change, Due, TWIN_PATIENCE};
+use super::{Change, Due};
 use crate::device::profile::Asked;
 use crate::device::{Context, Device, Message, Now, Output, Profile};
 
@@ -45,10 +45,9 @@ impl Device {
     }
 
     pub(super) fn report(&mut self, patch: Value) {
+        let Value::Object(patch) = patch else { return debug_assert!(false, "a patch is an object") };
         let ticket = self.ticket();
-        // An overflowing queue has nobody to complain to: the hub has not answered for very long,
-        // and the link's own failure is already on show.
-        let _ = self.reports.add(ticket, patch);
+        self.reports.add(ticket, patch);
     }
 
     pub(super) fn hand_out(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -61,14 +60,7 @@ impl Device {
         // A device that restarts only refuses; everything else waits until it is back.
         let away = self.away().is_some();
         if !away {
-            let before = out.len();
-            self.reports.hand_out(out);
-            for output in &out[before..] {
-                if let Output::Report { ticket, .. } = output {
-                    // Patches go out with QoS 0; one whose answer does not come was lost on the way.
-                    self.schedule.add(now.at + TWIN_PATIENCE, Due::ReportAgain(*ticket));
-                }
-            }
+            self.reports.hand_out(now.at, out);
         }
         // After the patches: an operator who has the answer finds in the twin what it speaks of.
         for pending in self.replies.iter_mut().filter(|pending| !pending.handed) {

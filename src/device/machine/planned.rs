@@ -1,17 +1,15 @@
 //! What is planned: when the device wants to be woken, and what it does then.
 
-use super::{STEADY, TWIN_PATIENCE, note};
+use super::{STEADY, note};
 use crate::device::property::Wish;
-use crate::device::{Device, Millis, Now, Output, Phase, Severity, Ticket};
+use crate::device::{Device, Millis, Now, Output, Phase, Severity};
 
-/// Something planned, other than telemetry, a renewal or another attempt, whose moments stand in
-/// the phase and in `next_sample`.
+/// Something planned for a profile or a property. All else knows its own moment: telemetry, renewals,
+/// attempts, and what the hub has to answer.
 #[derive(Debug, Clone)]
 pub(super) enum Due {
     Profile { profile: usize, tag: u64 },
     Acknowledge { property: usize, wish: Wish, verdict: Result<(), (u16, String)> },
-    ReportAgain(Ticket),
-    TwinAgain,
 }
 
 impl Device {
@@ -23,7 +21,9 @@ impl Device {
             _ => None,
         };
         let back = self.away().map(|away| away.until);
-        [phase, back, self.next_sample, self.schedule.next()].into_iter().flatten().min()
+        let planned =
+            [phase, back, self.next_sample, self.schedule.next(), self.twin_again, self.reports.next_due()];
+        planned.into_iter().flatten().min()
     }
 
     /// Does everything that is due by now.
@@ -44,8 +44,13 @@ impl Device {
         if self.away().is_some_and(|away| away.until <= now.at) {
             self.come_back(now, out);
         }
+        if self.twin_again.is_some_and(|at| at <= now.at) {
+            note(out, Severity::Warning, "the twin has not come, asking again".to_owned());
+            self.fetch_twin(now, out);
+        }
+        self.reports.wake(now.at);
         while let Some(due) = self.schedule.pop(now.at) {
-            self.due(now, due, out);
+            self.due(now, due);
         }
         if self.next_sample.is_some_and(|at| at <= now.at) {
             self.sample(now);
@@ -58,8 +63,8 @@ impl Device {
         measures && !self.paused && self.away().is_none() && self.moving.is_none()
     }
 
-    fn due(&mut self, now: Now, due: Due, out: &mut Vec<Output>) {
-        if let (Some(away), Due::Profile { .. } | Due::Acknowledge { .. }) = (self.away(), &due) {
+    fn due(&mut self, now: Now, due: Due) {
+        if let Some(away) = self.away() {
             // A device that restarts works on nothing and applies nothing.
             return self.schedule.add(away.until, due);
         }
@@ -68,15 +73,6 @@ impl Device {
                 self.with_profile(now, profile, |profile, ctx| profile.timer(ctx, tag));
             }
             Due::Acknowledge { property, wish, verdict } => self.acknowledge(now, property, &wish, verdict),
-            Due::ReportAgain(ticket) => self.reports.again(ticket),
-            Due::TwinAgain => {
-                let lost = self.twin_asked.is_some_and(|(_, at)| at + TWIN_PATIENCE <= now.at);
-                let refused = self.twin.is_none() && self.twin_asked.is_none();
-                if self.phase.is_online() && (lost || refused) {
-                    note(out, Severity::Warning, "the twin has not come, asking again".to_owned());
-                    self.fetch_twin(now, out);
-                }
-            }
         }
     }
 }

@@ -3,7 +3,6 @@
 use serde_json::{Map, Value, json};
 
 use super::{Due, MOST_WISHES, note};
-use crate::device::backoff::Backoff;
 use crate::device::property::{Wish, acknowledged_value, acknowledged_version, forget_other_words};
 use crate::device::{Device, Now, Output, PropertySpec, Severity, Standing, Ticket, TwinDocument, twin};
 use rand::RngExt as _;
@@ -11,7 +10,7 @@ use rand::RngExt as _;
 impl Device {
     /// The whole twin has come: whatever was missed is treated like a patch that arrives now.
     pub(super) fn reconcile(&mut self, now: Now, document: TwinDocument, out: &mut Vec<Output>) {
-        self.twin_asked = None;
+        self.twin_again = None;
         let version = document.desired_version;
         let known = self.twin.as_ref();
         if self.desired_heard && known.is_some_and(|known| version < known.desired_version) {
@@ -106,7 +105,7 @@ impl Device {
             let gap = version > document.desired_version + 1;
             document.desired_version = version;
             twin::merge(&mut document.desired, &patch);
-            if gap && self.twin_asked.is_none() && self.phase.is_online() {
+            if gap && self.twin_again.is_none() && self.phase.is_online() {
                 note(
                     out,
                     Severity::Warning,
@@ -171,8 +170,8 @@ impl Device {
         }
         let state = &mut self.properties[place];
         let mut ack = wish.acknowledgement(&state.value, &verdict);
-        let before = self.twin.as_ref().and_then(|twin| twin.reported.get(spec.name));
-        forget_other_words(&mut ack, before);
+        let taken = self.twin.as_ref().and_then(|twin| twin.reported.get(spec.name));
+        forget_other_words(&mut ack, self.reports.expected(spec.name, taken).as_ref());
         let still_open = matches!(state.standing, Standing::Pending { version } if version <= wish.version);
         if still_open {
             state.standing = match verdict {
@@ -208,8 +207,7 @@ impl Device {
         out: &mut Vec<Output>,
     ) {
         if status == 429 || status >= 500 {
-            let delay = Backoff::LINK.delay(0, self.rng.random_range(0.0..=1.0));
-            self.schedule.add(now.at + delay, Due::ReportAgain(ticket));
+            self.reports.refused(now.at, ticket, self.rng.random_range(0.0..=1.0));
             note(
                 out,
                 Severity::Warning,

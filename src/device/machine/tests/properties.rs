@@ -207,6 +207,62 @@ fn a_busy_hub_is_reported_to_again() {
 }
 
 #[test]
+fn a_hub_that_stays_busy_is_reported_to_ever_more_slowly() {
+    let mut bench = Bench::online();
+    bench.desired(2, json!({"name": "A"}));
+    bench.run_until(1_000);
+    let (mut asked, mut refused) = (0, Vec::new());
+    while bench.at < 600_000 {
+        for output in std::mem::take(&mut bench.out) {
+            match output {
+                Output::Report { ticket, .. } => refused.push(ticket),
+                other => answers(other).into_iter().for_each(|input| {
+                    bench.feed(input);
+                }),
+            }
+        }
+        for ticket in refused.drain(..) {
+            asked += 1;
+            bench.feed(Input::ReportRefused { ticket, status: 429, message: "slow down".into() });
+        }
+        let next = bench.device.next_due().expect("telemetry, at the least");
+        bench.run_until(next.0.min(600_000));
+    }
+    // 1, 2, 4 … 32 s, then a minute each, with up to half of it taken off.
+    assert!((12..=26).contains(&asked), "{asked} in ten minutes");
+}
+
+#[test]
+fn an_acknowledgement_deletes_the_words_of_one_that_the_hub_has_not_answered_yet() {
+    let mut bench = Bench::online();
+    bench.desired(2, json!({"name": {"value": "old words"}}));
+    bench.run_until(1_000);
+    bench.desired(3, json!({"name": "new words"}));
+    bench.run_until(2_000);
+    let reports = bench.reports();
+    assert_eq!(reports[0]["name"]["status"], "completed");
+    let name = json!({"value": "new words", "ac": 200, "av": 3, "ad": "completed",
+        "status": null, "desiredVersion": null});
+    assert_eq!(reports[1], json!({ "name": name }));
+}
+
+#[test]
+fn a_twin_that_the_hub_refuses_is_asked_for_again_once() {
+    let mut bench = Bench::online();
+    bench.lose();
+    bench.run_until(2_000);
+    bench.connect();
+    bench.run_until(bench.at + 15_000);
+    bench.feed(Input::TwinRefused { status: 500, message: "no".into() });
+    bench.out.clear();
+    let fetches = |bench: &Bench| bench.out.iter().filter(|o| matches!(o, Output::FetchTwin(_))).count();
+    bench.run_until(bench.at + 19_999);
+    assert_eq!(fetches(&bench), 0, "it counts from the refusal");
+    bench.run_until(bench.at + 1);
+    assert_eq!(fetches(&bench), 1);
+}
+
+#[test]
 fn a_twin_that_does_not_come_is_asked_for_again() {
     let mut bench = Bench::online();
     bench.lose();
