@@ -8,7 +8,7 @@ use crate::cli::hub::Verb;
 use crate::cli::hub::faults::{DropArgs, FaultsVerb};
 use crate::cli::hub::twin::TwinVerb;
 use crate::config::Setting;
-use crate::config::setting::{HUB, OF_PROFILES, RUN, Row};
+use crate::config::setting::{HUB, RUN, Row};
 use crate::profiles::CATALOG;
 
 fn words(line: &str) -> impl Iterator<Item = OsString> {
@@ -346,15 +346,12 @@ fn no_error_repeats_a_key() {
 }
 
 #[test]
-fn options_of_some_profiles_name_those_that_make_use_of_them() {
-    let measures =
-        |entry: &crate::profiles::Entry| entry.parts.iter().any(|part| !part.model.telemetry.is_empty());
-    let with_telemetry: Vec<_> =
-        CATALOG.iter().filter(|entry| measures(entry)).map(|entry| entry.name).collect();
-    for (setting, users) in OF_PROFILES {
-        assert!(users.iter().all(|name| crate::profiles::find(name).is_some()), "{setting:?}: {users:?}");
-        if *setting == Setting::Count {
-            assert_eq!(*users, with_telemetry, "a message is acknowledged where there are messages");
+fn the_options_of_a_profile_are_options_and_it_counts_what_it_sends() {
+    for entry in CATALOG {
+        for option in entry.options {
+            assert!(RUN.iter().any(|row| row.option == Some(*option)), "{}: {option}", entry.name);
         }
+        let sends = entry.parts.iter().any(|part| !part.model.telemetry.is_empty());
+        assert_eq!(entry.options.contains(&"count"), sends, "{}", entry.name);
     }
 }

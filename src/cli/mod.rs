@@ -91,7 +91,8 @@ fn carry_out(command: Command, clock: Clock) -> anyhow::Result<Exit> {
     match command {
         Command::Run(args) => {
             let names: Vec<_> = profiles::CATALOG.iter().map(|entry| entry.name).collect();
-            let known = Profiles { names: &names, compose: &ground::compose };
+            let options = |name: &str| profiles::find(name).map_or(&[][..], |entry| entry.options);
+            let known = Profiles { names: &names, compose: &ground::compose, options };
             let config = RunConfig::load(args.into_layer(), &known)?;
             logging::start(&config.logging, run::is_on_screen(&config))?;
             runtime(threads())?.block_on(run::run(config, clock))

@@ -34,6 +34,8 @@ pub struct Profiles<'a> {
     pub names: &'a [&'a str],
     /// As whom profiles connect when they are put together, or why they cannot be.
     pub compose: &'a dyn Fn(&[&str]) -> Result<Sitting, String>,
+    /// The options that one makes use of and not every other does too.
+    pub options: fn(&str) -> &'static [&'static str],
 }
 
 /// What `envsim run` is to do.
@@ -169,7 +171,7 @@ impl RunConfig {
         let target = target::resolve(&levels, sitting)?;
         let given = |setting| levels.get(setting).map(|(_, given)| given);
         let day = Duration::from_secs(86_400);
-        let unused = unused(&profiles, &levels);
+        let unused = unused(&profiles, known, &levels);
         let config = Self {
             service: match &target {
                 Target::Local { .. } | Target::Registry { hub: None, .. } => None,
@@ -322,11 +324,14 @@ fn profiles<'a>(text: &'a str, known: &[&str]) -> Result<Vec<&'a str>, String> {
 
 /// What is wrong with an option that none of the profiles makes use of: who types one means something
 /// by it. A file may be shared by runs of several profiles, and what it says for others is no mistake.
-fn unused(profiles: &[&str], levels: &Levels<'_>) -> Option<ConfigError> {
-    setting::OF_PROFILES.iter().find_map(|(setting, users)| {
-        let (_, given) = levels.get(*setting)?;
+fn unused(chosen: &[&str], known: &Profiles<'_>, levels: &Levels<'_>) -> Option<ConfigError> {
+    setting::RUN.iter().find_map(|row| {
+        let option = row.option?;
+        let makes_use = |name: &&&str| (known.options)(name).contains(&option);
+        let users: Vec<_> = known.names.iter().filter(makes_use).copied().collect();
+        let (_, given) = levels.get(row.setting)?;
         let is_typed = !matches!(given.origin, Origin::File { .. });
-        let is_unused = !profiles.iter().any(|name| users.contains(name));
+        let is_unused = !users.is_empty() && !chosen.iter().any(|name| users.contains(name));
         (is_typed && is_unused).then(|| ConfigError::Incomplete {
             given: given.origin.clone(),
             missing: format!(

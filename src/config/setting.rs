@@ -135,14 +135,6 @@ pub const RUN: &[Row] = {
     ]
 };
 
-/// What only some profiles make use of, and which ones.
-pub const OF_PROFILES: &[(Setting, &[&str])] = &[
-    (Setting::Count, &["environment", "module", "edge-filter"]),
-    (Setting::EdgeForward, &["edge-filter"]),
-    (Setting::RebootStyle, &["reboot", "firmware"]),
-    (Setting::FirmwareDir, &["firmware"]),
-];
-
 /// The settings of `envsim hub` that every verb shares. A service's connection string has its own
 /// variable, the one Microsoft's service samples use.
 pub const HUB: &[Row] = &[

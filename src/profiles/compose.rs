@@ -103,7 +103,7 @@ mod tests {
     }
 
     const fn entry(name: &'static str, parts: &'static [Part]) -> Entry {
-        Entry { name, title: "", seat: Seat::Device, parts }
+        Entry { name, title: "", seat: Seat::Device, options: &[], parts }
     }
 
     #[test]

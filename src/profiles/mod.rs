@@ -30,6 +30,8 @@ pub struct Entry {
     pub title: &'static str,
     /// As whom it connects.
     pub seat: Seat,
+    /// The options of the command line that it makes use of and not every other kind does too.
+    pub options: &'static [&'static str],
     /// What it is made of: one part, or several that each connect by themselves.
     pub parts: &'static [Part],
 }
@@ -82,6 +84,7 @@ pub const CATALOG: &[Entry] = &[
         name: "environment",
         title: "environmental sensor",
         seat: Seat::Device,
+        options: &["count"],
         parts: &[Part {
             module: None,
             model: &environment::MODEL,
@@ -93,6 +96,7 @@ pub const CATALOG: &[Entry] = &[
         name: "module",
         title: "module on a machine, with a twin of its own",
         seat: Seat::Module { device: "myFirstDevice", module: "myFirstModule" },
+        options: &["count"],
         parts: &[Part {
             module: None,
             model: &module::MODEL,
@@ -107,6 +111,7 @@ pub const CATALOG: &[Entry] = &[
             device: "edge-01",
             deployment: include_str!("../../assets/deployments/edge-filter.json"),
         },
+        options: &["count", "edge-forward"],
         parts: &[
             Part {
                 module: Some("tempSensor"),
@@ -126,6 +131,7 @@ pub const CATALOG: &[Entry] = &[
         name: "reboot",
         title: "a device that reboots on request",
         seat: Seat::Device,
+        options: &["reboot-style"],
         parts: &[Part {
             module: None,
             model: &reboot::MODEL,
@@ -137,6 +143,7 @@ pub const CATALOG: &[Entry] = &[
         name: "firmware",
         title: "firmware update",
         seat: Seat::Device,
+        options: &["reboot-style", "firmware-dir"],
         parts: &[Part {
             module: None,
             model: &firmware::MODEL,

@@ -106,7 +106,7 @@ impl Office<'_> {
         }
         let content: Value = serde_json::from_str(deployment).context("the deployment of the profile")?;
         explained(self.client.apply_content(device, &content).await)?;
-        self.tell(format!("set modules, routes and threshold of {device} by the deployment of edge-filter"));
+        self.tell(format!("set modules, routes and threshold of {device} by the profile's deployment"));
         Ok(())
     }
 

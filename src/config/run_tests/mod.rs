@@ -63,7 +63,16 @@ fn resolve(options: Pairs<'_>, variables: Pairs<'_>, file: &str) -> Result<RunCo
         ["edge-filter", ..] => Err("`edge-filter` goes with no other profile".to_owned()),
         _ => Ok(Sitting::Device),
     };
-    let profiles = Profiles { names: PROFILES, compose: &compose };
+    let of_profile = |name: &str| -> &'static [&'static str] {
+        match name {
+            "environment" | "module" => &["count"],
+            "edge-filter" => &["count", "edge-forward"],
+            "reboot" => &["reboot-style"],
+            "firmware" => &["reboot-style", "firmware-dir"],
+            _ => &[],
+        }
+    };
+    let profiles = Profiles { names: PROFILES, compose: &compose, options: of_profile };
     RunConfig::read(options, environment, &profiles, &read).map_err(|error| error.to_string())
 }
 
