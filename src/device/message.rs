@@ -145,7 +145,7 @@ pub enum Output {
     Renew(Assignment),
     /// Cut the link without a word.
     Cut,
-    /// Close the link politely, for good, after everything before this is written.
+    /// Close the link politely, after everything before this is written.
     Disconnect,
     /// Give up whatever attempt is under way.
     Abandon,

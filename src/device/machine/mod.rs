@@ -190,9 +190,7 @@ impl Device {
                 self.outbox.written(ticket);
                 self.replies.retain(|pending| pending.ticket != ticket);
             }
-            Input::Acknowledged(ticket) => {
-                self.outbox.acknowledged(ticket);
-            }
+            Input::Acknowledged(ticket) => self.outbox.acknowledged(ticket),
             Input::ReportTaken { ticket, version } => self.report_taken(ticket, version),
             Input::ReportRefused { ticket, status, message } => {
                 self.report_refused(now, ticket, status, &message, out);

@@ -21,7 +21,7 @@ pub use model::{CommandSpec, Field, Knob, Model, PropertySpec};
 pub use schema::{Member, Schema, brief};
 pub use view::{Figure, Flow, Job, Port, Reading};
 
-use super::{Answer, CallId, IdScope, ImageNews, Inbound};
+use super::{Answer, CallId, IdScope, ImageNews, Inbound, Reply};
 
 /// A kind of device. The device around it does everything that all kinds share: unknown names,
 /// checks against the tables, acknowledgements, replies, queues, restarts and moves.
@@ -52,7 +52,9 @@ pub trait Profile: Send {
 
     /// A command of the model's table, its request checked against the schema there. What is not
     /// answered at once is answered with [`Context::answer`].
-    fn command(&mut self, ctx: &mut Context<'_>, call: CallId, name: &str, request: &Value) -> Answer;
+    fn command(&mut self, _: &mut Context<'_>, _: CallId, name: &str, _request: &Value) -> Answer {
+        Reply::refused(404, format!("this kind of device has no command `{name}`")).into()
+    }
 
     /// A property of the model's table takes a value, checked against the schema there.
     fn apply(&mut self, _ctx: &mut Context<'_>, _name: &str, _value: &Value) {}

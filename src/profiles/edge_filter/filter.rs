@@ -7,8 +7,7 @@
 use serde_json::Value;
 
 use crate::device::{
-    Answer, CallId, Context, Figure, Flow, Inbound, Message, Millis, Model, Port, Profile, PropertySpec,
-    Reply, Schema, Severity,
+    Context, Figure, Flow, Inbound, Message, Millis, Model, Port, Profile, PropertySpec, Schema, Severity,
 };
 
 const INPUT: &str = "input1";
@@ -94,10 +93,6 @@ fn temperature(body: &str) -> Result<f64, &'static str> {
 impl Profile for Filter {
     fn model(&self) -> &'static Model {
         &MODEL
-    }
-
-    fn command(&mut self, _: &mut Context<'_>, _: CallId, name: &str, _: &Value) -> Answer {
-        Reply::refused(404, format!("this module has no method `{name}`")).into()
     }
 
     fn apply(&mut self, ctx: &mut Context<'_>, _: &str, value: &Value) {
