@@ -133,6 +133,28 @@ fn a_device_shows_a_certificate_where_it_has_no_key() {
 }
 
 #[test]
+fn no_id_leads_to_another_object() {
+    let cloud = cloud(&["--device", "victim"]);
+    cloud.hub(&["module", "create", "victim", "m"]).expect(0);
+    for verb in [
+        &["device", "show", "."][..],
+        &["device", "create", ".."],
+        &["module", "show", "victim", "."],
+        &["module", "delete", "victim", ".."],
+        &["twin", "update", "victim", "--module", "..", "--tags", r#"{"x": 1}"#],
+    ] {
+        let refused = cloud.hub(verb).expect(2);
+        assert!(refused.err.contains("is a step in a path"), "{}", refused.all());
+        assert_eq!(refused.out, "");
+    }
+    let left = cloud.hub(&["device", "list", "--format", "json"]).expect(0).json();
+    assert_eq!(left["deviceId"], "victim");
+    cloud.sandbox.run(&["run", "--headless", "--device-id", ".."]).expect(2);
+    // Nor does a hub have any.
+    cloud.sandbox.run(&["cloud", "--device", ".."]).expect(2);
+}
+
+#[test]
 fn every_device_is_listed_however_many_there_are() {
     let cloud = cloud(&["--devices", "250"]);
     let all = cloud.hub(&["device", "list", "--format", "json"]).expect(0).events();
