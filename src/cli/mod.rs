@@ -3,7 +3,7 @@
 //! Never here: protocol, decisions of the device, or drawing; those have folders of their own.
 //!
 //! In reading order: [`args`] (the grammar), [`run_args`], [`cloud_args`], [`difficult_args`], [`exit`],
-//! [`logging`], [`runtime_file`] (how one terminal finds the other's local cloud), `ground`
+//! `overdue` (an end that does not come), [`logging`], [`runtime_file`] (how one terminal finds the other's local cloud), `ground`
 //! (what a run stands on), [`images`] (where firmware is kept), [`mod@run`], [`cloud`], [`hub`],
 //! [`manual`] and `suggest` (what shells and readers are told).
 
@@ -17,6 +17,7 @@ pub mod hub;
 pub mod images;
 pub mod logging;
 pub mod manual;
+mod overdue;
 pub mod run;
 pub mod run_args;
 pub mod runtime_file;
