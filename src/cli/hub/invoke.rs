@@ -12,7 +12,7 @@ use super::tell::{clean, millis, time_of_day};
 use super::values::{self, InputError, Target};
 use super::wait_for::{Progress, WaitFor};
 use super::watch::is_passing;
-use super::which::{Hub, advised, explained};
+use super::which::{Hub, advised, even_unread, explained};
 use crate::cli::Exit;
 use crate::cli::cloud_args::OutputFormat;
 use crate::device::time::Spoken;
@@ -73,7 +73,7 @@ pub async fn run(hub: &Hub, args: &InvokeArgs) -> anyhow::Result<Exit> {
     let began = Instant::now();
     let (device, module) = (&args.target.device, args.target.module.as_ref());
     let result = advised(hub.client.invoke(device, module, &invocation).await, |why| advice(why, args))?;
-    hub.say(&answer(&args.command, &result, began.elapsed(), hub.format))?;
+    even_unread(hub.say(&answer(&args.command, &result, began.elapsed(), hub.format)))?;
     let exit = exit_of(&result);
     match &args.wait_for {
         Some(wanted) if exit == Exit::Done => wait_for(hub, args, wanted, before.as_ref()).await,
@@ -118,7 +118,7 @@ async fn wait_for(
             Ok(Ok(shown)) => {
                 let progress = wanted.progress(before, &shown);
                 if last.as_ref() != Some(&progress) {
-                    hub.say(&step(wanted, &progress, Timestamp::now(), &hub.zone, hub.format))?;
+                    even_unread(hub.say(&step(wanted, &progress, Timestamp::now(), &hub.zone, hub.format)))?;
                 }
                 if matches!(progress, Progress::Met(_)) {
                     return Ok(Exit::Done);
@@ -126,7 +126,7 @@ async fn wait_for(
                 if let Some(unwanted) = &args.unless
                     && let found @ Progress::Met(_) = unwanted.progress(before, &shown)
                 {
-                    hub.say(&step(unwanted, &found, Timestamp::now(), &hub.zone, hub.format))?;
+                    even_unread(hub.say(&step(unwanted, &found, Timestamp::now(), &hub.zone, hub.format)))?;
                     let said = format!("{wanted} will not come: the device reported {unwanted}");
                     anyhow::bail!("{}", clean(&said));
                 }

@@ -103,6 +103,15 @@ pub fn say(text: &str) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// What became of something told by a verb whose exit code tells an outcome: that has to be found out
+/// even when nobody reads any more.
+pub fn even_unread(told: anyhow::Result<Exit>) -> anyhow::Result<()> {
+    match told {
+        Err(error) if crate::cli::reader_gone(&error) => Ok(()),
+        told => told.map(drop),
+    }
+}
+
 /// Whose certificates are taken where no hub is asked: the system's, and the one of an option.
 pub fn trust(args: &HubArgs) -> anyhow::Result<Trust> {
     with_authority(Trust::system(), HubConfig::load(args.layer())?.ca)
