@@ -1,5 +1,6 @@
 //! Requests to a hub's service side, each with a token of its own.
 
+use std::error::Error as _;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -140,6 +141,11 @@ impl Client {
     }
 
     pub(super) fn unreached(&self, error: &reqwest::Error) -> OperatorError {
+        // It was never sent: what is wrong is in it, and is the cause.
+        if error.is_builder() {
+            let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            return OperatorError::Setup(why);
+        }
         OperatorError::Unreachable { host: self.host.clone(), port: self.port, fault: Fault::of(error) }
     }
 }
@@ -167,6 +173,17 @@ pub(super) fn now() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_cannot_be_asked_is_no_hub_out_of_reach() {
+        let text = "HostName=h;SharedAccessKeyName=service;SharedAccessKey=c3VwZXJzZWNyZXRrZXkxMjM=";
+        let connection = ConnectionString::parse(text).expect("a connection string");
+        let client = Client::new(&connection, &Trust::system()).expect("a client");
+        let request = client.request(Method::DELETE, "/devices/d").expect("a request");
+        let refused = client.answer(if_match(request, Some("a\nb")), "d", None).await;
+        let said = refused.expect_err("no header").to_string();
+        assert!(said.starts_with("requests cannot be made: ") && said.contains("header"), "{said}");
+    }
 
     #[test]
     fn a_request_goes_where_it_was_meant_to_go() {

@@ -225,6 +225,14 @@ pub fn life(text: &str) -> Result<Duration, String> {
     Ok(span)
 }
 
+/// An etag, which stands in a header. RFC 9110, 8.8.3.
+pub fn etag(text: &str) -> Result<String, String> {
+    if text.is_empty() || !text.chars().all(|c| c.is_ascii_graphic()) {
+        return Err("an etag has visible characters of ASCII and no blanks; `show` tells it".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// A property of a message.
 pub fn property(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
