@@ -107,6 +107,15 @@ pub enum InputError {
     /// A certificate has one thumbprint, and perhaps a next one.
     #[error("--x509-thumbprint takes one thumbprint, or two with a comma between them")]
     Thumbprints,
+    /// A name that a connection string cannot hold.
+    #[error(
+        "--save-connection-string cannot write one for `{name}`: the name has `;`, at which connection strings \
+         are cut into parts; give it another name"
+    )]
+    CutName {
+        /// The device or module.
+        name: String,
+    },
     /// An identity without keys has no connection string.
     #[error("--save-connection-string needs a key: who shows a certificate has no connection string")]
     NoKey,

@@ -103,6 +103,23 @@ fn a_device_and_a_module_connect_with_what_was_written_for_them() {
 }
 
 #[test]
+fn what_no_connection_string_can_hold_is_not_written() {
+    let cloud = cloud(&["--device", "a;b"]);
+    for verb in [
+        &["device", "create", "c;d"][..],
+        &["device", "show", "a;b"],
+        &["module", "create", "a;b", "m"],
+        &["module", "create", "e", "m;n"],
+    ] {
+        let refused = cloud.hub(&[verb, &["--save-connection-string", "file"]].concat()).expect(2);
+        assert!(refused.err.contains("has `;`, at which connection strings are cut"), "{}", refused.all());
+        assert!(!cloud.sandbox.folder().join("file").exists());
+    }
+    cloud.hub(&["device", "show", "c;d"]).expect(1);
+    cloud.hub(&["device", "create", "c;d"]).expect(0);
+}
+
+#[test]
 fn a_device_shows_a_certificate_where_it_has_no_key() {
     let cloud = cloud(&[]);
     let print = "AB:".repeat(19) + "ab";
