@@ -161,7 +161,13 @@ pub enum Verb {
 impl HubArgs {
     /// Whether an option names a hub by its connection string.
     pub fn names_connection(&self) -> bool {
-        self.connection_string.is_some() || self.connection_string_file.is_some()
+        self.connection_option().is_some()
+    }
+
+    /// Which option names a hub by its connection string.
+    fn connection_option(&self) -> Option<&'static str> {
+        let text = self.connection_string.as_ref().map(|_| "connection-string");
+        text.or(self.connection_string_file.as_ref().map(|_| "connection-string-file"))
     }
 
     /// The options that say which hub.

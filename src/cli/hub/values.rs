@@ -62,9 +62,6 @@ pub enum InputError {
         /// The name.
         name: String,
     },
-    /// Two ways to say which hub.
-    #[error("--hub and --connection-string exclude each other: give the one that names the hub")]
-    TwoHubs,
     /// A hub, and an endpoint that may be another's.
     #[error(
         "--event-hub-connection-string-file says by itself what is read: give neither --hub nor a \

@@ -342,4 +342,7 @@ fn one_of_several_clouds_is_named() {
     let service = one.text("serviceConnectionString");
     let both = one.hub(&["device", "list", "--hub", "localhost", "--connection-string", service]).expect(2);
     assert!(both.err.contains("exclude each other"), "{}", both.all());
+    let both =
+        one.hub(&["device", "list", "--hub", "localhost", "--connection-string-file", "nowhere"]).expect(2);
+    assert!(both.err.contains("--hub and --connection-string-file exclude each other"), "{}", both.all());
 }
