@@ -92,7 +92,7 @@ struct AuthorityFile(PathBuf);
 
 impl AuthorityFile {
     fn write(beside: &RuntimeFile, pem: &str) -> anyhow::Result<Self> {
-        let path = beside.path().with_extension("pem");
+        let path = beside.authority();
         runtime_file::write_private(&path, pem.as_bytes())
             .with_context(|| format!("cannot write the authority's certificate to {}", path.display()))?;
         Ok(Self(path))
