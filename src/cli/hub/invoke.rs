@@ -265,6 +265,16 @@ mod tests {
         let error = invoke(Some("hello")).await.expect_err("no JSON");
         assert!(error.starts_with("--payload is not JSON: ") && error.contains(r#"'"text"'"#), "{error}");
         assert!(invoke(Some("")).await.is_err());
+        // What 64 bits hold arrives as it is; beyond them it would arrive as another number.
+        assert_eq!(invoke(Some("18446744073709551615")).await, Ok(Some(json!(u64::MAX))));
+        assert_eq!(invoke(Some("-9223372036854775808")).await, Ok(Some(json!(i64::MIN))));
+        for number in ["18446744073709551616", "-9223372036854775809"] {
+            let error = invoke(Some(&format!(r#"{{"1": ["\"2", {number}]}}"#))).await.expect_err("too long");
+            assert!(error.starts_with(&format!("--payload has the number {number}, ")), "{error}");
+        }
+        let text = json!(["12345678901234567890123", "\\", "a\"12345678901234567890123"]);
+        assert_eq!(invoke(Some(&text.to_string())).await, Ok(Some(text)));
+        assert_eq!(invoke(Some("[1.5e300,-2E-7]")).await, Ok(Some(json!([1.5e300, -2e-7]))));
     }
 
     #[test]

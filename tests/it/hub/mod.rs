@@ -262,6 +262,9 @@ fn a_command_s_payload_comes_from_a_file_as_well() {
     let bad = cloud.sandbox.write("bad.json", "{").display().to_string();
     let refused = cloud.hub(&["invoke", "env-sensor-01", "blink", "--payload-file", &bad]).expect(2);
     assert!(refused.err.contains("bad.json is not JSON: EOF"), "{}", refused.all());
+    let long = cloud.sandbox.write("long.json", "[-12345678901234567890123]").display().to_string();
+    let refused = cloud.hub(&["invoke", "env-sensor-01", "blink", "--payload-file", &long]).expect(2);
+    assert!(refused.err.contains("long.json has the number -12345678901234567890123"), "{}", refused.all());
     let missing = cloud.hub(&["invoke", "env-sensor-01", "blink", "--payload-file", "nowhere"]).expect(2);
     assert!(missing.err.contains("cannot read nowhere"), "{}", missing.all());
     cloud.hub(&["invoke", "d", "blink", "--payload", "1", "--payload-file", "x"]).expect(2);
