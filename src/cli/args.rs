@@ -1,10 +1,11 @@
 //! The grammar of the command line. What a value means is checked in `config`, so that a flag, a
 //! variable and the file are held to the same rules and speak in the same words.
 
+use std::error::Error as _;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use super::cloud_args::CloudArgs;
 use super::exit::{self, Exit};
@@ -93,10 +94,20 @@ fn without_secrets(mut error: clap::Error) -> clap::Error {
         _ => false,
     };
     if error.kind() == ErrorKind::ValueValidation && holds_secret(&error, ContextKind::InvalidValue) {
-        // What the check said repeats the value, and cannot be taken out of the error.
-        let option = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
-        return Cli::command()
-            .error(ErrorKind::ValueValidation, format!("invalid value for '{option}' {NOT_SHOWN}"));
+        // What the check said may repeat the value, and cannot be taken out of the error. So this is
+        // another one, in the parser's form.
+        let context = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
+        let value = context(ContextKind::InvalidValue);
+        let reason = error.source().map(|why| why.to_string().replace(&value, "(not shown)"));
+        let reason =
+            reason.filter(|why| !may_be_secret(why)).map(|why| format!(": {why}")).unwrap_or_default();
+        let option = context(ContextKind::InvalidArg);
+        return clap::Error::raw(
+            ErrorKind::ValueValidation,
+            format!(
+                "invalid value for '{option}' {NOT_SHOWN}{reason}\n\nFor more information, try '--help'.\n"
+            ),
+        );
     }
     for kind in [
         ContextKind::InvalidArg,

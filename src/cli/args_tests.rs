@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use clap::CommandFactory as _;
+
 use super::*;
 use crate::cli::cloud_args::OutputFormat;
 use crate::cli::hub::Verb;
@@ -354,4 +356,20 @@ fn the_options_of_a_profile_are_options_and_it_counts_what_it_sends() {
         let sends = entry.parts.iter().any(|part| !part.model.telemetry.is_empty());
         assert_eq!(entry.options.contains(&"count"), sends, "{}", entry.name);
     }
+}
+
+#[test]
+fn a_value_that_is_not_shown_is_refused_with_its_reason() {
+    let long = "x".repeat(129);
+    let said = refused(&format!("hub device create {long}"));
+    assert!(said.contains("for '<DEVICE>' (not shown, it may be a key)"), "{said}");
+    assert!(said.contains("the device id has 129 characters, the most is 128"), "{said}");
+    assert!(!said.contains("xxx") && !said.contains("Usage: envsim [OPTIONS]"), "{said}");
+    // A reason that repeats the value goes without it.
+    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8/=";
+    let said = refused(&format!("hub device create {key}"));
+    assert!(said.contains("has the character '/'") && !said.contains("AAEC"), "{said}");
+    let said = refused(&format!("hub device create d --x509-thumbprint {}", &key[..40]));
+    assert!(said.contains("a thumbprint has 40 or 64 hexadecimal digits"), "{said}");
+    assert!(!said.contains("AAEC"), "{said}");
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
@@ -9,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::cloud_args::{CloudArgs, OutputFormat};
 use super::difficult_args::DifficultArgs;
 use super::exit::Exit;
+use super::overdue;
 use super::runtime_file::{self, Running, RuntimeFile};
 use crate::app::Ending;
 use crate::cloud::{AMQP_PORT, CloudOptions, LocalCloud, PortChoice};
@@ -21,10 +23,14 @@ use crate::wire::ConnectionString;
 const NEXT: &str = "next: `envsim hub monitor` in another terminal shows what devices send; `envsim cloud --env` instead \
                     of this prints the variables that SDKs read; `envsim cloud --help` has examples";
 
+/// How long it may take to end after a signal: more than its connections are given.
+const GRACE: Duration = Duration::from_secs(4);
+
 /// Serves until a signal comes.
 pub async fn run(args: CloudArgs) -> anyhow::Result<Exit> {
     // Heard before anything stands, so that a signal at any moment ends it cleanly.
     let mut signals = Signals::listen().context("cannot listen for signals")?;
+    overdue::end_after(GRACE, |_| Exit::Done).context("cannot listen for signals")?;
     let mut devices: Vec<String> = args.device.iter().map(ToString::to_string).collect();
     let many = u64::from(args.devices.unwrap_or(0));
     devices.extend((0..many).map(|number| args.id_pattern.name(number)));
@@ -86,7 +92,7 @@ struct AuthorityFile(PathBuf);
 
 impl AuthorityFile {
     fn write(beside: &RuntimeFile, pem: &str) -> anyhow::Result<Self> {
-        let path = beside.path().with_extension("pem");
+        let path = beside.authority();
         runtime_file::write_private(&path, pem.as_bytes())
             .with_context(|| format!("cannot write the authority's certificate to {}", path.display()))?;
         Ok(Self(path))

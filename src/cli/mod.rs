@@ -3,7 +3,7 @@
 //! Never here: protocol, decisions of the device, or drawing; those have folders of their own.
 //!
 //! In reading order: [`args`] (the grammar), [`run_args`], [`cloud_args`], [`difficult_args`], [`exit`],
-//! [`logging`], [`runtime_file`] (how one terminal finds the other's local cloud), `ground`
+//! `overdue` (an end that does not come), [`logging`], [`runtime_file`] (how one terminal finds the other's local cloud), `ground`
 //! (what a run stands on), [`images`] (where firmware is kept), [`mod@run`], [`cloud`], [`hub`],
 //! [`manual`] and `suggest` (what shells and readers are told).
 
@@ -17,6 +17,7 @@ pub mod hub;
 pub mod images;
 pub mod logging;
 pub mod manual;
+mod overdue;
 pub mod run;
 pub mod run_args;
 pub mod runtime_file;
@@ -39,11 +40,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let clock = Clock::start();
     let outcome = parse(arguments).map_or_else(Ok, |command| carry_out(command, clock));
     outcome.unwrap_or_else(|error| {
-        let reader_gone = |cause: &(dyn std::error::Error + 'static)| {
-            cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-        };
         // `envsim … | head -3` has got what it wanted.
-        if error.chain().any(reader_gone) {
+        if reader_gone(&error) {
             return Exit::Done;
         }
         // The one place where an error is told. When not even that can be written, the exit code is
@@ -63,6 +61,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Exit::Failed
         }
     })
+}
+
+/// Whether something could not be written because nobody reads it any more.
+fn reader_gone(error: &anyhow::Error) -> bool {
+    let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref().is_some_and(is_gone))
 }
 
 /// Says so on standard error when a place that a person chose for what holds keys may be open to

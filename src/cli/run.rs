@@ -1,6 +1,7 @@
 //! `envsim run`: devices, on a screen or without one, with the local cloud inside or with Azure.
 
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Exit;
 use super::ground::{Ground, Seat};
 use super::images::Images;
+use super::overdue;
 use crate::app::{self, AppState, Desk, Ending, Fact, Limits, Station};
 use crate::cloud::LocalCloud;
 use crate::config::RunConfig;
@@ -30,10 +32,18 @@ use crate::wire::service::FIRMWARE_PATH;
 /// when it is full.
 const LINK_EVENTS: usize = 256;
 
+/// How long it may take to end after a signal: more than what devices, links and the local cloud are
+/// given in turn.
+const GRACE: Duration = Duration::from_secs(8);
+
 /// Runs devices until they end; the exit code says how.
 pub async fn run(config: RunConfig, clock: Clock) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let on_screen = is_on_screen(&config);
+    // A screen has to be given back in order.
+    if !on_screen {
+        overdue::end_after(GRACE, Exit::from).context("cannot listen for signals")?;
+    }
     // A registry that does not answer must not keep anybody from leaving.
     let ground = tokio::select! {
         biased;

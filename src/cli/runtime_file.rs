@@ -91,6 +91,11 @@ impl RuntimeFile {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Where the authority's certificate is, for programs that take a path.
+    pub fn authority(&self) -> PathBuf {
+        authority(&self.path)
+    }
 }
 
 /// Writes a file for this user only, whole or not at all: a reader never sees half of it.
@@ -148,7 +153,10 @@ fn running_in(folder: &Path) -> io::Result<Vec<Running>> {
         match read(&path) {
             Some((found, file)) if is_held(&file, &path) => running.push(found),
             // Only while no other reader asks the same: `file` is locked until it is dropped.
-            Some(_) => remove(&path),
+            Some(_) => {
+                remove(&authority(&path));
+                remove(&path);
+            }
             None => {}
         }
     }
@@ -175,6 +183,11 @@ fn is_held(file: &File, path: &Path) -> bool {
         // Held by the process, or for a moment by another reader who finds nobody: that one removes it.
         Err(TryLockError::WouldBlock) => file.try_lock_shared().is_ok() && path.exists(),
     }
+}
+
+/// The place beside a runtime file for the same process's authority.
+fn authority(path: &Path) -> PathBuf {
+    path.with_extension("pem")
 }
 
 /// Whether it was there does not matter.
@@ -223,12 +236,18 @@ mod tests {
         let gone = RuntimeFile::leave_in(&folder, &running(2)).expect("a file");
         // As the system does when a process ends. Wine says otherwise and does it too.
         let _ = gone.held.unlock();
+        // What a cloud puts beside it.
+        let [theirs, ours] = [&gone, &this].map(|file| file.authority());
+        for path in [&theirs, &ours] {
+            fs::write(path, "PEM").expect("written");
+        }
         let foreign = folder.join("foreign.json");
         fs::write(&foreign, "not ours").expect("written");
         for _ in 0..2 {
             let found = running_in(&folder).expect("readable");
             assert_eq!(found.iter().map(|found| found.pid).collect::<Vec<_>>(), [std::process::id()]);
             assert_eq!((gone.path().exists(), this.path().exists(), foreign.exists()), (false, true, true));
+            assert_eq!((theirs.exists(), ours.exists()), (false, true));
         }
     }
 

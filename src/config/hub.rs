@@ -1,6 +1,6 @@
 //! The configuration of `envsim hub`: which hub, and with whose key.
 
-use super::secrets::{self, Reader};
+use super::secrets::{self, Reader, Whose};
 use super::setting::{HUB, Setting};
 use super::{Authority, ConfigError, Given, Layer};
 use crate::wire::ConnectionString;
@@ -49,7 +49,7 @@ impl HubConfig {
 
 /// A back end's connection string.
 pub(super) fn service(given: &Given) -> Result<ConnectionString, ConfigError> {
-    let string = secrets::connection_string(given)?;
+    let string = secrets::connection_string(given, Whose::Service)?;
     match string.who {
         Who::Service(_) => Ok(string),
         Who::Device(..) => Err(ConfigError::Invalid {
@@ -107,6 +107,15 @@ mod tests {
         assert!(said(resolve(Some(""), None, Some(SERVICE))).starts_with("--connection-string is empty"));
         assert!(said(resolve(None, Some("\n"), None)).contains("the file is empty"));
         assert!(said(resolve(Some(DEVICE), None, None)).contains("needs a back end's"));
+        let unread = said(resolve(Some("c3VwZXJzZWNyZXRrZXkxMjM=;x"), None, None));
+        assert!(
+            unread.ends_with(
+                "is not a connection string: `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…`"
+            ),
+            "{unread}"
+        );
+        let nobody = SERVICE.replace("SharedAccessKeyName=service;", "");
+        assert!(said(resolve(Some(&nobody), None, None)).ends_with("has no `SharedAccessKeyName`"));
         assert!(said(resolve(Some(SERVICE), Some(SERVICE), None)).contains("exclude each other"));
     }
 }

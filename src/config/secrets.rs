@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{ConfigError, Given, Origin};
+use crate::wire::connection_string::ConnectionStringError;
 use crate::wire::{ConnectionString, SharedKey};
 
 /// How files are read: `std::fs::read` in the program, a map in a test.
@@ -38,14 +39,38 @@ pub fn key(given: &Given) -> Result<SharedKey, ConfigError> {
     })
 }
 
+/// Whose connection string is wanted, for words about a text that is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// A device's or module's.
+    Device,
+    /// A back end's.
+    Service,
+}
+
+impl Whose {
+    /// The member that says who it is.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Device => "DeviceId",
+            Self::Service => "SharedAccessKeyName",
+        }
+    }
+}
+
 /// Reads a connection string; its text is never repeated.
-pub fn connection_string(given: &Given) -> Result<ConnectionString, ConfigError> {
+pub fn connection_string(given: &Given, whose: Whose) -> Result<ConnectionString, ConfigError> {
     ConnectionString::parse(&given.text)
         .map_err(|error| {
+            let error = match error {
+                ConnectionStringError::Missing("DeviceId") => ConnectionStringError::Missing(whose.name()),
+                error => error,
+            };
             // A part's name or a device's may be a key that someone put in the wrong place.
             let said = error.to_string();
             if super::error::may_be_secret(&said.replace("SharedAccessKey", "")) {
-                return "is not a connection string: `HostName=…;DeviceId=…;SharedAccessKey=…`".to_owned();
+                let name = whose.name();
+                return format!("is not a connection string: `HostName=…;{name}=…;SharedAccessKey=…`");
             }
             said
         })

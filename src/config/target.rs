@@ -266,9 +266,9 @@ pub(super) fn direct(
     }
     let string = match setting {
         Setting::ConnectionStringFile => {
-            secrets::connection_string(&secrets::from_file(given, levels.read)?)?
+            secrets::connection_string(&secrets::from_file(given, levels.read)?, secrets::Whose::Device)?
         }
-        _ => secrets::connection_string(given)?,
+        _ => secrets::connection_string(given, secrets::Whose::Device)?,
     };
     let Who::Device(device, _) = &string.who else {
         return Err(ConfigError::Invalid {

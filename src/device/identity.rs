@@ -34,6 +34,15 @@ pub enum NameError {
         /// What is allowed, in words.
         allowed: &'static str,
     },
+    /// `.` or `..`: whoever reads an address takes these for steps in it, encoded or not (the URL
+    /// standard, "Path state"), and with them goes to another object of the hub.
+    #[error("{what} `{name}` is a step in a path, which no address can carry")]
+    Step {
+        /// The kind of name.
+        what: &'static str,
+        /// The name as given.
+        name: String,
+    },
     /// The port behind a host name is not a number from 1 to 65535.
     #[error("`{port}` is not a port, give a number from 1 to 65535")]
     Port {
@@ -56,10 +65,13 @@ fn check(
     if length > most {
         return Err(NameError::TooLong { what, length, most });
     }
-    match name.chars().find(|c| !is_allowed(*c)) {
-        Some(bad) => Err(NameError::Character { what, name: name.to_owned(), bad, allowed }),
-        None => Ok(()),
+    if let Some(bad) = name.chars().find(|c| !is_allowed(*c)) {
+        return Err(NameError::Character { what, name: name.to_owned(), bad, allowed });
     }
+    if matches!(name, "." | "..") {
+        return Err(NameError::Step { what, name: name.to_owned() });
+    }
+    Ok(())
 }
 
 fn is_hub_id_character(c: char) -> bool {
@@ -100,7 +112,7 @@ name!(
     /// A device's name in a hub's registry. Case matters.
     ///
     /// IoT Hub, "Understand the identity registry": up to 128 ASCII letters, digits and
-    /// `- : . + % _ # * ? ! ( ) , = @ ; $ '`.
+    /// `- : . + % _ # * ? ! ( ) , = @ ; $ '`. `.` and `..` are none: no request could name them.
     DeviceId, "the device id", 128,
     "letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ '", is_hub_id_character
 );
@@ -187,6 +199,18 @@ mod tests {
         assert_eq!(said(""), "the device id is empty");
         assert!(said("a/b").starts_with("the device id `a/b` has the character '/'"));
         assert_eq!(said(&"x".repeat(129)), "the device id has 129 characters, the most is 128");
+    }
+
+    #[test]
+    fn a_name_is_no_step_in_a_path() {
+        for name in [".", ".."] {
+            let said = format!("the device id `{name}` is a step in a path, which no address can carry");
+            assert_eq!(name.parse::<DeviceId>().map_err(|error| error.to_string()), Err(said));
+            assert!(name.parse::<ModuleId>().is_err() && name.parse::<RegistrationId>().is_err());
+        }
+        for name in ["...", ".a", "a.", "%2e", "%2E%2E"] {
+            assert!(name.parse::<DeviceId>().is_ok(), "{name}");
+        }
     }
 
     #[test]

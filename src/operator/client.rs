@@ -1,10 +1,11 @@
 //! Requests to a hub's service side, each with a token of its own.
 
+use std::error::Error as _;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, IF_MATCH};
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder, Response, Url};
 use serde_json::Value;
 
 use super::OperatorError;
@@ -80,6 +81,13 @@ impl Client {
     /// A signed request; `path` begins with a slash.
     pub(super) fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, OperatorError> {
         let url = format!("https://{}:{}{}", self.host, self.port, service::versioned(path));
+        let cannot = |why: &str| OperatorError::Setup(format!("the path {path} {why}"));
+        let url: Url = url.parse().map_err(|_| cannot("cannot stand in an address"))?;
+        // A path that loses steps on its way into an address leads to another object, which may be
+        // shown with its keys, or deleted.
+        if Some(url.path()) != path.split('?').next() {
+            return Err(cannot("does not lead where it should"));
+        }
         let token = Token::sign(&self.key, &self.resource, now() + TOKEN_LIFE, Some(&self.policy));
         let mut authorization = HeaderValue::from_str(token.reveal())
             .map_err(|_| OperatorError::Setup("the policy's name cannot stand in a header".to_owned()))?;
@@ -133,6 +141,11 @@ impl Client {
     }
 
     pub(super) fn unreached(&self, error: &reqwest::Error) -> OperatorError {
+        // It was never sent: what is wrong is in it, and is the cause.
+        if error.is_builder() {
+            let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            return OperatorError::Setup(why);
+        }
         OperatorError::Unreachable { host: self.host.clone(), port: self.port, fault: Fault::of(error) }
     }
 }
@@ -155,4 +168,35 @@ pub(super) fn if_match(request: RequestBuilder, etag: Option<&str>) -> RequestBu
 pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_cannot_be_asked_is_no_hub_out_of_reach() {
+        let text = "HostName=h;SharedAccessKeyName=service;SharedAccessKey=c3VwZXJzZWNyZXRrZXkxMjM=";
+        let connection = ConnectionString::parse(text).expect("a connection string");
+        let client = Client::new(&connection, &Trust::system()).expect("a client");
+        let request = client.request(Method::DELETE, "/devices/d").expect("a request");
+        let refused = client.answer(if_match(request, Some("a\nb")), "d", None).await;
+        let said = refused.expect_err("no header").to_string();
+        assert!(said.starts_with("requests cannot be made: ") && said.contains("header"), "{said}");
+    }
+
+    #[test]
+    fn a_request_goes_where_it_was_meant_to_go() {
+        let text = "HostName=h;SharedAccessKeyName=service;SharedAccessKey=c3VwZXJzZWNyZXRrZXkxMjM=";
+        let connection = ConnectionString::parse(text).expect("a connection string");
+        let client = Client::new(&connection, &Trust::system()).expect("a client");
+        let every = service::identity_path("Dev:1.a+b%c_d#e*f?g!h(i),j=k@l$m'n;o-9", Some("%2e%2E"));
+        for path in [&every, "/devices/...", service::QUERY_PATH, "/envsim/events?device=a%2Fb"] {
+            assert!(client.request(Method::GET, path).is_ok(), "{path}");
+        }
+        for path in ["/devices/.", "/devices/d/modules/..", "/devices/%2e", "/twins/../x?y=1"] {
+            let refused = client.request(Method::DELETE, path).map(drop);
+            assert!(matches!(refused, Err(OperatorError::Setup(_))), "{path}");
+        }
+    }
 }

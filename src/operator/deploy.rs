@@ -24,7 +24,8 @@ impl Client {
         let request = self.request(Method::GET, &service::edge_path(device.as_str()))?;
         match self.json(request, device.as_str(), None).await {
             Ok(status) => Ok(serde_json::from_value(status).ok()),
-            Err(OperatorError::Unknown { .. }) => Ok(None),
+            // It has no such path.
+            Err(OperatorError::Refused { status: 404, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

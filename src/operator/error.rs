@@ -8,6 +8,7 @@ use reqwest::header::{DATE, HeaderMap};
 
 use crate::device::time::Spoken;
 use crate::trust::{Fault, TrustError};
+use crate::wire::key::without_keys;
 use crate::wire::{sas, service};
 
 /// Why it failed. [`OperatorError::advice`] says what to do next.
@@ -70,6 +71,12 @@ pub enum OperatorError {
         /// The device or module.
         subject: String,
     },
+    /// 404104: the device has gone while it was waited for.
+    #[error("`{subject}` lost its connection to the hub before it answered the command (404104)")]
+    Cut {
+        /// The device or module.
+        subject: String,
+    },
     /// 412: somebody else was faster.
     #[error("`{subject}` has changed since it was read")]
     Changed {
@@ -85,9 +92,9 @@ pub enum OperatorError {
         said: String,
     },
     /// Refused for another reason.
-    #[error("the hub refused the request for `{subject}`: {said} (HTTP status {status})")]
+    #[error("the hub refused the request for {}: {said} (HTTP status {status})", named(subject))]
     Refused {
-        /// The device or module.
+        /// The device or module, or what it is about in words.
         subject: String,
         /// Its words.
         said: String,
@@ -170,6 +177,7 @@ impl OperatorError {
             Self::Exists { .. } => "look at it, or delete it first".to_owned(),
             Self::Offline { .. } => "start the device, or wait for it with a connect time-out".to_owned(),
             Self::NoAnswer { .. } => "give it more time, or see what the device is doing".to_owned(),
+            Self::Cut { .. } => "it may have carried it out: see what it reports before sending it again".to_owned(),
             Self::Changed { .. } => "read it again, then repeat the change".to_owned(),
             Self::Throttled { .. } | Self::Broken { .. } => "try again in a moment".to_owned(),
             Self::NotAHub(_) => "check the host name in the connection string".to_owned(),
@@ -190,19 +198,25 @@ impl OperatorError {
 
     /// Reads a refusal. IoT Hub REST, error bodies; Edge hub's plain `{"message": …}` too.
     pub(super) fn refused(host: &str, subject: &str, status: u16, body: &[u8], ahead: Option<i64>) -> Self {
-        let Refusal { code, name, said } = Refusal::read(body, status);
+        let Refusal { code, name, said } = Refusal::read(body);
+        // A hub may repeat what it was sent.
+        let said = without_keys(&said);
         let (host, subject) = (host.to_owned(), subject.to_owned());
         let is = |wanted: &str| name.as_deref().is_some_and(|name| name.starts_with(wanted));
         match (status, code) {
             (_, Some(service::DEVICE_NOT_ONLINE)) => Self::Offline { subject },
-            (504, _) | (_, Some(service::GATEWAY_TIMEOUT)) => Self::NoAnswer { subject },
+            (_, Some(service::DEVICE_CUT_OFF)) => Self::Cut { subject },
+            // Anything on the way may say 504 of itself; only the hub has this code for a device.
+            (_, Some(service::GATEWAY_TIMEOUT)) => Self::NoAnswer { subject },
             (401, _) => Self::Unauthorized { host, said, skew: ahead.and_then(skew) },
             // Of a module on it the device itself may be what is not there; no id has a slash.
-            (404, _) if is("DeviceNotFound") => {
+            (404, code) if code == Some(service::DEVICE_NOT_FOUND) || is("DeviceNotFound") => {
                 let device = subject.split('/').next().unwrap_or_default().to_owned();
                 Self::Unknown { host, subject: device }
             }
-            (404, _) => Self::Unknown { host, subject },
+            (404, code) if code == Some(service::MODULE_NOT_FOUND) || is("ModuleNotFound") => {
+                Self::Unknown { host, subject }
+            }
             (409, Some(service::DEVICE_ALREADY_EXISTS | service::MODULE_ALREADY_EXISTS)) => {
                 Self::Exists { host, subject }
             }
@@ -225,6 +239,11 @@ impl OperatorError {
     }
 }
 
+/// No id has a space; what has one is words.
+fn named(subject: &str) -> String {
+    if subject.contains(' ') { subject.to_owned() } else { format!("`{subject}`") }
+}
+
 fn skew(ahead: i64) -> Option<String> {
     if ahead.abs() <= sas::CLOCK_SKEW {
         return None;
@@ -242,7 +261,7 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn read(body: &[u8], status: u16) -> Self {
+    fn read(body: &[u8]) -> Self {
         let outer = serde_json::from_slice::<service::ErrorBody>(body).unwrap_or_default();
         let plain = serde_json::from_slice::<service::MethodError>(body).unwrap_or_default();
         let outer = if outer.message.is_empty() { plain.message } else { outer.message };
@@ -257,7 +276,7 @@ impl Refusal {
         let said = match named {
             Some((name, "")) => name.to_owned(),
             Some((name, words)) => format!("{words} ({name})"),
-            None if outer.is_empty() => format!("HTTP status {status}"),
+            None if outer.is_empty() => "it does not say why".to_owned(),
             None => outer,
         };
         Self { code: Some(plain.error_code).filter(|code| *code > 0), name, said }
@@ -265,77 +284,5 @@ impl Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(status: u16, body: &str) -> OperatorError {
-        OperatorError::refused("hub", "dev-01", status, body.as_bytes(), None)
-    }
-
-    #[test]
-    fn offline_silent_and_unknown_devices_read_differently() {
-        let nested = |code: u32| {
-            format!(
-                r#"{{"Message":"{{\"errorCode\":{code},\"trackingId\":\"x\",\"message\":\"Timed out.\",\"info\":{{\"timeout\":\"00:00:00\"}},\"timestampUtc\":\"2030\"}}","ExceptionMessage":""}}"#
-            )
-        };
-        let subject = || "dev-01".to_owned();
-        assert_eq!(refused(404, &nested(404_103)), OperatorError::Offline { subject: subject() });
-        assert_eq!(refused(504, &nested(504_101)), OperatorError::NoAnswer { subject: subject() });
-        assert_eq!(
-            refused(
-                404,
-                r#"{"Message":"ErrorCode:DeviceNotFound;dev-01","ExceptionMessage":"Tracking ID:0"}"#
-            ),
-            OperatorError::Unknown { host: "hub".to_owned(), subject: subject() }
-        );
-    }
-
-    #[test]
-    fn what_exists_and_a_missing_device_of_a_module_read_differently() {
-        let of = |subject: &str, status, body: &str| {
-            OperatorError::refused("hub", subject, status, body.as_bytes(), None).to_string()
-        };
-        let exists = r#"{"Message":"ErrorCode:DeviceAlreadyExists;d","ExceptionMessage":""}"#;
-        assert_eq!(of("d", 409, exists), "the hub hub has `d` already");
-        assert_eq!(of("d/m", 409, r#"{"errorCode":409301,"message":"x"}"#), "the hub hub has `d/m` already");
-        let other = r#"{"Message":"ErrorCode:OperationConflict;busy"}"#;
-        assert!(of("d", 409, other).starts_with("the hub refused the request for `d`: busy"));
-        let no_device = r#"{"Message":"ErrorCode:DeviceNotFound;d"}"#;
-        assert_eq!(of("d/m", 404, no_device), "the hub hub has no `d`");
-        let no_module = r#"{"Message":"ErrorCode:ModuleNotFound;m"}"#;
-        assert_eq!(of("d/m", 404, no_module), "the hub hub has no `d/m`");
-    }
-
-    #[test]
-    fn the_advice_names_the_id_that_is_not_there() {
-        let advice = |body: &str| OperatorError::refused("hub", "d/m", 404, body.as_bytes(), None).advice();
-        assert_eq!(
-            advice(r#"{"Message":"ErrorCode:ModuleNotFound;m"}"#),
-            "the device `d` is there: check the module id; case matters"
-        );
-        assert_eq!(
-            advice(r#"{"Message":"ErrorCode:DeviceNotFound;d"}"#),
-            "check the device id; case matters"
-        );
-    }
-
-    #[test]
-    fn the_hub_s_words_are_kept() {
-        assert_eq!(
-            refused(400, r#"{"Message":"ErrorCode:ArgumentInvalid;The timeout is too long."}"#).to_string(),
-            "the hub refused the request for `dev-01`: The timeout is too long. (ArgumentInvalid) (HTTP status 400)"
-        );
-        assert_eq!(
-            refused(400, r#"{"message":"plain"}"#).to_string(),
-            "the hub refused the request for `dev-01`: plain (HTTP status 400)"
-        );
-        assert!(refused(503, "<html>").to_string().contains("HTTP status 503"));
-    }
-
-    #[test]
-    fn a_skewed_clock_explains_a_refused_token() {
-        let error = OperatorError::refused("hub", "d", 401, b"{}", Some(7200));
-        assert!(error.advice().starts_with("this machine's clock is 2 h 00 min ahead"), "{}", error.advice());
-    }
-}
+#[path = "error_tests.rs"]
+mod tests;

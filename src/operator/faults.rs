@@ -10,15 +10,18 @@ use crate::device::DeviceId;
 use crate::device::time::Spoken;
 use crate::wire::service::{self, FAULTS_PATH, is_azure};
 
+/// What errors are about that name no device.
+const TROUBLE: &str = "trouble on request";
+
 impl Client {
     /// What goes wrong at present.
     pub async fn faults(&self) -> Result<Value, OperatorError> {
-        self.ask_for_trouble(Method::GET, FAULTS_PATH, |request| request).await
+        self.ask_for_trouble(Method::GET, FAULTS_PATH, TROUBLE, |request| request).await
     }
 
     /// Replaces what goes wrong. Answers what goes wrong from now on.
     pub async fn set_faults(&self, faults: &Value) -> Result<Value, OperatorError> {
-        self.ask_for_trouble(Method::PUT, FAULTS_PATH, |request| request.json(faults)).await
+        self.ask_for_trouble(Method::PUT, FAULTS_PATH, TROUBLE, |request| request.json(faults)).await
     }
 
     /// Adds to what goes wrong: members that are there already are replaced.
@@ -32,20 +35,14 @@ impl Client {
 
     /// Ends everything that was asked for. Answers what is left.
     pub async fn clear_faults(&self) -> Result<Value, OperatorError> {
-        self.ask_for_trouble(Method::DELETE, FAULTS_PATH, |request| request).await
+        self.ask_for_trouble(Method::DELETE, FAULTS_PATH, TROUBLE, |request| request).await
     }
 
     /// Drops the connections of a device and its modules, or all. Answers how many there were.
     pub async fn drop_connections(&self, device: Option<&DeviceId>) -> Result<u64, OperatorError> {
         let path = service::drop_path(device.map(DeviceId::as_str));
-        let asked = self.ask_for_trouble(Method::POST, &path, |request| request).await;
-        let answer = asked.map_err(|error| match (error, device) {
-            // A hub of ours, as it knows the path, and the device is what it does not know.
-            (OperatorError::NoFaults { host }, Some(device)) if !is_azure(&host) => {
-                OperatorError::Unknown { host, subject: device.to_string() }
-            }
-            (error, _) => error,
-        })?;
+        let subject = device.map_or(TROUBLE, DeviceId::as_str);
+        let answer = self.ask_for_trouble(Method::POST, &path, subject, |request| request).await?;
         answer["dropped"].as_u64().ok_or_else(|| OperatorError::NotAHub(self.host().to_owned()))
     }
 
@@ -53,19 +50,17 @@ impl Client {
         &self,
         method: Method,
         path: &str,
+        subject: &str,
         with: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Result<Value, OperatorError> {
         let host = self.host().to_owned();
         if is_azure(&host) {
             return Err(OperatorError::NoFaults { host });
         }
-        // A hub that has no such path is none of ours, wherever it is.
-        self.json(with(self.request(method, path)?), "trouble on request", None).await.map_err(|error| {
-            if matches!(error, OperatorError::Unknown { .. }) {
-                OperatorError::NoFaults { host }
-            } else {
-                error
-            }
+        self.json(with(self.request(method, path)?), subject, None).await.map_err(|error| match error {
+            // A hub that has no such path is none of ours, wherever it is.
+            OperatorError::Refused { status: 404, .. } => OperatorError::NoFaults { host },
+            error => error,
         })
     }
 }

@@ -69,6 +69,21 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Reads the answer to a request for one identity. Any other object, and a list of them, is not
+    /// what was asked for, and nothing of it is told.
+    fn asked(
+        host: &str,
+        device: &DeviceId,
+        module: Option<&ModuleId>,
+        told: Value,
+    ) -> Result<Self, OperatorError> {
+        let is = |name: &str, own: Option<&str>| told.get(name).and_then(Value::as_str) == own;
+        if is("deviceId", Some(device.as_str())) && is("moduleId", module.map(ModuleId::as_str)) {
+            return Ok(Self::read(told));
+        }
+        Err(OperatorError::NotAHub(host.to_owned()))
+    }
+
     fn read(mut told: Value) -> Self {
         let keys = told.get_mut("authentication").and_then(|proof| proof.get_mut("symmetricKey"));
         let key = keys.and_then(|keys| {
@@ -93,7 +108,8 @@ impl Client {
     ) -> Result<Identity, OperatorError> {
         let path = service::identity_path(device.as_str(), module.map(ModuleId::as_str));
         let request = self.request(Method::PUT, &path)?.json(&new.body(device, module));
-        self.json(request, &subject(device, module), None).await.map(Identity::read)
+        let told = self.json(request, &subject(device, module), None).await?;
+        Identity::asked(self.host(), device, module, told)
     }
 
     /// A device, or a module on one.
@@ -104,7 +120,8 @@ impl Client {
     ) -> Result<Identity, OperatorError> {
         let path = service::identity_path(device.as_str(), module.map(ModuleId::as_str));
         let request = self.request(Method::GET, &path)?;
-        self.json(request, &subject(device, module), None).await.map(Identity::read)
+        let told = self.json(request, &subject(device, module), None).await?;
+        Identity::asked(self.host(), device, module, told)
     }
 
     /// The modules on a device; a hub takes 50 of them, and the two of IoT Edge.
@@ -153,6 +170,24 @@ mod tests {
         let by_certificate = json!({"authentication": {"type": "selfSigned", "symmetricKey": null}});
         assert_eq!(Identity::read(by_certificate).key, None);
         assert_eq!(Identity::read(json!({})), Identity { told: json!({}), key: None });
+    }
+
+    #[test]
+    fn only_the_identity_asked_for_is_taken() {
+        let (device, module) = ("d".parse().expect("an id"), "m".parse().expect("an id"));
+        let key = json!({"symmetricKey": {"primaryKey": K1, "secondaryKey": K1}});
+        let of = |told: &Value, module| Identity::asked("hub", &device, module, told.clone());
+        let plain = json!({"deviceId": "d", "authentication": key});
+        let on_it = json!({"deviceId": "d", "moduleId": "m", "authentication": key});
+        assert!(of(&plain, None).is_ok() && of(&on_it, Some(&module)).is_ok());
+        let another = json!({"deviceId": "e", "authentication": key});
+        let refused = Err(OperatorError::NotAHub("hub".to_owned()));
+        assert_eq!(of(&on_it, None), refused);
+        assert_eq!(of(&plain, Some(&module)), refused);
+        for told in [json!([plain]), another, json!("d"), json!({}), Value::Null] {
+            assert_eq!(of(&told, None), refused, "{told}");
+            assert_eq!(of(&told, Some(&module)), refused, "{told}");
+        }
     }
 
     #[test]

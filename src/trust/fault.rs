@@ -100,7 +100,7 @@ impl Fault {
                 | CertificateError::ExpiredContext { .. }
                 | CertificateError::NotValidYet
                 | CertificateError::NotValidYetContext { .. } => Self::NotValidNow,
-                other => Self::BadCertificate(other.to_string()),
+                other => Self::BadCertificate(unacceptable(other)),
             },
             other => Self::NotTls(other.to_string()),
         }
@@ -147,6 +147,10 @@ impl Fault {
             Self::NotValidNow => {
                 "check this machine's clock; if it is right, the certificate must be renewed".to_owned()
             }
+            Self::BadCertificate(said) if said == AUTHORITY_S_OWN => {
+                "make it with `-addext basicConstraints=critical,CA:FALSE`, or have an authority sign another"
+                    .to_owned()
+            }
             Self::BadCertificate(_) => "the other side needs another certificate".to_owned(),
             Self::NotTls(_) => {
                 format!("check that port {port} is the right one: it must speak TLS 1.2 or 1.3")
@@ -166,6 +170,29 @@ fn plain_name(name: &str) -> String {
         .map_or_else(|| name.to_owned(), |(inner, _)| format!("`{inner}`"))
 }
 
+/// What is wrong with a certificate, where rustls has only its names for it.
+fn unacceptable(error: &CertificateError) -> String {
+    match error {
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "it is not one for a server".to_owned()
+        }
+        CertificateError::BadEncoding => "it cannot be read".to_owned(),
+        CertificateError::Revoked => "its authority has revoked it".to_owned(),
+        CertificateError::UnhandledCriticalExtension => {
+            "it has an extension that has to be understood and is not".to_owned()
+        }
+        // The error inside is of a library that rustls does not show.
+        CertificateError::Other(inner) if inner.to_string().contains("CaUsedAsEndEntity") => {
+            AUTHORITY_S_OWN.to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+/// What a certificate is that was made without saying that it is none of an authority.
+const AUTHORITY_S_OWN: &str =
+    "it is an authority's own and not one for a server, as `openssl req -x509` makes them";
+
 /// Whether an error of this kind means that a connection that stood is no more.
 fn ends_a_connection(kind: io::ErrorKind) -> bool {
     use io::ErrorKind as Kind;
@@ -175,12 +202,37 @@ fn ends_a_connection(kind: io::ErrorKind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustls::OtherError;
+    use std::fmt;
 
     #[test]
     fn a_wrapped_tls_error_is_found() {
         let tls = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
         let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, tls));
         assert_eq!(Fault::of(&wrapped), Fault::Untrusted);
+    }
+
+    #[test]
+    fn an_authority_s_own_certificate_is_told_in_words() {
+        #[derive(Debug)]
+        struct CaUsedAsEndEntity;
+        impl fmt::Display for CaUsedAsEndEntity {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(self, f)
+            }
+        }
+        impl Error for CaUsedAsEndEntity {}
+        let of = |certificate| Fault::of(&rustls::Error::InvalidCertificate(certificate));
+        let other = OtherError(std::sync::Arc::new(CaUsedAsEndEntity));
+        let fault = of(CertificateError::Other(other));
+        assert_eq!(
+            fault.reason("h", 1),
+            "its certificate is not acceptable (it is an authority's own and not one for a server, as \
+             `openssl req -x509` makes them)"
+        );
+        assert!(fault.advice(1).contains("basicConstraints=critical,CA:FALSE"), "{}", fault.advice(1));
+        let purpose = of(CertificateError::InvalidPurpose).reason("h", 1);
+        assert_eq!(purpose, "its certificate is not acceptable (it is not one for a server)");
     }
 
     #[test]

@@ -92,9 +92,58 @@ impl fmt::Debug for SharedKey {
     }
 }
 
+/// A text that somebody else wrote, with words in the place of what may be a key or the signature of
+/// a token: their base64 has 22 characters and `=` at its end, or 40 with digits and more than those
+/// of hexadecimal numbers. The names of errors are as long, and so are thumbprints.
+pub fn without_keys(text: &str) -> String {
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+    let may_be_key = |run: &str| {
+        let is_mixed =
+            run.contains(|c: char| c.is_ascii_digit()) && run.contains(|c: char| !c.is_ascii_hexdigit());
+        run.len() >= 22 && run.ends_with('=') || run.len() >= 40 && is_mixed
+    };
+    let mut told = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_base64) {
+        let (before, from) = rest.split_at(start);
+        let (run, after) = from.split_at(from.find(|c| !is_base64(c)).unwrap_or(from.len()));
+        told.push_str(before);
+        told.push_str(if may_be_key(run) { "(not shown, it may be a key)" } else { run });
+        rest = after;
+    }
+    told + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_a_key_is_taken_out_of_a_text_and_nothing_else() {
+        let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        let hidden = "(not shown, it may be a key)";
+        for (text, told) in [
+            (format!("key {key}, no"), format!("key {hidden}, no")),
+            (format!("`{key}`"), format!("`{hidden}`")),
+            ("AAECAwQFBgcICQoLDA0ODw==".to_owned(), hidden.to_owned()),
+            (
+                format!("sr=h&sig={}%3D&se=1", &key[..43]),
+                // A name with `=` belongs to the same letters.
+                format!("sr=h&{hidden}%3D&se=1"),
+            ),
+        ] {
+            assert_eq!(without_keys(&text), told);
+        }
+        for text in [
+            "",
+            "the device `env-sensor-01` is not there: ä",
+            "Tracking ID:0123456789abcdef0123456789abcdef-G:10",
+            "630DCD2966C4336691125448BBB25B4FF412A49C732DB2C8ABC1B8581BD710DD",
+            "DeviceMaximumActiveFileUploadLimitExceeded",
+        ] {
+            assert_eq!(without_keys(text), text);
+        }
+    }
 
     const K1: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     const K2: &str =

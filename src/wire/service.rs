@@ -165,7 +165,9 @@ fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Value>, 
 pub struct MethodResult {
     /// The device's status.
     pub status: i32,
-    /// The device's response.
+    /// The device's response. Azure writes null where there is none; a hub that leaves it out means
+    /// the same.
+    #[serde(default)]
     pub payload: Value,
 }
 
@@ -259,6 +261,12 @@ pub struct MethodError {
 
 /// The device is not connected, or does not take commands.
 pub const DEVICE_NOT_ONLINE: u32 = 404_103;
+/// The device's connection has ended while it was waited for.
+pub const DEVICE_CUT_OFF: u32 = 404_104;
+/// There is no such device.
+pub const DEVICE_NOT_FOUND: u32 = 404_001;
+/// There is no such module.
+pub const MODULE_NOT_FOUND: u32 = 404_010;
 /// The device did not answer in time.
 pub const GATEWAY_TIMEOUT: u32 = 504_101;
 
@@ -322,6 +330,15 @@ mod tests {
         assert_eq!(readable(b"[1]"), json!([1]));
         assert_eq!(readable(b"hello"), json!("hello"));
         assert_eq!(readable(&[0xff, 0]), json!({"base64": "/wA="}));
+    }
+
+    #[test]
+    fn an_answer_to_a_command_may_leave_its_response_out() {
+        for text in [r#"{"status":200}"#, r#"{"status":200,"payload":null}"#] {
+            let result: MethodResult = serde_json::from_str(text).expect("an answer");
+            assert_eq!(result, MethodResult { status: 200, payload: Value::Null });
+        }
+        assert!(serde_json::from_str::<MethodResult>(r#"{"payload":1}"#).is_err());
     }
 
     #[test]

@@ -26,4 +26,6 @@ mod screen;
 mod security;
 mod stories;
 mod stories_of_moves;
+#[cfg(unix)]
+mod stuck;
 mod support;

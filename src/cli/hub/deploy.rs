@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::tell::{Table, cell, clean};
 use super::values::{self, InputError};
-use super::which::{Hub, advised, explained};
+use super::which::{Hub, advised, even_unread, explained};
 use crate::cli::Exit;
 use crate::device::{DeviceId, ModuleId};
 use crate::operator::OperatorError;
@@ -110,7 +110,7 @@ async fn show(hub: &Hub, device: &DeviceId, deployed: bool) -> anyhow::Result<Ex
     if let Taken::Refused(why) = &taken {
         told["refused"] = json!(why);
     }
-    hub.tell(&told, || for_people(device, deployed, &told, &taken))?;
+    even_unread(hub.tell(&told, || for_people(device, deployed, &told, &taken)))?;
     match taken {
         Taken::Refused(why) if deployed => {
             anyhow::bail!(

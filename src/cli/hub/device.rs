@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::identity::{self, ProofArgs, SaveArgs};
 use super::query::Pages;
 use super::tell::{Table, cell, moment};
-use super::values::Target;
+use super::values::{self, Target};
 use super::which::Hub;
 use crate::cli::Exit;
 use crate::device::DeviceId;
@@ -36,7 +36,7 @@ pub enum DeviceVerb {
         /// The device
         device: DeviceId,
         /// Only if this is still its etag
-        #[arg(long, value_name = "ETAG", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        #[arg(long, value_name = "ETAG", value_parser = values::etag)]
         etag: Option<String>,
     },
 }

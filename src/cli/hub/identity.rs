@@ -83,8 +83,11 @@ pub struct SaveArgs {
 }
 
 impl SaveArgs {
-    fn reserve(&self) -> Result<Option<Saving<'_>>, InputError> {
+    fn reserve(&self, target: &Target) -> Result<Option<Saving<'_>>, InputError> {
         let reserve = |path| {
+            if target.to_string().contains(';') {
+                return Err(InputError::CutName { name: target.to_string() });
+            }
             let file = SecretFile::reserve(path, self.force)?;
             crate::cli::note_if_open(path);
             Ok(Saving { file, path })
@@ -123,7 +126,7 @@ pub async fn create(
     {
         return Err(InputError::NoKey.into());
     }
-    let saving = save.reserve()?;
+    let saving = save.reserve(target)?;
     let made = hub.client.create(&target.device, target.module.as_ref(), new).await;
     let (identity, created) = match made {
         Err(OperatorError::Exists { .. }) if or_show => (read(hub, target).await?, false),
@@ -135,7 +138,7 @@ pub async fn create(
 
 /// Shows one.
 pub async fn show(hub: &Hub, target: &Target, save: &SaveArgs) -> anyhow::Result<Exit> {
-    let saving = save.reserve()?;
+    let saving = save.reserve(target)?;
     let identity = read(hub, target).await?;
     let saved = saving.map(|saving| saving.save(hub, target, &identity)).transpose()?;
     tell(hub, target, identity, None, saved)

@@ -12,7 +12,7 @@ use super::tell::{clean, millis, time_of_day};
 use super::values::{self, InputError, Target};
 use super::wait_for::{Progress, WaitFor};
 use super::watch::is_passing;
-use super::which::{Hub, advised, explained};
+use super::which::{Hub, advised, even_unread, explained};
 use crate::cli::Exit;
 use crate::cli::cloud_args::OutputFormat;
 use crate::device::time::Spoken;
@@ -73,7 +73,7 @@ pub async fn run(hub: &Hub, args: &InvokeArgs) -> anyhow::Result<Exit> {
     let began = Instant::now();
     let (device, module) = (&args.target.device, args.target.module.as_ref());
     let result = advised(hub.client.invoke(device, module, &invocation).await, |why| advice(why, args))?;
-    hub.say(&answer(&args.command, &result, began.elapsed(), hub.format))?;
+    even_unread(hub.say(&answer(&args.command, &result, began.elapsed(), hub.format)))?;
     let exit = exit_of(&result);
     match &args.wait_for {
         Some(wanted) if exit == Exit::Done => wait_for(hub, args, wanted, before.as_ref()).await,
@@ -118,7 +118,7 @@ async fn wait_for(
             Ok(Ok(shown)) => {
                 let progress = wanted.progress(before, &shown);
                 if last.as_ref() != Some(&progress) {
-                    hub.say(&step(wanted, &progress, Timestamp::now(), &hub.zone, hub.format))?;
+                    even_unread(hub.say(&step(wanted, &progress, Timestamp::now(), &hub.zone, hub.format)))?;
                 }
                 if matches!(progress, Progress::Met(_)) {
                     return Ok(Exit::Done);
@@ -126,7 +126,7 @@ async fn wait_for(
                 if let Some(unwanted) = &args.unless
                     && let found @ Progress::Met(_) = unwanted.progress(before, &shown)
                 {
-                    hub.say(&step(unwanted, &found, Timestamp::now(), &hub.zone, hub.format))?;
+                    even_unread(hub.say(&step(unwanted, &found, Timestamp::now(), &hub.zone, hub.format)))?;
                     let said = format!("{wanted} will not come: the device reported {unwanted}");
                     anyhow::bail!("{}", clean(&said));
                 }
@@ -265,6 +265,16 @@ mod tests {
         let error = invoke(Some("hello")).await.expect_err("no JSON");
         assert!(error.starts_with("--payload is not JSON: ") && error.contains(r#"'"text"'"#), "{error}");
         assert!(invoke(Some("")).await.is_err());
+        // What 64 bits hold arrives as it is; beyond them it would arrive as another number.
+        assert_eq!(invoke(Some("18446744073709551615")).await, Ok(Some(json!(u64::MAX))));
+        assert_eq!(invoke(Some("-9223372036854775808")).await, Ok(Some(json!(i64::MIN))));
+        for number in ["18446744073709551616", "-9223372036854775809"] {
+            let error = invoke(Some(&format!(r#"{{"1": ["\"2", {number}]}}"#))).await.expect_err("too long");
+            assert!(error.starts_with(&format!("--payload has the number {number}, ")), "{error}");
+        }
+        let text = json!(["12345678901234567890123", "\\", "a\"12345678901234567890123"]);
+        assert_eq!(invoke(Some(&text.to_string())).await, Ok(Some(text)));
+        assert_eq!(invoke(Some("[1.5e300,-2E-7]")).await, Ok(Some(json!([1.5e300, -2e-7]))));
     }
 
     #[test]

@@ -31,12 +31,15 @@ pub mod wait_for;
 pub mod watch;
 pub mod which;
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use self::which::Hub;
 use super::cloud_args::OutputFormat;
 use super::exit::{self, Exit};
+use super::overdue;
 use crate::app::Ending;
 use crate::config::setting::HUB;
 use crate::config::{Layer, Setting};
@@ -80,6 +83,9 @@ A name before a colon is the member `event`. Errors are words on standard error,
 says of which kind.";
 
 const WHICH: &str = "Which hub";
+
+/// How long a verb may take to end after a signal. There is nothing to be waited for.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// The options and verbs of `envsim hub`.
 ///
@@ -155,7 +161,13 @@ pub enum Verb {
 impl HubArgs {
     /// Whether an option names a hub by its connection string.
     pub fn names_connection(&self) -> bool {
-        self.connection_string.is_some() || self.connection_string_file.is_some()
+        self.connection_option().is_some()
+    }
+
+    /// Which option names a hub by its connection string.
+    fn connection_option(&self) -> Option<&'static str> {
+        let text = self.connection_string.as_ref().map(|_| "connection-string");
+        text.or(self.connection_string_file.as_ref().map(|_| "connection-string-file"))
     }
 
     /// The options that say which hub.
@@ -174,6 +186,8 @@ impl HubArgs {
 /// Carries out one verb, until it is done or a signal comes.
 pub async fn run(args: HubArgs) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let exit = |ending| if ending == Ending::Terminated { Exit::Done } else { Exit::Interrupted };
+    overdue::end_after(GRACE, exit).context("cannot listen for signals")?;
     let work = async {
         if let Verb::Monitor(monitor) = &args.verb
             && let Some(file) = &monitor.event_hub_connection_string_file
@@ -184,10 +198,7 @@ pub async fn run(args: HubArgs) -> anyhow::Result<Exit> {
     };
     tokio::select! {
         biased;
-        ending = signals.next() => Ok(match ending {
-            Ending::Terminated => Exit::Done,
-            _ => Exit::Interrupted,
-        }),
+        ending = signals.next() => Ok(exit(ending)),
         outcome = work => outcome,
     }
 }

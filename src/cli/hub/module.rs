@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::identity::{self, ProofArgs, SaveArgs};
 use super::tell::{Table, cell, moment};
-use super::values::Target;
+use super::values::{self, Target};
 use super::which::{Hub, explained};
 use crate::cli::Exit;
 use crate::device::{DeviceId, ModuleId};
@@ -35,7 +35,7 @@ pub enum ModuleVerb {
         #[command(flatten)]
         on: On,
         /// Only if this is still its etag
-        #[arg(long, value_name = "ETAG", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        #[arg(long, value_name = "ETAG", value_parser = values::etag)]
         etag: Option<String>,
     },
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value};
 
 use super::values::{self, InputError, Target};
@@ -31,13 +31,14 @@ pub enum TwinVerb {
 
 /// The options of `envsim hub twin update`.
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(group = ArgGroup::new("change").args(["desired", "tags"]).required(true).multiple(true))]
 pub struct UpdateArgs {
     /// Which device or module.
     #[command(flatten)]
     pub target: Target,
 
     /// Desired properties to merge, a JSON object
-    #[arg(long, value_name = "JSON", required_unless_present = "tags")]
+    #[arg(long, value_name = "JSON")]
     pub desired: Option<String>,
 
     /// Tags to merge, a JSON object
@@ -45,12 +46,13 @@ pub struct UpdateArgs {
     pub tags: Option<String>,
 
     /// Only if this is still the twin's etag
-    #[arg(long, value_name = "ETAG", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "ETAG", value_parser = values::etag)]
     pub etag: Option<String>,
 }
 
 /// The options of `envsim hub twin replace`.
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(group = ArgGroup::new("twin").args(["file", "desired", "tags"]).required(true).multiple(true))]
 pub struct ReplaceArgs {
     /// Which device or module.
     #[command(flatten)]
@@ -61,7 +63,7 @@ pub struct ReplaceArgs {
     pub file: Option<PathBuf>,
 
     /// All desired properties, a JSON object
-    #[arg(long, value_name = "JSON", required_unless_present_any = ["tags", "file"])]
+    #[arg(long, value_name = "JSON")]
     pub desired: Option<String>,
 
     /// All tags, a JSON object
@@ -69,7 +71,7 @@ pub struct ReplaceArgs {
     pub tags: Option<String>,
 
     /// Only if this is still the twin's etag
-    #[arg(long, value_name = "ETAG", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "ETAG", value_parser = values::etag)]
     pub etag: Option<String>,
 }
 

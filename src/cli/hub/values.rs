@@ -62,9 +62,6 @@ pub enum InputError {
         /// The name.
         name: String,
     },
-    /// Two ways to say which hub.
-    #[error("--hub and --connection-string exclude each other: give the one that names the hub")]
-    TwoHubs,
     /// A hub, and an endpoint that may be another's.
     #[error(
         "--event-hub-connection-string-file says by itself what is read: give neither --hub nor a \
@@ -107,6 +104,15 @@ pub enum InputError {
     /// A certificate has one thumbprint, and perhaps a next one.
     #[error("--x509-thumbprint takes one thumbprint, or two with a comma between them")]
     Thumbprints,
+    /// A name that a connection string cannot hold.
+    #[error(
+        "--save-connection-string cannot write one for `{name}`: the name has `;`, at which connection strings \
+         are cut into parts; give it another name"
+    )]
+    CutName {
+        /// The device or module.
+        name: String,
+    },
     /// An identity without keys has no connection string.
     #[error("--save-connection-string needs a key: who shows a certificate has no connection string")]
     NoKey,
@@ -142,8 +148,13 @@ fn read(from: impl Read) -> std::io::Result<String> {
 /// JSON from a file, or from standard input for `-`.
 pub async fn json_of(path: &Path) -> Result<Value, InputError> {
     let text = text_of(path).await?;
-    serde_json::from_str(text.trim_start_matches('\u{feff}'))
-        .map_err(|error| InputError::Content { path: name_of(path), why: format!("is not JSON: {error}") })
+    let text = text.trim_start_matches('\u{feff}');
+    let cannot = |why| InputError::Content { path: name_of(path), why };
+    let value = serde_json::from_str(text).map_err(|error| cannot(format!("is not JSON: {error}")))?;
+    match too_long(text) {
+        Some(number) => Err(cannot(changed(number))),
+        None => Ok(value),
+    }
 }
 
 /// A JSON object from a file, or from standard input for `-`.
@@ -184,7 +195,49 @@ pub fn consumer_group(text: &str) -> Result<String, String> {
 
 /// Any JSON.
 pub fn json(option: &'static str, text: &str) -> Result<Value, InputError> {
-    serde_json::from_str(text).map_err(|error| InputError::NotJson { option, why: error.to_string() })
+    let value =
+        serde_json::from_str(text).map_err(|error| InputError::NotJson { option, why: error.to_string() })?;
+    match too_long(text) {
+        Some(number) => Err(InputError::Content { path: format!("--{option}"), why: changed(number) }),
+        None => Ok(value),
+    }
+}
+
+/// The first whole number of a JSON text that 64 bits do not hold. Read as a floating-point number, as
+/// any other would be, it would be sent as another one.
+fn too_long(json: &str) -> Option<&str> {
+    let mut rest = json;
+    while let Some(start) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
+        rest = &rest[start..];
+        if let Some(text) = rest.strip_prefix('"') {
+            rest = after_text(text);
+            continue;
+        }
+        let is_part = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
+        let (number, after) = rest.split_at(rest.find(|c| !is_part(c)).unwrap_or(rest.len()));
+        let is_whole = !number.contains(['.', 'e', 'E']);
+        if is_whole && number.parse::<u64>().is_err() && number.parse::<i64>().is_err() {
+            return Some(number);
+        }
+        rest = after;
+    }
+    None
+}
+
+/// What follows the text that begins here.
+fn after_text(text: &str) -> &str {
+    let mut escaped = false;
+    let end = text.find(|c| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    });
+    end.map_or("", |end| &text[end + 1..])
+}
+
+fn changed(number: &str) -> String {
+    let shown: String = number.chars().take(40).collect();
+    format!("has the number {shown}, which 64 bits do not hold: give it in quotes, as text")
 }
 
 /// A JSON object of names that are a service's to write.
@@ -223,6 +276,14 @@ pub fn life(text: &str) -> Result<Duration, String> {
         return Err("give whole seconds from 1s to 48h".to_owned());
     }
     Ok(span)
+}
+
+/// An etag, which stands in a header. RFC 9110, 8.8.3.
+pub fn etag(text: &str) -> Result<String, String> {
+    if text.is_empty() || !text.chars().all(|c| c.is_ascii_graphic()) {
+        return Err("an etag has visible characters of ASCII and no blanks; `show` tells it".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// A property of a message.

@@ -7,11 +7,10 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::HubArgs;
-use super::values::InputError;
 use crate::cli::Exit;
 use crate::cli::cloud_args::OutputFormat;
 use crate::cli::runtime_file::{self, Running};
-use crate::config::{Authority, HubConfig};
+use crate::config::{Authority, ConfigError, HubConfig, Origin};
 use crate::device::{DeviceId, HubHost, ModuleId};
 use crate::operator::{Client, OperatorError};
 use crate::trust::Trust;
@@ -37,12 +36,13 @@ pub struct Hub {
 impl Hub {
     /// The hub asked for, or the local cloud that runs on this machine. Connects nowhere yet.
     pub fn of(args: &HubArgs) -> anyhow::Result<Self> {
+        if let (Some(_), Some(other)) = (&args.hub, args.connection_option()) {
+            let [one, other] = ["hub", other].map(Origin::Option);
+            return Err(ConfigError::Conflict { one, other, why: "give the one that names the hub" }.into());
+        }
         let config = HubConfig::load(args.layer())?;
         // An option beats the environment.
         let given = if args.hub.is_some() { None } else { config.connection };
-        if args.hub.is_some() && args.names_connection() {
-            return Err(InputError::TwoHubs.into());
-        }
         let (connection, trust, port) = if let Some(connection) = given {
             // It may be one of this computer's as well; if that cannot be told, nothing is lost.
             let all = runtime_file::running().unwrap_or_default();
@@ -103,6 +103,15 @@ pub fn say(text: &str) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// What became of something told by a verb whose exit code tells an outcome: that has to be found out
+/// even when nobody reads any more.
+pub fn even_unread(told: anyhow::Result<Exit>) -> anyhow::Result<()> {
+    match told {
+        Err(error) if crate::cli::reader_gone(&error) => Ok(()),
+        told => told.map(drop),
+    }
+}
+
 /// Whose certificates are taken where no hub is asked: the system's, and the one of an option.
 pub fn trust(args: &HubArgs) -> anyhow::Result<Trust> {
     with_authority(Trust::system(), HubConfig::load(args.layer())?.ca)
@@ -140,14 +149,19 @@ impl<'a> Cloud<'a> {
     /// Which one it is, when it could have been another.
     fn note(&self, all: &[Running], wanted: Option<&HubHost>) -> Option<String> {
         let could_be = |running: &&Running| wanted.is_none_or(|wanted| goes_by(running, wanted));
-        let count = all.iter().filter(could_be).count();
+        let those: Vec<_> = all.iter().filter(could_be).collect();
+        let count = those.len();
+        let which = match wanted {
+            Some(wanted) => format!("{count} local clouds on this computer go by {wanted}"),
+            None => format!("{count} local clouds run on this computer"),
+        };
         (count > 1).then(|| {
             format!(
-                "{count} local clouds run on this computer; this is the one that was started last, {} (process \
-                 {}); --hub NAME:PORT takes another: {}",
+                "{which}; this is the one that was started last, {} (process {}); --hub NAME:PORT takes another: \
+                 {}",
                 self.service.hub,
                 self.running.pid,
-                names(all)
+                names(those)
             )
         })
     }
@@ -163,8 +177,8 @@ fn goes_by(running: &Running, wanted: &HubHost) -> bool {
     })
 }
 
-fn names(all: &[Running]) -> String {
-    let names: Vec<_> = all.iter().filter_map(service_host).map(|host| host.to_string()).collect();
+fn names<'a>(all: impl IntoIterator<Item = &'a Running>) -> String {
+    let names: Vec<_> = all.into_iter().filter_map(service_host).map(|host| host.to_string()).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
@@ -266,7 +280,15 @@ mod tests {
         );
         assert_eq!(choose(Some("localhost:8443")), Ok((1, None)));
         assert_eq!(choose(Some("127.0.0.2")), Ok((3, None)));
-        assert!(choose(Some("LOCALHOST")).is_ok_and(|(pid, note)| pid == 2 && note.is_some()));
+        let (pid, note) = choose(Some("LOCALHOST")).expect("the last of two");
+        assert_eq!(pid, 2);
+        assert_eq!(
+            note.as_deref(),
+            Some(
+                "2 local clouds on this computer go by LOCALHOST; this is the one that was started last, \
+                 localhost:9443 (process 2); --hub NAME:PORT takes another: localhost:9443, localhost:8443"
+            )
+        );
         assert!(choose(Some("elsewhere")).expect_err("none").contains("those that run: localhost:9443"));
         let alone = &all[..1];
         assert_eq!(Cloud::choose(alone, None).map(|cloud| cloud.note(alone, None)).expect("one"), None);

@@ -69,8 +69,11 @@ impl Methods {
     /// how long to wait for the device and for its answer.
     pub fn check(request: &MethodCall) -> Result<(String, u64, u64), Fault> {
         let name = &request.method_name;
-        if name.is_empty() || name.chars().count() > NAME_LIMIT {
-            return Err(Fault::bad_request(format!("`methodName` has not 1 to {NAME_LIMIT} characters")));
+        let length = name.chars().count();
+        if !(1..=NAME_LIMIT).contains(&length) {
+            return Err(Fault::bad_request(format!(
+                "`methodName` has {length} characters, it has to have 1 to {NAME_LIMIT}"
+            )));
         }
         let response_timeout = request.response_timeout_in_seconds.unwrap_or(RESPONSE_DEFAULT);
         if !(5..=300).contains(&response_timeout) {

@@ -48,6 +48,34 @@ fn a_command_is_answered_for_people_and_for_programs() {
 }
 
 #[test]
+fn an_outcome_that_nobody_reads_is_still_in_the_exit_code() {
+    let (cloud, _device) = with_device(&[]);
+    let without_reader = |args: &[&str]| {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = cloud.sandbox.command(&[&["hub"], args].concat());
+        command.stdout(writer);
+        Program::start(command).end()
+    };
+    let invoke = ["invoke", "env-sensor-01"];
+    let of = |rest: &[&str]| without_reader(&[&invoke[..], rest].concat());
+    assert_eq!(of(&["turnon"]).expect(0).err, "");
+    assert_eq!(of(&["dance"]).expect(1).err, "");
+    let never = of(&["turnon", "--wait-for", "never", "--timeout", "10ms"]).expect(1);
+    assert!(never.err.contains("never was not reported"), "{}", never.all());
+    // Of what is only shown, nobody misses anything.
+    assert_eq!(without_reader(&["device", "show", "env-sensor-01"]).expect(0).err, "");
+
+    cloud.hub(&["device", "create", "edge", "--edge"]).expect(0);
+    let file = cloud.sandbox.write(
+        "bad.json",
+        r#"{"modulesContent": {"$edgeHub": {"properties.desired": {"schemaVersion": "1.0", "routes": {"r": "FROM"}}}}}"#,
+    );
+    let refused = without_reader(&["deploy", "edge", &file.display().to_string()]).expect(1);
+    assert!(refused.err.contains("refused the deployment"), "{}", refused.all());
+}
+
+#[test]
 fn an_outcome_is_waited_for_while_everything_else_goes_on() {
     let (cloud, mut device) = with_device(&["--interval", "100ms", "--time-scale", "4"]);
     let mut invoke = cloud.hub_start(&[
@@ -234,6 +262,9 @@ fn a_command_s_payload_comes_from_a_file_as_well() {
     let bad = cloud.sandbox.write("bad.json", "{").display().to_string();
     let refused = cloud.hub(&["invoke", "env-sensor-01", "blink", "--payload-file", &bad]).expect(2);
     assert!(refused.err.contains("bad.json is not JSON: EOF"), "{}", refused.all());
+    let long = cloud.sandbox.write("long.json", "[-12345678901234567890123]").display().to_string();
+    let refused = cloud.hub(&["invoke", "env-sensor-01", "blink", "--payload-file", &long]).expect(2);
+    assert!(refused.err.contains("long.json has the number -12345678901234567890123"), "{}", refused.all());
     let missing = cloud.hub(&["invoke", "env-sensor-01", "blink", "--payload-file", "nowhere"]).expect(2);
     assert!(missing.err.contains("cannot read nowhere"), "{}", missing.all());
     cloud.hub(&["invoke", "d", "blink", "--payload", "1", "--payload-file", "x"]).expect(2);
@@ -314,4 +345,7 @@ fn one_of_several_clouds_is_named() {
     let service = one.text("serviceConnectionString");
     let both = one.hub(&["device", "list", "--hub", "localhost", "--connection-string", service]).expect(2);
     assert!(both.err.contains("exclude each other"), "{}", both.all());
+    let both =
+        one.hub(&["device", "list", "--hub", "localhost", "--connection-string-file", "nowhere"]).expect(2);
+    assert!(both.err.contains("--hub and --connection-string-file exclude each other"), "{}", both.all());
 }

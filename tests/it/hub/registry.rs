@@ -103,6 +103,23 @@ fn a_device_and_a_module_connect_with_what_was_written_for_them() {
 }
 
 #[test]
+fn what_no_connection_string_can_hold_is_not_written() {
+    let cloud = cloud(&["--device", "a;b"]);
+    for verb in [
+        &["device", "create", "c;d"][..],
+        &["device", "show", "a;b"],
+        &["module", "create", "a;b", "m"],
+        &["module", "create", "e", "m;n"],
+    ] {
+        let refused = cloud.hub(&[verb, &["--save-connection-string", "file"]].concat()).expect(2);
+        assert!(refused.err.contains("has `;`, at which connection strings are cut"), "{}", refused.all());
+        assert!(!cloud.sandbox.folder().join("file").exists());
+    }
+    cloud.hub(&["device", "show", "c;d"]).expect(1);
+    cloud.hub(&["device", "create", "c;d"]).expect(0);
+}
+
+#[test]
 fn a_device_shows_a_certificate_where_it_has_no_key() {
     let cloud = cloud(&[]);
     let print = "AB:".repeat(19) + "ab";
@@ -130,6 +147,28 @@ fn a_device_shows_a_certificate_where_it_has_no_key() {
     assert!(refused.err.contains("--primary-key-file: holds 3 bytes"), "{}", refused.all());
     cloud.hub(&["device", "create", "a/b"]).expect(2);
     cloud.hub(&["module", "create", "a"]).expect(2);
+}
+
+#[test]
+fn no_id_leads_to_another_object() {
+    let cloud = cloud(&["--device", "victim"]);
+    cloud.hub(&["module", "create", "victim", "m"]).expect(0);
+    for verb in [
+        &["device", "show", "."][..],
+        &["device", "create", ".."],
+        &["module", "show", "victim", "."],
+        &["module", "delete", "victim", ".."],
+        &["twin", "update", "victim", "--module", "..", "--tags", r#"{"x": 1}"#],
+    ] {
+        let refused = cloud.hub(verb).expect(2);
+        assert!(refused.err.contains("is a step in a path"), "{}", refused.all());
+        assert_eq!(refused.out, "");
+    }
+    let left = cloud.hub(&["device", "list", "--format", "json"]).expect(0).json();
+    assert_eq!(left["deviceId"], "victim");
+    cloud.sandbox.run(&["run", "--headless", "--device-id", ".."]).expect(2);
+    // Nor does a hub have any.
+    cloud.sandbox.run(&["cloud", "--device", ".."]).expect(2);
 }
 
 #[test]

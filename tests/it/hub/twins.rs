@@ -156,3 +156,24 @@ fn a_watch_survives_the_cloud_s_restart() {
     watch.signal("INT");
     watch.end().expect(130);
 }
+
+#[test]
+fn a_change_that_cannot_be_asked_for_is_bad_usage() {
+    let cloud = cloud();
+    let change = ["twin", "update", "d", "--tags", r#"{"a": 1}"#, "--etag"];
+    for etag in ["a\nb", "a\u{7f}", "ä", ""] {
+        let refused = cloud.hub(&[&change[..], &[etag]].concat()).expect(2);
+        assert!(refused.err.contains("--etag"), "{}", refused.all());
+        cloud.hub(&["device", "delete", "d", "--etag", etag]).expect(2);
+    }
+    let update = cloud.hub(&["twin", "update", "d"]).expect(2);
+    assert!(update.err.contains("--desired <JSON>|--tags <JSON>"), "{}", update.all());
+    let replace = cloud.hub(&["twin", "replace", "d", "--etag", "x"]).expect(2);
+    assert!(replace.err.contains("FILE|--desired <JSON>|--tags <JSON>"), "{}", replace.all());
+    for section in ["--desired", "--tags"] {
+        cloud.hub(&["twin", "update", "d", section, "{}"]).expect(0);
+        cloud.hub(&["twin", "replace", "d", section, "{}"]).expect(0);
+    }
+    cloud.hub(&["twin", "update", "d", "--desired", "{}", "--tags", "{}"]).expect(0);
+    cloud.hub(&["twin", "replace", "d", "file", "--tags", "{}"]).expect(2);
+}

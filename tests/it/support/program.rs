@@ -32,7 +32,8 @@ impl Program {
         let program = command.get_program().to_string_lossy().into_owned();
         let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
-        let out = Stream::read(child.stdout.take().expect("a pipe"));
+        // There is none to read where the test has given it one of its own.
+        let out = child.stdout.take().map_or_else(|| Stream::read(std::io::empty()), Stream::read);
         let err = Stream::read(child.stderr.take().expect("a pipe"));
         Self { child, title: args.join(" "), out, err, read: 0 }
     }
@@ -51,6 +52,12 @@ impl Program {
             }
             None => panic!("no {what} from `{}`\n{}", self.title, self.so_far()),
         }
+    }
+
+    /// Waits for a line on standard error that has `text` in it.
+    pub fn complaint(&self, text: &str) {
+        let found = self.err.wait_for(0, |line| line.contains(text).then_some(()));
+        assert!(found.is_some(), "no `{text}` from `{}`\n{}", self.title, self.so_far());
     }
 
     /// Waits for the next event of this name.

@@ -24,7 +24,10 @@ fn check_object(path: &str, members: &Map<String, Value>, depth: usize) -> Resul
     }
     for (key, value) in members {
         if key.is_empty() || key.len() > KEY_LIMIT {
-            return Err(Fault::bad_request(format!("a key in `{path}` has not 1 to {KEY_LIMIT} bytes")));
+            return Err(Fault::bad_request(format!(
+                "a key in `{path}` has {} bytes, it has to have 1 to {KEY_LIMIT}",
+                key.len()
+            )));
         }
         if let Some(bad) = key.chars().find(|c| c.is_control() || ".$# ".contains(*c)) {
             return Err(Fault::bad_request(format!("the key `{key}` in `{path}` has the character {bad:?}")));
