@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::outage::passes;
 use super::tell::{clean, millis, time_of_day};
 use super::values::{self, InputError, Target};
 use super::wait_for::{Progress, WaitFor};
-use super::watch::is_passing;
 use super::which::{Hub, advised, explained};
 use crate::cli::Exit;
 use crate::cli::cloud_args::OutputFormat;
@@ -63,7 +63,7 @@ pub struct InvokeArgs {
 }
 
 /// Invokes, and waits.
-pub async fn run(hub: &Hub, args: &InvokeArgs) -> anyhow::Result<Exit> {
+pub async fn run(hub: &mut Hub, args: &InvokeArgs) -> anyhow::Result<Exit> {
     let invocation = invocation(args).await?;
     // A twin remembers; only what is reported after this counts.
     let before = match &args.wait_for {
@@ -105,7 +105,7 @@ async fn reported(hub: &Hub, target: &Target) -> Result<Value, OperatorError> {
 }
 
 async fn wait_for(
-    hub: &Hub,
+    hub: &mut Hub,
     args: &InvokeArgs,
     wanted: &WaitFor,
     before: Option<&Value>,
@@ -133,7 +133,8 @@ async fn wait_for(
                 last = Some(progress);
             }
             // The command has been taken; a hub that is busy or away for a moment does not undo it.
-            Ok(Err(why)) if is_passing(&why) && began.elapsed() < args.timeout => {}
+            Ok(Err(why))
+                if began.elapsed() < args.timeout && (hub.find_again() || passes(&why, hub.is_found())) => {}
             Ok(Err(why)) => explained(Err(why))?,
             Err(_) => {}
         }

@@ -6,8 +6,8 @@
 //! In reading order: [`mod@self`] (the shared options, and the table of verbs), [`which`] (the hub
 //! that is spoken to), [`values`] (what a person typed, read), [`tell`] (what all verbs tell in the
 //! same way); then the verbs: [`device`] and [`module`] with what they share in [`identity`] and
-//! [`secret_file`], [`twin`], [`watch`], [`invoke`] with [`wait_for`] (when an outcome is there),
-//! [`send`], [`monitor`], [`deploy`], [`query`], [`faults`].
+//! [`secret_file`], [`twin`], [`watch`] with [`outage`] (a hub that is away), [`invoke`] with
+//! [`wait_for`] (when an outcome is there), [`send`], [`monitor`], [`deploy`], [`query`], [`faults`].
 
 #![expect(
     clippy::doc_markdown,
@@ -21,6 +21,7 @@ pub mod identity;
 pub mod invoke;
 pub mod module;
 pub mod monitor;
+pub mod outage;
 pub mod query;
 pub mod secret_file;
 pub mod send;
@@ -180,7 +181,7 @@ pub async fn run(args: HubArgs) -> anyhow::Result<Exit> {
         {
             return monitor::run_endpoint(&args, monitor, file).await;
         }
-        carry_out(&Hub::of(&args)?, &args.verb).await
+        carry_out(&mut Hub::of(&args)?, &args.verb).await
     };
     tokio::select! {
         biased;
@@ -192,7 +193,7 @@ pub async fn run(args: HubArgs) -> anyhow::Result<Exit> {
     }
 }
 
-async fn carry_out(hub: &Hub, verb: &Verb) -> anyhow::Result<Exit> {
+async fn carry_out(hub: &mut Hub, verb: &Verb) -> anyhow::Result<Exit> {
     match verb {
         Verb::Device(verb) => device::run(hub, verb).await,
         Verb::Module(verb) => module::run(hub, verb).await,

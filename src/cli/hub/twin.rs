@@ -74,7 +74,7 @@ pub struct ReplaceArgs {
 }
 
 /// Carries one out.
-pub async fn run(hub: &Hub, verb: &TwinVerb) -> anyhow::Result<Exit> {
+pub async fn run(hub: &mut Hub, verb: &TwinVerb) -> anyhow::Result<Exit> {
     let twin = match verb {
         TwinVerb::Show { target } => {
             explained(hub.client.twin(&target.device, target.module.as_ref()).await)?

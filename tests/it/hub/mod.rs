@@ -7,6 +7,7 @@
 mod asking;
 mod events;
 mod registry;
+mod restarts;
 mod twins;
 
 use std::sync::atomic::{AtomicBool, Ordering};
