@@ -70,3 +70,27 @@ fn a_twin_is_watched_on_in_a_cloud_that_is_another_one() {
     watch.signal("INT");
     watch.end().expect(130);
 }
+
+#[test]
+fn what_devices_send_is_heard_on_from_a_cloud_that_is_another_one() {
+    let before = Watched::new();
+    let mut monitor = before.watch(&["monitor"]);
+    monitor.event("listening");
+    let heard_of = |monitor: &mut Program, sandbox: &Sandbox, floor: u64| {
+        let tags = format!(r#"{{"floor": {floor}}}"#);
+        change(sandbox, &tags);
+        monitor.line("event", |line| {
+            let event: Value = serde_json::from_str(line).ok()?;
+            (event["body"]["tags"]["floor"] == floor).then_some(())
+        });
+    };
+    heard_of(&mut monitor, &before.sandbox, 1);
+    let now = before.restart(|_| {
+        monitor.event("lost");
+    });
+    // Also what came before the stream was there again.
+    heard_of(&mut monitor, &now.sandbox, 2);
+    monitor.signal("INT");
+    let outcome = monitor.end().expect(130);
+    assert_eq!(outcome.err, "", "{}", outcome.all());
+}

@@ -119,6 +119,11 @@ impl Outcome {
         self.out.lines().map(event).collect()
     }
 
+    /// What `envsim hub monitor` has heard of devices: all that has a source.
+    pub fn heard(&self) -> Vec<Value> {
+        self.events().into_iter().filter(|event| event["source"].is_string()).collect()
+    }
+
     /// Standard output as one JSON value.
     #[track_caller]
     pub fn json(&self) -> Value {
