@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::tell::{clean, time_of_day};
+use super::tell::{clean, note, time_of_day};
 use super::which::{Hub, explained, say};
 use crate::cli::cloud_args::OutputFormat;
 use crate::device::time::Spoken;
@@ -16,6 +16,8 @@ use crate::trust::Fault;
 
 /// For how long the hub may be away before the watch ends.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// The shortest pause before a busy hub is asked again.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Whether the hub is away, since when, and what was told of it.
 #[derive(Debug)]
@@ -81,6 +83,32 @@ impl Outage {
     }
 }
 
+/// Asks until the hub is not too busy to answer, with the pauses that it wants. Answers its refusal when
+/// it is busy for longer than one waits for a hub.
+pub async fn unhurried<T>(
+    mut ask: impl AsyncFnMut() -> Result<T, OperatorError>,
+) -> Result<T, OperatorError> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let why = match ask().await {
+            Err(why @ OperatorError::Throttled { .. }) => why,
+            outcome => return outcome,
+        };
+        let pause = match &why {
+            OperatorError::Throttled { wait: Some(wait), .. } => (*wait).max(LEAST_PAUSE),
+            _ => LEAST_PAUSE,
+        };
+        if waited + pause > PATIENCE {
+            return Err(why);
+        }
+        if waited.is_zero() {
+            note(&format!("{why}; going on in {}", Spoken(pause)));
+        }
+        tokio::time::sleep(pause).await;
+        waited += pause;
+    }
+}
+
 /// What goes by itself: a hub that restarts, a network that is gone for a while. A certificate that
 /// is not taken stays as it is, except of a local cloud that `is_found`: one that was started anew has
 /// another, and leaves a moment later where it is found.
@@ -117,6 +145,32 @@ mod tests {
         }
         assert!(passes(&unreachable(Fault::Refused), false));
         assert!(!passes(&OperatorError::NotAHub("h".to_owned()), true));
+    }
+
+    /// How long, and how often, a hub is asked that is busy so many times.
+    async fn asked(busy: u32, wait: Option<u64>) -> (Result<(), OperatorError>, Duration, u32) {
+        let began = tokio::time::Instant::now();
+        let mut times = 0;
+        let outcome = unhurried(async || {
+            times += 1;
+            let wait = wait.map(Duration::from_secs);
+            let refusal = OperatorError::Throttled { host: "h".to_owned(), said: "busy".to_owned(), wait };
+            if times > busy { Ok(()) } else { Err(refusal) }
+        })
+        .await;
+        (outcome, began.elapsed(), times)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_hub_is_asked_again_when_it_wants_and_not_for_ever() {
+        let (outcome, after, times) = asked(3, Some(10)).await;
+        assert_eq!((outcome, after.as_secs(), times), (Ok(()), 30, 4));
+        let (outcome, after, times) = asked(2, Some(0)).await;
+        assert_eq!((outcome, after.as_secs(), times), (Ok(()), 2, 3));
+        let (outcome, after, times) = asked(1000, None).await;
+        assert_eq!((outcome.is_err(), after, times), (true, PATIENCE, 301));
+        let (outcome, after, _) = asked(1, Some(86_400)).await;
+        assert_eq!((outcome.is_err(), after.as_secs()), (true, 0));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 use serde_json::Value;
 
+use super::outage::unhurried;
 use super::tell::{Table, cell};
 use super::twin::written;
 use super::which::{Hub, explained};
@@ -57,7 +58,9 @@ impl<'a> Pages<'a> {
             return Ok(None);
         }
         let most = u16::try_from(self.left.min(PAGE)).unwrap_or(1);
-        let mut page = explained(self.hub.client.query(self.query, most, self.next.as_deref()).await)?;
+        let mut page = explained(
+            unhurried(async || self.hub.client.query(self.query, most, self.next.as_deref()).await).await,
+        )?;
         // A hub that leads in a circle would never end.
         if page.next.is_some() && page.next == self.next {
             anyhow::bail!("the hub {} answers the same page again and again", self.hub.client.host());
