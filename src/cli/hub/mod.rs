@@ -70,14 +70,16 @@ With --format json every line of output is one JSON object:
   twin            the twin
   twin watch      watching: time, deviceId, moduleId, version; changed: time, path, old, new (null:
                   nothing), version; lost: time, why; back: time; deleted: time, deviceId, moduleId
-  invoke          answer: command, status, payload, tookMs; wait: time, for, state (missing, other,
-                  before, met), value
+  invoke          answer: time, command, status, payload, tookMs; wait: time, for, state (missing,
+                  other, before, met), value
   send            sent: deviceId, messageId, sequenceNumber, enqueuedTimeUtc, expiryTimeUtc
-  monitor         sequence, enqueuedTime, source, deviceId, moduleId, properties, body
+  monitor         listening: time, deviceId, moduleId; heard: time, sequence, enqueuedTime, source,
+                  deviceId, moduleId, properties, body; missed: time, count; lost: time, why; back: time
   deploy          deployment: deviceId, deployed, taken, refused, modules, routes
   query           each result as the hub gives it
   faults, drop    the faults; dropped: connections
-A name before a colon is the member `event`. Errors are words on standard error, and the exit code
+A name before a colon is the member `event`. Every line of twin watch, invoke and monitor has it, and
+`time`; device, twin, query and faults give objects as the hub has them. Errors are words on standard error, and the exit code
 says of which kind.";
 
 const WHICH: &str = "Which hub";

@@ -119,9 +119,9 @@ impl Outcome {
         self.out.lines().map(event).collect()
     }
 
-    /// What `envsim hub monitor` has heard of devices: all that has a source.
+    /// What `envsim hub monitor` has heard of devices.
     pub fn heard(&self) -> Vec<Value> {
-        self.events().into_iter().filter(|event| event["source"].is_string()).collect()
+        self.events().into_iter().filter(|event| event["event"] == "heard").collect()
     }
 
     /// Standard output as one JSON value.
