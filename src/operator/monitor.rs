@@ -33,7 +33,7 @@ pub struct Events(Kind);
 #[derive(Debug)]
 enum Kind {
     /// The local cloud's own.
-    Lines(Lines),
+    Lines(Box<Lines>),
     /// Azure's.
     Amqp(Reader),
 }
@@ -62,7 +62,7 @@ impl Client {
             let origin = Origin::Hub(self.connection().clone(), event_hub::PORT);
             return Events::read(origin, group, self.trust()).await;
         }
-        Ok(Events(Kind::Lines(self.lines(device, None).await?)))
+        Ok(Events(Kind::Lines(Box::new(self.lines(device, None).await?))))
     }
 
     /// Opens the local cloud's stream, with what comes from now on or after a number.
@@ -106,7 +106,7 @@ impl Events {
         if again.started != lines.started {
             again = client.lines(lines.device.as_ref(), Some(0)).await?;
         }
-        *lines = again;
+        **lines = again;
         Ok(())
     }
 }
