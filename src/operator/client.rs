@@ -124,7 +124,8 @@ impl Client {
         let body = self.read(response).await?;
         if !status.is_success() {
             let ahead = OperatorError::clock_ahead(&headers, now());
-            return Err(OperatorError::refused(&self.host, subject, status.as_u16(), &body, ahead));
+            let refused = OperatorError::refused(&self.host, subject, status.as_u16(), &body, ahead);
+            return Err(refused.after(&headers));
         }
         Ok((headers, body))
     }

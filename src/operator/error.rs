@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use reqwest::header::{DATE, HeaderMap};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 use crate::device::time::Spoken;
 use crate::trust::{Fault, TrustError};
@@ -90,6 +90,8 @@ pub enum OperatorError {
         host: String,
         /// Its words.
         said: String,
+        /// How long it wants to be left alone, when it says so.
+        wait: Option<Duration>,
     },
     /// Refused for another reason.
     #[error("the hub refused the request for {}: {said} (HTTP status {status})", named(subject))]
@@ -224,11 +226,20 @@ impl OperatorError {
                 Self::Exists { host, subject }
             }
             (412, _) => Self::Changed { subject },
-            (429, _) => Self::Throttled { host, said },
+            (429, _) => Self::Throttled { host, said, wait: None },
             (500..=599, _) => Self::Broken { host, said, status },
             (300..=399, _) => Self::NotAHub(host),
             _ => Self::Refused { subject, said, status },
         }
+    }
+
+    /// The same, with the wait that the answer's headers ask for.
+    pub(super) fn after(mut self, headers: &HeaderMap) -> Self {
+        if let Self::Throttled { wait, .. } = &mut self {
+            let text = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+            *wait = text.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        }
+        self
     }
 
     /// By how many seconds our clock is ahead of the one that wrote the `Date` header.

@@ -116,6 +116,22 @@ fn the_hub_s_words_are_kept() {
 }
 
 #[test]
+fn a_busy_hub_says_how_long_it_wants_to_be_left_alone() {
+    let wait = |status, headers: &[(&str, &str)]| {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value")));
+        match refused(status, "{}").after(&headers.collect()) {
+            OperatorError::Throttled { wait, .. } => wait,
+            other => panic!("{other}"),
+        }
+    };
+    assert_eq!(wait(429, &[("retry-after", "10")]), Some(Duration::from_secs(10)));
+    assert_eq!(wait(429, &[("retry-after", "soon")]), None);
+    assert_eq!(wait(429, &[]), None);
+}
+
+#[test]
 fn a_skewed_clock_explains_a_refused_token() {
     let error = OperatorError::refused("hub", "d", 401, b"{}", Some(7200));
     assert!(error.advice().starts_with("this machine's clock is 2 h 00 min ahead"), "{}", error.advice());

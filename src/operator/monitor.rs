@@ -6,10 +6,9 @@ use super::client::now;
 use super::event_hub::{Origin, Reader};
 use super::{Client, OperatorError};
 use crate::device::DeviceId;
-use crate::trust::Trust;
+use crate::trust::{Fault, Trust};
 use crate::wire::event_hub;
-use crate::wire::service::is_azure;
-use crate::wire::service::{self, HubEvent};
+use crate::wire::service::{self, EVENTS_AFTER, EVENTS_STARTED, HubEvent, is_azure};
 
 /// The longest line that is taken: a message of 256 KiB in base64 and its properties.
 const MAX_LINE: usize = 1024 * 1024;
@@ -19,10 +18,12 @@ const MAX_LINE: usize = 1024 * 1024;
 pub enum Heard {
     /// An event.
     Event(Box<HubEvent>),
-    /// The connection was lost, and why; it is made again.
+    /// The connection was lost, and why; it is made again by itself.
     Lost(String),
     /// The connection stands again, and nothing was missed that the hub still had.
     Back,
+    /// The connection was lost, and why; [`Events::read_on`] makes it again.
+    Ended(String),
 }
 
 /// A running stream of a hub's events.
@@ -32,7 +33,7 @@ pub struct Events(Kind);
 #[derive(Debug)]
 enum Kind {
     /// The local cloud's own.
-    Lines(Lines),
+    Lines(Box<Lines>),
     /// Azure's.
     Amqp(Reader),
 }
@@ -41,6 +42,11 @@ enum Kind {
 #[derive(Debug)]
 struct Lines {
     host: String,
+    device: Option<DeviceId>,
+    /// When the hub was started that counts like this.
+    started: Option<String>,
+    /// Up to which event it has been read.
+    after: Option<u64>,
     response: Response,
     buffer: Vec<u8>,
     /// How much of the buffer has no line end, so that it is not searched again.
@@ -56,12 +62,18 @@ impl Client {
             let origin = Origin::Hub(self.connection().clone(), event_hub::PORT);
             return Events::read(origin, group, self.trust()).await;
         }
+        Ok(Events(Kind::Lines(Box::new(self.lines(device, None).await?))))
+    }
+
+    /// Opens the local cloud's stream, with what comes from now on or after a number.
+    async fn lines(&self, device: Option<&DeviceId>, after: Option<u64>) -> Result<Lines, OperatorError> {
+        let host = self.host().to_owned();
         // No time-out: a quiet hub has nothing to say.
-        let path = service::events_path(device.map(DeviceId::as_str));
+        let path = service::events_path(device.map(DeviceId::as_str), after);
         let response =
             self.request(Method::GET, &path)?.send().await.map_err(|error| self.unreached(&error))?;
         match response.status() {
-            StatusCode::OK => Ok(Events(Kind::Lines(Lines::new(host, response)))),
+            StatusCode::OK => Ok(Lines::new(host, device.cloned(), response)),
             StatusCode::NOT_FOUND => Err(OperatorError::NoStream { host }),
             status => {
                 let ahead = OperatorError::clock_ahead(response.headers(), now());
@@ -78,40 +90,53 @@ impl Events {
         Ok(Self(Kind::Amqp(Reader::open(origin, group, trust).await?)))
     }
 
-    /// What is heard next; `None` when the hub has ended the stream. Cancel-safe.
+    /// What is heard next; `None` when there is nothing to read on. Cancel-safe.
     pub async fn next(&mut self) -> Result<Option<Heard>, OperatorError> {
         match &mut self.0 {
-            Kind::Lines(lines) => Ok(lines.next().await?.map(|event| Heard::Event(Box::new(event)))),
+            Kind::Lines(lines) => lines.next().await.map(Some),
             Kind::Amqp(reader) => reader.next().await,
         }
+    }
+
+    /// Makes the connection of a stream that has ended again, and goes on where it was: with the first
+    /// event of a hub that was started anew.
+    pub async fn read_on(&mut self, client: &Client) -> Result<(), OperatorError> {
+        let Kind::Lines(lines) = &mut self.0 else { return Ok(()) };
+        let mut again = client.lines(lines.device.as_ref(), lines.after).await?;
+        if again.started != lines.started {
+            again = client.lines(lines.device.as_ref(), Some(0)).await?;
+        }
+        **lines = again;
+        Ok(())
     }
 }
 
 impl Lines {
-    fn new(host: String, response: Response) -> Self {
-        Self { host, response, buffer: Vec::new(), searched: 0 }
+    fn new(host: String, device: Option<DeviceId>, response: Response) -> Self {
+        let header = |name| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+        let (started, after) = (header(EVENTS_STARTED), header(EVENTS_AFTER));
+        let after = after.and_then(|after| after.parse().ok());
+        Self { host, device, started, after, response, buffer: Vec::new(), searched: 0 }
     }
 
-    async fn next(&mut self) -> Result<Option<HubEvent>, OperatorError> {
+    async fn next(&mut self) -> Result<Heard, OperatorError> {
         loop {
             if let Some(line) = self.line() {
                 if line.iter().all(u8::is_ascii_whitespace) {
                     continue;
                 }
-                return serde_json::from_slice(&line)
-                    .map(Some)
-                    .map_err(|error| self.ended(format!("a line in it is not an event ({error})")));
+                let event: HubEvent = serde_json::from_slice(&line)
+                    .map_err(|error| self.broken(format!("a line in it is not an event ({error})")))?;
+                self.after = Some(event.sequence);
+                return Ok(Heard::Event(Box::new(event)));
             }
             if self.buffer.len() > MAX_LINE {
-                return Err(self.ended(format!("a line in it is longer than {MAX_LINE} bytes")));
+                return Err(self.broken(format!("a line in it is longer than {MAX_LINE} bytes")));
             }
             match self.response.chunk().await {
                 Ok(Some(chunk)) => self.buffer.extend_from_slice(&chunk),
-                Ok(None) => return Ok(None),
-                Err(error) => {
-                    let why = crate::trust::Fault::of(&error).reason(&self.host, 0);
-                    return Err(self.ended(why));
-                }
+                Ok(None) => return Ok(self.ended("the hub has ended it")),
+                Err(error) => return Ok(self.ended(&Fault::of(&error).reason(&self.host, 0))),
             }
         }
     }
@@ -127,7 +152,11 @@ impl Lines {
         Some(self.buffer.drain(..=end).collect())
     }
 
-    fn ended(&self, why: String) -> OperatorError {
+    fn ended(&self, why: &str) -> Heard {
+        Heard::Ended(format!("the stream of events from {} ended: {why}", self.host))
+    }
+
+    fn broken(&self, why: String) -> OperatorError {
         OperatorError::StreamEnded { host: self.host.clone(), why }
     }
 }
@@ -142,10 +171,25 @@ mod tests {
             r#"{"sequence":1,"enqueuedTime":"2030","source":"Telemetry","deviceId":"d","body":{"temp":20}}"#;
         let body = format!("{line}\n\n{line}\n");
         let response = Response::from(axum::http::Response::new(body));
-        let mut events = Lines::new("h".to_owned(), response);
+        let mut events = Lines::new("h".to_owned(), None, response);
         for _ in 0..2 {
-            assert_eq!(events.next().await.expect("an event").expect("not the end").device_id, "d");
+            let heard = events.next().await.expect("an event");
+            assert!(matches!(heard, Heard::Event(event) if event.device_id == "d"));
         }
-        assert_eq!(events.next().await, Ok(None));
+        let end = "the stream of events from h ended: the hub has ended it";
+        assert_eq!(events.next().await, Ok(Heard::Ended(end.to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_stream_knows_up_to_where_it_was_read() {
+        let line = r#"{"sequence":7,"enqueuedTime":"2030","source":"Telemetry","deviceId":"d","body":1}"#;
+        let answer = axum::http::Response::builder()
+            .header(EVENTS_STARTED, "2030-01-01T00:00:00Z")
+            .header(EVENTS_AFTER, 4)
+            .body(format!("\n{line}\n"));
+        let mut events = Lines::new("h".to_owned(), None, Response::from(answer.expect("an answer")));
+        assert_eq!((events.started.as_deref(), events.after), (Some("2030-01-01T00:00:00Z"), Some(4)));
+        events.next().await.expect("an event");
+        assert_eq!(events.after, Some(7));
     }
 }

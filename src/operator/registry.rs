@@ -57,6 +57,38 @@ impl NewIdentity {
                 "authentication": authentication, "capabilities": {"iotEdge": self.edge}}),
         }
     }
+
+    /// What of an identity that is there is not as this one asks for, by the names of its members.
+    pub fn differs(&self, there: &Identity) -> Vec<&'static str> {
+        let told = &there.told;
+        let authentication = &told["authentication"];
+        let is_of = |kind: &str| authentication["type"] == kind;
+        let text = |group: &str, name: &str| authentication[group][name].as_str().map(str::to_owned);
+        let proves = match &self.proof {
+            Proof::NewKeys => is_of("sas"),
+            Proof::Keys(primary, secondary) => {
+                let fingerprint = |name| text("symmetricKey", name);
+                fingerprint("primaryKeyFingerprint") == Some(primary.fingerprint())
+                    && fingerprint("secondaryKeyFingerprint") == Some(secondary.fingerprint())
+            }
+            Proof::Thumbprints(primary, secondary) => {
+                text("x509Thumbprint", "primaryThumbprint").as_ref() == Some(primary)
+                    && text("x509Thumbprint", "secondaryThumbprint") == *secondary
+            }
+            Proof::Authority => is_of("certificateAuthority"),
+        };
+        // A module has neither of the first two.
+        let is_disabled = told["status"].as_str().map(|status| status == "disabled");
+        let is_edge = told["capabilities"]["iotEdge"].as_bool();
+        [
+            ("status", is_disabled.is_none_or(|it| it == self.disabled)),
+            ("capabilities", is_edge.is_none_or(|it| it == self.edge)),
+            ("authentication", proves),
+        ]
+        .into_iter()
+        .filter_map(|(name, is_same)| (!is_same).then_some(name))
+        .collect()
+    }
 }
 
 /// A device or module of the registry.
@@ -188,6 +220,27 @@ mod tests {
             assert_eq!(of(&told, None), refused, "{told}");
             assert_eq!(of(&told, Some(&module)), refused, "{told}");
         }
+    }
+
+    #[test]
+    fn what_is_there_is_compared_with_what_is_asked_for() {
+        let there =
+            Identity::read(json!({"deviceId": "d", "status": "enabled", "capabilities": {"iotEdge": true},
+            "authentication": {"type": "sas", "symmetricKey": {"primaryKey": K1, "secondaryKey": K1}}}));
+        let with = |proof: Proof| NewIdentity { proof, edge: true, disabled: false }.differs(&there);
+        assert_eq!(with(Proof::NewKeys), [""; 0]);
+        assert_eq!(with(Proof::Keys(key(), key())), [""; 0]);
+        let other = SharedKey::from_bytes(vec![7; 32]).expect("a key");
+        assert_eq!(with(Proof::Keys(key(), other)), ["authentication"]);
+        assert_eq!(with(Proof::Authority), ["authentication"]);
+        let plain = NewIdentity { disabled: true, ..NewIdentity::default() };
+        assert_eq!(plain.differs(&there), ["status", "capabilities"]);
+        let prints = json!({"primaryThumbprint": "AB", "secondaryThumbprint": null});
+        let there =
+            Identity::read(json!({"authentication": {"type": "selfSigned", "x509Thumbprint": prints}}));
+        let with = |print: &str| Proof::Thumbprints(print.to_owned(), None);
+        let of = |proof| NewIdentity { proof, ..NewIdentity::default() }.differs(&there);
+        assert_eq!((of(with("AB")), of(with("CD"))), (vec![], vec!["authentication"]));
     }
 
     #[test]

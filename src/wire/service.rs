@@ -29,13 +29,22 @@ pub fn versioned(path: &str) -> String {
 /// line. Azure has AMQP for this instead.
 pub const EVENTS_PATH: &str = "/envsim/events";
 
-/// The same, of one device.
-pub fn events_path(device: Option<&str>) -> String {
-    device.map_or_else(
-        || EVENTS_PATH.to_owned(),
-        |device| format!("{EVENTS_PATH}?device={}", percent::encode(device)),
-    )
+/// The same, of one device, and of what comes after this number.
+pub fn events_path(device: Option<&str>, after: Option<u64>) -> String {
+    let device = device.map(|device| format!("device={}", percent::encode(device)));
+    let after = after.map(|after| format!("after={after}"));
+    let parameters: Vec<_> = device.into_iter().chain(after).collect();
+    if parameters.is_empty() {
+        EVENTS_PATH.to_owned()
+    } else {
+        format!("{EVENTS_PATH}?{}", parameters.join("&"))
+    }
 }
+
+/// The header of its answer that says when the cloud was started: numbers of events are of one run.
+pub const EVENTS_STARTED: &str = "envsim-started";
+/// The header of its answer that says after which number the stream begins.
+pub const EVENTS_AFTER: &str = "envsim-after";
 
 /// Where our own local cloud is told what shall go wrong.
 pub const FAULTS_PATH: &str = "/envsim/faults";
@@ -354,9 +363,10 @@ mod tests {
         assert_eq!(modules_path("d#"), "/devices/d%23/modules");
         assert_eq!(apply_path("d#"), "/devices/d%23/applyConfigurationContent");
         assert_eq!(
-            versioned(&events_path(Some("a&b"))),
-            "/envsim/events?device=a%26b&api-version=2021-04-12"
+            versioned(&events_path(Some("a&b"), Some(4))),
+            "/envsim/events?device=a%26b&after=4&api-version=2021-04-12"
         );
+        assert_eq!(events_path(None, None), "/envsim/events");
         assert_eq!(methods_path("d", Some("$edgeHub")), "/twins/d/modules/%24edgeHub/methods");
     }
 

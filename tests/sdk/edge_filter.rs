@@ -20,7 +20,7 @@ pub const STORIES: &[(&str, Story)] =
 /// What the hub has from the device: the temperatures of three events, each of which has to be an alert.
 fn alerts(cloud: &CloudProcess) -> Vec<Value> {
     let monitor = ["monitor", "--device", DEVICE, "--count", "3", "--for", "20s", "--format", "json"];
-    let events = cloud.hub(&monitor).expect(0).events();
+    let events = cloud.hub(&monitor).expect(0).heard();
     for event in &events {
         assert_eq!((&event["moduleId"], &event["source"]), (&json!("filterModule"), &json!("Telemetry")));
         assert_eq!(event["properties"]["MessageType"], "Alert", "{event}");

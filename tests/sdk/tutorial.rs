@@ -89,7 +89,7 @@ fn tutorial_004_s_program_works_unchanged(python: &Path) {
     device.event("acknowledged");
 
     let watched = cloud.hub(&["monitor", "--device", DEVICE, "--count", "4", "--format", "json"]).expect(0);
-    let events = watched.events();
+    let events = watched.heard();
     for event in &events {
         assert_eq!(event["deviceId"], DEVICE);
         assert_eq!(event["source"], "Telemetry", "{event}");

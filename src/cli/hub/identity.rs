@@ -9,7 +9,7 @@ use rand::Rng as _;
 use serde_json::{Value, json};
 
 use super::secret_file::SecretFile;
-use super::tell::{clean, moment, pairs};
+use super::tell::{clean, moment, note, pairs};
 use super::values::{self, InputError, Target};
 use super::which::{Hub, advised, explained};
 use crate::cli::Exit;
@@ -132,8 +132,15 @@ pub async fn create(
         Err(OperatorError::Exists { .. }) if or_show => (read(hub, target).await?, false),
         made => (advised(made, |why| what_instead(why, target))?, true),
     };
+    let differs = if created { Vec::new() } else { new.differs(&identity) };
+    if !differs.is_empty() {
+        note(&format!(
+            "{target} was there already and stays as it is; not as asked for: {}",
+            differs.join(", ")
+        ));
+    }
     let saved = saving.map(|saving| saving.save(hub, target, &identity)).transpose()?;
-    tell(hub, target, identity, Some(created), saved)
+    tell(hub, target, identity, Some(Outcome { created, differs }), saved)
 }
 
 /// Shows one.
@@ -183,20 +190,30 @@ fn what_instead(why: &OperatorError, target: &Target) -> Option<String> {
     }
 }
 
+/// What came of making one.
+struct Outcome {
+    created: bool,
+    /// The members of one that was there already which are not as asked for.
+    differs: Vec<&'static str>,
+}
+
 fn tell(
     hub: &Hub,
     target: &Target,
     identity: Identity,
-    created: Option<bool>,
+    outcome: Option<Outcome>,
     saved: Option<String>,
 ) -> anyhow::Result<Exit> {
     let mut told = identity.told;
     if let Value::Object(members) = &mut told {
-        members.extend(created.map(|created| ("created".to_owned(), json!(created))));
+        if let Some(Outcome { created, differs }) = &outcome {
+            members.insert("created".to_owned(), json!(created));
+            members.insert("differs".to_owned(), json!(differs));
+        }
         members.extend(saved.as_ref().map(|path| ("connectionStringFile".to_owned(), json!(path))));
     }
     hub.tell(&told, || {
-        let head = match created {
+        let head = match outcome.map(|outcome| outcome.created) {
             Some(true) => format!("made {target}"),
             Some(false) => format!("{target} was there already"),
             None => target.to_string(),

@@ -8,22 +8,26 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::examples::INVOKE;
+use super::outage::passes;
 use super::tell::{clean, millis, time_of_day};
 use super::values::{self, InputError, Target};
 use super::wait_for::{Progress, WaitFor};
-use super::watch::is_passing;
 use super::which::{Hub, advised, even_unread, explained};
 use crate::cli::Exit;
 use crate::cli::cloud_args::OutputFormat;
 use crate::device::time::Spoken;
 use crate::operator::{Invocation, OperatorError};
-use crate::wire::service::MethodResult;
+use crate::wire::service::{MethodResult, is_azure};
 
-/// How often the twin is read while an outcome is waited for. Azure allows many more a second.
+/// How often the twin is read while an outcome is waited for: of a hub in Azure, where reading counts, and
+/// of the local cloud.
 const POLL: Duration = Duration::from_millis(500);
+const LOCAL_POLL: Duration = Duration::from_millis(100);
 
 /// The options of `envsim hub invoke`.
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = INVOKE)]
 pub struct InvokeArgs {
     /// Which device or module.
     #[command(flatten)]
@@ -49,7 +53,8 @@ pub struct InvokeArgs {
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = values::connect_timeout)]
     pub connect_timeout: Duration,
 
-    /// Then wait until the twin's reported section shows this, reported after the command was sent
+    /// Then wait until the twin's reported section shows this, reported after the command was sent; a
+    /// path may begin with properties.reported
     #[arg(long, value_name = "PATH[=VALUE]")]
     pub wait_for: Option<WaitFor>,
 
@@ -63,7 +68,7 @@ pub struct InvokeArgs {
 }
 
 /// Invokes, and waits.
-pub async fn run(hub: &Hub, args: &InvokeArgs) -> anyhow::Result<Exit> {
+pub async fn run(hub: &mut Hub, args: &InvokeArgs) -> anyhow::Result<Exit> {
     let invocation = invocation(args).await?;
     // A twin remembers; only what is reported after this counts.
     let before = match &args.wait_for {
@@ -73,7 +78,7 @@ pub async fn run(hub: &Hub, args: &InvokeArgs) -> anyhow::Result<Exit> {
     let began = Instant::now();
     let (device, module) = (&args.target.device, args.target.module.as_ref());
     let result = advised(hub.client.invoke(device, module, &invocation).await, |why| advice(why, args))?;
-    even_unread(hub.say(&answer(&args.command, &result, began.elapsed(), hub.format)))?;
+    even_unread(hub.say(&answer(&args.command, &result, began.elapsed(), Timestamp::now(), hub.format)))?;
     let exit = exit_of(&result);
     match &args.wait_for {
         Some(wanted) if exit == Exit::Done => wait_for(hub, args, wanted, before.as_ref()).await,
@@ -105,20 +110,27 @@ async fn reported(hub: &Hub, target: &Target) -> Result<Value, OperatorError> {
 }
 
 async fn wait_for(
-    hub: &Hub,
+    hub: &mut Hub,
     args: &InvokeArgs,
     wanted: &WaitFor,
     before: Option<&Value>,
 ) -> anyhow::Result<Exit> {
     let began = Instant::now();
+    let poll = if is_azure(hub.client.host()) { POLL } else { LOCAL_POLL };
     let mut last = None;
     loop {
         let left = args.timeout.saturating_sub(began.elapsed());
-        match tokio::time::timeout(left.max(POLL), reported(hub, &args.target)).await {
+        match tokio::time::timeout(left.max(poll), reported(hub, &args.target)).await {
             Ok(Ok(shown)) => {
                 let progress = wanted.progress(before, &shown);
                 if last.as_ref() != Some(&progress) {
-                    even_unread(hub.say(&step(wanted, &progress, Timestamp::now(), &hub.zone, hub.format)))?;
+                    even_unread(hub.say(&step(
+                        wanted,
+                        &progress,
+                        time_of(wanted, &shown),
+                        &hub.zone,
+                        hub.format,
+                    )))?;
                 }
                 if matches!(progress, Progress::Met(_)) {
                     return Ok(Exit::Done);
@@ -126,14 +138,21 @@ async fn wait_for(
                 if let Some(unwanted) = &args.unless
                     && let found @ Progress::Met(_) = unwanted.progress(before, &shown)
                 {
-                    even_unread(hub.say(&step(unwanted, &found, Timestamp::now(), &hub.zone, hub.format)))?;
+                    even_unread(hub.say(&step(
+                        unwanted,
+                        &found,
+                        time_of(unwanted, &shown),
+                        &hub.zone,
+                        hub.format,
+                    )))?;
                     let said = format!("{wanted} will not come: the device reported {unwanted}");
                     anyhow::bail!("{}", clean(&said));
                 }
                 last = Some(progress);
             }
             // The command has been taken; a hub that is busy or away for a moment does not undo it.
-            Ok(Err(why)) if is_passing(&why) && began.elapsed() < args.timeout => {}
+            Ok(Err(why))
+                if began.elapsed() < args.timeout && (hub.find_again() || passes(&why, hub.is_found())) => {}
             Ok(Err(why)) => explained(Err(why))?,
             Err(_) => {}
         }
@@ -141,7 +160,7 @@ async fn wait_for(
             let last = last.unwrap_or(Progress::Missing);
             anyhow::bail!("{}", gave_up(wanted, &last, began.elapsed()));
         }
-        tokio::time::sleep(POLL.min(args.timeout)).await;
+        tokio::time::sleep(poll.min(args.timeout)).await;
     }
 }
 
@@ -162,7 +181,13 @@ async fn invocation(args: &InvokeArgs) -> Result<Invocation, InputError> {
 
 /// A device's answer to a command. For people its status, its time and its words; for programs
 /// what the service said.
-fn answer(command: &str, result: &MethodResult, took: Duration, format: OutputFormat) -> String {
+fn answer(
+    command: &str,
+    result: &MethodResult,
+    took: Duration,
+    at: Timestamp,
+    format: OutputFormat,
+) -> String {
     match format {
         OutputFormat::Text => {
             format!(
@@ -173,15 +198,23 @@ fn answer(command: &str, result: &MethodResult, took: Duration, format: OutputFo
                 result.payload
             )
         }
-        OutputFormat::Json => json!({"event": "answer", "command": command, "status": result.status,
+        OutputFormat::Json => {
+            json!({"event": "answer", "time": at.to_string(), "command": command, "status": result.status,
             "payload": result.payload, "tookMs": millis(took)})
-        .to_string(),
+            .to_string()
+        }
     }
 }
 
 /// How the program ends after an answer: a device that refuses has not done what was asked.
 fn exit_of(result: &MethodResult) -> Exit {
     if (200..300).contains(&result.status) { Exit::Done } else { Exit::Failed }
+}
+
+/// When the hub took what it shows of this; now, when it shows nothing.
+fn time_of(wanted: &WaitFor, reported: &Value) -> Timestamp {
+    let written = wanted.written(reported).and_then(Value::as_str);
+    written.and_then(|text| text.parse().ok()).unwrap_or_else(Timestamp::now)
 }
 
 /// A step of waiting for an outcome, with its time.
@@ -282,17 +315,26 @@ mod tests {
         let result = MethodResult { status: 200, payload: json!({"Response": "done"}) };
         let took = Duration::from_millis(350);
         assert_eq!(
-            answer("blink", &result, took, OutputFormat::Text),
+            answer("blink", &result, took, at(), OutputFormat::Text),
             r#"blink answered 200 after 350 ms: {"Response":"done"}"#
         );
         let told: Value =
-            serde_json::from_str(&answer("blink", &result, took, OutputFormat::Json)).expect("JSON");
+            serde_json::from_str(&answer("blink", &result, took, at(), OutputFormat::Json)).expect("JSON");
         assert_eq!(
             told,
-            json!({"event": "answer", "command": "blink", "status": 200, "payload": {"Response": "done"}, "tookMs": 350})
+            json!({"event": "answer", "time": "2026-11-21T13:03:07.12Z", "command": "blink", "status": 200, "payload": {"Response": "done"}, "tookMs": 350})
         );
         assert_eq!(exit_of(&result), Exit::Done);
         assert_eq!(exit_of(&MethodResult { status: 404, payload: Value::Null }), Exit::Failed);
+    }
+
+    #[test]
+    fn a_step_has_the_time_at_which_the_hub_took_it() {
+        let wanted: WaitFor = "status.phase=done".parse().expect("a path");
+        let reported = json!({"status": {"phase": "busy"}, "$metadata": {"$lastUpdated": "2000-01-01T00:00:00Z",
+            "status": {"phase": {"$lastUpdated": "2026-11-21T13:03:07.12Z"}}}});
+        assert_eq!(time_of(&wanted, &reported), at());
+        assert!(time_of(&wanted, &json!({})) > at());
     }
 
     #[test]

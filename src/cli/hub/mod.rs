@@ -6,8 +6,9 @@
 //! In reading order: [`mod@self`] (the shared options, and the table of verbs), [`which`] (the hub
 //! that is spoken to), [`values`] (what a person typed, read), [`tell`] (what all verbs tell in the
 //! same way); then the verbs: [`device`] and [`module`] with what they share in [`identity`] and
-//! [`secret_file`], [`twin`], [`watch`], [`invoke`] with [`wait_for`] (when an outcome is there),
-//! [`send`], [`monitor`], [`deploy`], [`query`], [`faults`].
+//! [`secret_file`], [`twin`], [`watch`] with [`outage`] (a hub that is away), [`invoke`] with
+//! [`wait_for`] (when an outcome is there), [`send`], [`monitor`], [`deploy`], [`query`], [`faults`]; and [`examples`], which stand below the
+//! help of all.
 
 #![expect(
     clippy::doc_markdown,
@@ -16,11 +17,13 @@
 
 pub mod deploy;
 pub mod device;
+pub mod examples;
 pub mod faults;
 pub mod identity;
 pub mod invoke;
 pub mod module;
 pub mod monitor;
+pub mod outage;
 pub mod query;
 pub mod secret_file;
 pub mod send;
@@ -65,22 +68,24 @@ does with Azure, over AMQP on port 5671, has been tried against the local cloud 
 
 With --format json every line of output is one JSON object:
   device, module  the identity as the registry has it, with primaryKeyFingerprint and
-                  secondaryKeyFingerprint in the place of keys; also created, connectionStringFile;
-                  deleted: deviceId, moduleId
+                  secondaryKeyFingerprint in the place of keys; also created, differs (members that
+                  are not as asked for), connectionStringFile; deleted: deviceId, moduleId
   device list     deviceId, status, statusReason, connectionState, lastActivityTime,
                   cloudToDeviceMessageCount, authenticationType, capabilities
   twin            the twin
   twin watch      watching: time, deviceId, moduleId, version; changed: time, path, old, new (null:
                   nothing), version; lost: time, why; back: time; deleted: time, deviceId, moduleId
-  invoke          answer: command, status, payload, tookMs; wait: time, for, state (missing, other,
-                  before, met), value
+  invoke          answer: time, command, status, payload, tookMs; wait: time, for, state (missing,
+                  other, before, met), value
   send            sent: deviceId, messageId, sequenceNumber, enqueuedTimeUtc, expiryTimeUtc
-  monitor         sequence, enqueuedTime, source, deviceId, moduleId, properties, body
+  monitor         listening: time, deviceId, moduleId; heard: time, sequence, enqueuedTime, source,
+                  deviceId, moduleId, properties, body; missed: time, count; lost: time, why; back: time
   deploy          deployment: deviceId, deployed, taken, refused, modules, routes
   query           each result as the hub gives it
   faults, drop    the faults; dropped: connections
-A name before a colon is the member `event`. Errors are words on standard error, and the exit code
-says of which kind.";
+A name before a colon is the member `event`. Every line of twin watch, invoke and monitor has it, and
+`time`; device, twin, query and faults give objects as the hub has them. Errors are words on standard
+error, and the exit code says of which kind.";
 
 const WHICH: &str = "Which hub";
 
@@ -194,7 +199,7 @@ pub async fn run(args: HubArgs) -> anyhow::Result<Exit> {
         {
             return monitor::run_endpoint(&args, monitor, file).await;
         }
-        carry_out(&Hub::of(&args)?, &args.verb).await
+        carry_out(&mut Hub::of(&args)?, &args.verb).await
     };
     tokio::select! {
         biased;
@@ -203,7 +208,7 @@ pub async fn run(args: HubArgs) -> anyhow::Result<Exit> {
     }
 }
 
-async fn carry_out(hub: &Hub, verb: &Verb) -> anyhow::Result<Exit> {
+async fn carry_out(hub: &mut Hub, verb: &Verb) -> anyhow::Result<Exit> {
     match verb {
         Verb::Device(verb) => device::run(hub, verb).await,
         Verb::Module(verb) => module::run(hub, verb).await,

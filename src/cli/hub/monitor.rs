@@ -6,10 +6,12 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::HubArgs;
-use super::tell::{clean, note, time_of_day};
+use super::examples::MONITOR;
+use super::outage::Outage;
+use super::tell::{clean, time_of_day};
 use super::values::{self, InputError};
 use super::which::{Hub, explained, say, trust};
 use crate::cli::Exit;
@@ -20,14 +22,9 @@ use crate::operator::{Events, Heard, Origin};
 use crate::wire::event_hub::{DEFAULT_GROUP, EventHub};
 use crate::wire::service::{EVENTS_MISSED, HubEvent};
 
-const AZURE: &str =
-    "A hub in Azure is read over AMQP, on port 5671, by way of the Event Hub-compatible endpoint that it
-names. The policy needs the right `service connect`. This has been tried against envsim's local cloud
-only, never against Azure.";
-
 /// The options of `envsim hub monitor`.
 #[derive(Debug, Clone, PartialEq, Args)]
-#[command(after_help = AZURE)]
+#[command(after_help = MONITOR)]
 pub struct MonitorArgs {
     /// Only this device and its modules
     #[arg(long, value_name = "DEVICE")]
@@ -59,14 +56,19 @@ pub struct MonitorArgs {
     pub span: Option<Duration>,
 }
 
+/// The pause before a stream that has ended is read on.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Watches, until there is enough of it or a signal comes.
-pub async fn run(hub: &Hub, args: &MonitorArgs) -> anyhow::Result<Exit> {
+pub async fn run(hub: &mut Hub, args: &MonitorArgs) -> anyhow::Result<Exit> {
     let events = explained(hub.client.monitor(args.device.as_ref(), &args.consumer_group).await)?;
     if let Some(device) = &args.device {
         // A stream about nobody would be silent for ever.
         explained(hub.client.twin(device, args.module.as_ref()).await)?;
     }
-    watch(events, hub.client.host(), &hub.zone, hub.format, args).await
+    let (zone, format) = (hub.zone.clone(), hub.format);
+    say(&begun(hub.client.host(), args, format))?;
+    watch(events, Some(hub), &zone, format, args).await
 }
 
 /// Watches an endpoint that is given by itself, in `file`: no hub is asked.
@@ -78,31 +80,39 @@ pub async fn run_endpoint(hub: &HubArgs, args: &MonitorArgs, file: &Path) -> any
         .map_err(|why| InputError::Content { path: values::name_of(file), why: why.to_string() })?;
     let trust = trust(hub)?;
     let host = endpoint.host.clone();
-    let events = Events::read(Origin::Endpoint(endpoint), &args.consumer_group, &trust).await;
-    watch(explained(events)?, &host, &TimeZone::system(), hub.format, args).await
+    let events = explained(Events::read(Origin::Endpoint(endpoint), &args.consumer_group, &trust).await)?;
+    say(&begun(&host, args, hub.format))?;
+    watch(events, None, &TimeZone::system(), hub.format, args).await
 }
 
 async fn watch(
     mut events: Events,
-    host: &str,
+    mut hub: Option<&mut Hub>,
     zone: &TimeZone,
     format: OutputFormat,
     args: &MonitorArgs,
 ) -> anyhow::Result<Exit> {
     let mut left = args.count.unwrap_or(u64::MAX);
+    let mut outage = Outage::none(format, zone);
     let watch = async {
         while left > 0 {
-            let event = match explained(events.next().await)? {
-                Some(Heard::Event(event)) => event,
-                Some(Heard::Lost(why)) => {
-                    note(&format!("{why}; connecting again"));
+            let event = match (explained(events.next().await)?, &mut hub) {
+                (Some(Heard::Event(event)), _) => event,
+                (Some(Heard::Lost(why)), _) => {
+                    outage.lost(&why)?;
                     continue;
                 }
-                Some(Heard::Back) => {
-                    note(&format!("reading the events of {host} again"));
+                (Some(Heard::Back), _) => {
+                    outage.over()?;
                     continue;
                 }
-                None => anyhow::bail!("the hub {host} has ended the stream of events; it was stopped"),
+                (Some(Heard::Ended(why)), Some(hub)) => {
+                    outage.lost(&why)?;
+                    read_on(&mut events, hub, &mut outage).await?;
+                    continue;
+                }
+                (Some(Heard::Ended(why)), None) => anyhow::bail!("{why}"),
+                (None, _) => anyhow::bail!("there are no more events to read"),
             };
             let missed = event.source == EVENTS_MISSED;
             if missed || is_wanted(&event, args) {
@@ -122,6 +132,17 @@ async fn watch(
     ended
 }
 
+/// Reads a stream on that has ended, as soon as the hub is there again.
+async fn read_on(events: &mut Events, hub: &mut Hub, outage: &mut Outage) -> anyhow::Result<()> {
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        match events.read_on(&hub.client).await {
+            Ok(()) => return outage.over(),
+            Err(why) => outage.failed(hub, why)?,
+        }
+    }
+}
+
 fn is_wanted(event: &HubEvent, args: &MonitorArgs) -> bool {
     let has = |(name, value): &(String, Option<String>)| {
         let found = event.properties.get(name);
@@ -137,10 +158,37 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// From now on nothing is missed.
+fn begun(host: &str, args: &MonitorArgs, format: OutputFormat) -> String {
+    let (device, module) = (args.device.as_ref(), args.module.as_ref());
+    match format {
+        OutputFormat::Json => json!({"event": "listening", "time": Timestamp::now().to_string(),
+            "deviceId": device.map(DeviceId::as_str), "moduleId": module.map(ModuleId::as_str)})
+        .to_string(),
+        OutputFormat::Text => {
+            let who = match (device, module) {
+                (None, _) => "devices send".to_owned(),
+                (Some(device), None) => format!("{device} sends"),
+                (Some(device), Some(module)) => format!("{device}/{module} sends"),
+            };
+            format!("listening to what {who} to {host}; Ctrl-C ends it")
+        }
+    }
+}
+
+fn for_programs(event: &HubEvent) -> Value {
+    if event.source == EVENTS_MISSED {
+        return json!({"event": "missed", "time": event.enqueued_time, "count": event.body["missed"]});
+    }
+    json!({"event": "heard", "time": event.enqueued_time, "sequence": event.sequence,
+        "enqueuedTime": event.enqueued_time, "source": event.source, "deviceId": event.device_id,
+        "moduleId": event.module_id, "properties": event.properties, "body": event.body})
+}
+
 /// An event of a hub.
 fn told(event: &HubEvent, zone: &TimeZone, format: OutputFormat) -> String {
     if format == OutputFormat::Json {
-        return serde_json::to_string(event).unwrap_or_default();
+        return for_programs(event).to_string();
     }
     let time = match event.enqueued_time.parse::<Timestamp>() {
         Ok(at) => time_of_day(at, zone),
@@ -174,7 +222,6 @@ fn told(event: &HubEvent, zone: &TimeZone, format: OutputFormat) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     const AT: &str = "2026-11-21T13:03:07.12Z";
 
@@ -199,9 +246,14 @@ mod tests {
         it.device_id = "a\n\x1b[2Jb".to_owned();
         let line = told(&it, &TimeZone::UTC, OutputFormat::Text);
         assert!(!line.contains('\n') && !line.contains('\x1b'), "{line:?}");
-        let json: HubEvent =
-            serde_json::from_str(&told(&it, &TimeZone::UTC, OutputFormat::Json)).expect("JSON");
-        assert_eq!(json, it);
+        it.device_id = "dev-1".to_owned();
+        let told: Value = serde_json::from_str(&told(&it, &TimeZone::UTC, OutputFormat::Json)).expect("JSON");
+        assert_eq!(
+            told,
+            json!({"event": "heard", "time": AT, "sequence": 1, "enqueuedTime": AT, "source": "Telemetry",
+                "deviceId": "dev-1", "moduleId": null, "body": {"temp": 21.5},
+                "properties": {"$.ct": "application/json", "alert": "high"}})
+        );
     }
 
     #[test]
@@ -249,5 +301,8 @@ mod tests {
             told(&event, &TimeZone::UTC, OutputFormat::Text),
             "13:03:07.120  5 events were missed: this is read too slowly"
         );
+        let told: Value =
+            serde_json::from_str(&told(&event, &TimeZone::UTC, OutputFormat::Json)).expect("JSON");
+        assert_eq!(told, json!({"event": "missed", "time": AT, "count": 5}));
     }
 }

@@ -28,6 +28,9 @@ impl SecretFile {
         if values::may_be_key(&path.display().to_string()) {
             return Err(InputError::NotFile);
         }
+        if path == Path::new("-") {
+            return Err(InputError::NoScreen);
+        }
         let draft = if replace { draft_of(path) } else { path.to_owned() };
         if replace {
             // One that a process left which was killed; its number has come up again.

@@ -71,6 +71,12 @@ pub enum InputError {
     /// A connection string in the place of its file.
     #[error("--save-connection-string takes the name of a file to write, not a connection string or key")]
     NotFile,
+    /// Standard output in the place of a file.
+    #[error(
+        "--save-connection-string takes the name of a file: a connection string is never written to standard \
+         output; give ./- for a file of that name"
+    )]
+    NoScreen,
     /// A file that must not be written over.
     #[error("{path} is there already; give another name, or --force to replace it")]
     FileExists {
@@ -273,7 +279,7 @@ fn whole_seconds(text: &str, least: u64) -> Result<Duration, String> {
 pub fn life(text: &str) -> Result<Duration, String> {
     let span = durations::parse(text).map_err(|error| error.to_string())?;
     if span.subsec_nanos() != 0 || !(1..=48 * 3600).contains(&span.as_secs()) {
-        return Err("give whole seconds from 1s to 48h".to_owned());
+        return Err("give whole seconds from 1s to 2d".to_owned());
     }
     Ok(span)
 }

@@ -8,6 +8,9 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
+/// Where the reported section stands in a twin.
+const REPORTED: &str = "properties.reported.";
+
 /// What is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitFor {
@@ -30,6 +33,9 @@ impl FromStr for WaitFor {
             Some((path, value)) => (path, Some(value.to_owned())),
             None => (text, None),
         };
+        let path = path.trim();
+        // As `twin watch` and queries name it.
+        let path = path.strip_prefix(REPORTED).unwrap_or(path);
         let path: Vec<_> = path.split('.').map(|name| name.trim().to_owned()).collect();
         if path.iter().any(String::is_empty) { Err(WaitForError) } else { Ok(Self { path, value }) }
     }
@@ -74,7 +80,7 @@ impl WaitFor {
     }
 
     /// When the hub says the value was written.
-    fn written<'a>(&self, reported: &'a Value) -> Option<&'a Value> {
+    pub fn written<'a>(&self, reported: &'a Value) -> Option<&'a Value> {
         let metadata = reported.get("$metadata")?;
         self.path.iter().try_fold(metadata, |value, name| value.get(name))?.get("$lastUpdated")
     }
@@ -150,5 +156,7 @@ mod tests {
         for text in ["a", "a.b", "a.b=c=d", "a="] {
             assert_eq!(text.parse::<WaitFor>().map(|wanted| wanted.to_string()), Ok(text.to_owned()));
         }
+        assert_eq!("properties.reported.a.b=1".parse::<WaitFor>(), "a.b=1".parse());
+        assert_eq!("properties.reported.".parse::<WaitFor>(), Err(WaitForError));
     }
 }

@@ -3,12 +3,14 @@
 //! A hub has no stream of that for whoever asks over HTTPS, so the twin is read again and again, at a
 //! rate that a hub in Azure allows, and compared with what it was.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::examples::TWIN_WATCH;
+use super::outage::Outage;
 use super::tell::{clean, time_of_day};
 use super::values::{self, Target};
 use super::which::{Hub, explained};
@@ -16,16 +18,9 @@ use crate::cli::Exit;
 use crate::device::time::Spoken;
 use crate::operator::OperatorError;
 
-/// For how long the hub may be away before the watch ends.
-const PATIENCE: Duration = Duration::from_secs(300);
-
-const ABOUT_OUTAGES: &str =
-    "A hub that is away is waited for, for five minutes at most. The watch ends with 1 when the twin is
-deleted. What happens between two reads of the twin is told as one change.";
-
 /// The options of `envsim hub twin watch`.
 #[derive(Debug, Clone, PartialEq, Args)]
-#[command(after_help = ABOUT_OUTAGES)]
+#[command(after_help = TWIN_WATCH)]
 pub struct WatchArgs {
     /// Which device or module.
     #[command(flatten)]
@@ -65,7 +60,7 @@ struct Change {
 }
 
 /// Watches, until there is enough of it or a signal comes.
-pub async fn run(hub: &Hub, args: &WatchArgs) -> anyhow::Result<Exit> {
+pub async fn run(hub: &mut Hub, args: &WatchArgs) -> anyhow::Result<Exit> {
     let mut left = args.count.unwrap_or(u64::MAX);
     let Some(span) = args.span else { return watch(hub, args, &mut left).await };
     let Ok(ended) = tokio::time::timeout(span, watch(hub, args, &mut left)).await else {
@@ -77,11 +72,11 @@ pub async fn run(hub: &Hub, args: &WatchArgs) -> anyhow::Result<Exit> {
     ended
 }
 
-async fn watch(hub: &Hub, args: &WatchArgs, left: &mut u64) -> anyhow::Result<Exit> {
+async fn watch(hub: &mut Hub, args: &WatchArgs, left: &mut u64) -> anyhow::Result<Exit> {
     let target = &args.target;
     let mut twin = explained(hub.client.twin(&target.device, target.module.as_ref()).await)?;
     begin(hub, target, &twin)?;
-    let mut lost: Option<Instant> = None;
+    let mut outage = Outage::none(hub.format, &hub.zone);
     loop {
         tokio::time::sleep(args.interval).await;
         let now = match hub.client.twin(&target.device, target.module.as_ref()).await {
@@ -90,18 +85,12 @@ async fn watch(hub: &Hub, args: &WatchArgs, left: &mut u64) -> anyhow::Result<Ex
                 deleted(hub, target)?;
                 anyhow::bail!("the twin of {target} is not there any more: it was deleted");
             }
-            Err(why) if is_passing(&why) && lost.is_none_or(|since| since.elapsed() < PATIENCE) => {
-                if lost.is_none() {
-                    tell_lost(hub, &why)?;
-                    lost = Some(Instant::now());
-                }
+            Err(why) => {
+                outage.failed(hub, why)?;
                 continue;
             }
-            Err(why) => return Ok(explained(Err(why))?),
         };
-        if let Some(since) = lost.take() {
-            tell_back(hub, since.elapsed())?;
-        }
+        outage.over()?;
         for change in changes(&twin, &now) {
             hub.tell(&for_programs(&change), || for_people(&change, hub))?;
             *left -= 1;
@@ -111,14 +100,6 @@ async fn watch(hub: &Hub, args: &WatchArgs, left: &mut u64) -> anyhow::Result<Ex
         }
         twin = now;
     }
-}
-
-/// What goes by itself: a hub that restarts, a network that is gone for a while.
-pub(super) fn is_passing(why: &OperatorError) -> bool {
-    matches!(
-        why,
-        OperatorError::Unreachable { .. } | OperatorError::Throttled { .. } | OperatorError::Broken { .. }
-    )
 }
 
 fn begin(hub: &Hub, target: &Target, twin: &Value) -> anyhow::Result<Exit> {
@@ -136,20 +117,6 @@ fn deleted(hub: &Hub, target: &Target) -> anyhow::Result<()> {
         hub.say(&told.to_string())?;
     }
     Ok(())
-}
-
-fn tell_lost(hub: &Hub, why: &OperatorError) -> anyhow::Result<Exit> {
-    let at = Timestamp::now();
-    let told = json!({"event": "lost", "time": at.to_string(), "why": why.to_string()});
-    hub.tell(&told, || format!("{}  {}; trying again", time_of_day(at, &hub.zone), clean(&why.to_string())))
-}
-
-fn tell_back(hub: &Hub, after: Duration) -> anyhow::Result<Exit> {
-    let at = Timestamp::now();
-    let told = json!({"event": "back", "time": at.to_string()});
-    hub.tell(&told, || {
-        format!("{}  the hub answers again, after {}", time_of_day(at, &hub.zone), Spoken(after))
-    })
 }
 
 fn for_programs(change: &Change) -> Value {

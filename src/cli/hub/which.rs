@@ -31,6 +31,15 @@ pub struct Hub {
     pub zone: TimeZone,
     /// Where devices find it.
     for_devices: HubHost,
+    /// What it was found by, and not by a connection string.
+    found: Option<Found>,
+}
+
+/// A local cloud that runs on this machine, and what is trusted besides its own authority.
+#[derive(Debug)]
+struct Found {
+    running: Running,
+    ca: Option<Authority>,
 }
 
 impl Hub {
@@ -43,26 +52,63 @@ impl Hub {
         let config = HubConfig::load(args.layer())?;
         // An option beats the environment.
         let given = if args.hub.is_some() { None } else { config.connection };
-        let (connection, trust, port) = if let Some(connection) = given {
+        if let Some(connection) = given {
             // It may be one of this computer's as well; if that cannot be told, nothing is lost.
             let all = runtime_file::running().unwrap_or_default();
             let same = all.iter().find(|running| service_host(running).as_ref() == Some(&connection.hub));
-            (connection, Trust::system(), same.and_then(|running| running.mqtt_port))
-        } else {
-            let all = runtime_file::running().context("cannot look for a running local cloud")?;
-            let chosen = Cloud::choose(&all, args.hub.as_ref())?;
-            if let Some(note) = chosen.note(&all, args.hub.as_ref()) {
-                // It goes on without the note when that cannot be written.
-                let _ = writeln!(std::io::stderr(), "envsim: {note}");
-            }
-            let trust = Trust::only(&chosen.running.ca, "the local cloud's authority")?;
-            (chosen.service, trust, chosen.running.mqtt_port)
+            let port = same.and_then(|running| running.mqtt_port);
+            let trust = with_authority(Trust::system(), config.ca)?;
+            return Self::new(&connection, &trust, port, args.format);
+        }
+        let all = runtime_file::running().context("cannot look for a running local cloud")?;
+        let chosen = Cloud::choose(&all, args.hub.as_ref())?;
+        if let Some(note) = chosen.note(&all, args.hub.as_ref()) {
+            // It goes on without the note when that cannot be written.
+            let _ = writeln!(std::io::stderr(), "envsim: {note}");
+        }
+        Self::local(Found { running: chosen.running.clone(), ca: config.ca }, args.format)
+    }
+
+    /// A local cloud that was found.
+    fn local(found: Found, format: OutputFormat) -> anyhow::Result<Self> {
+        let trust = Trust::only(&found.running.ca, "the local cloud's authority")?;
+        let trust = with_authority(trust, found.ca.clone())?;
+        let hub = Self::new(&service(&found.running)?, &trust, found.running.mqtt_port, format)?;
+        Ok(Self { found: Some(found), ..hub })
+    }
+
+    fn new(
+        connection: &ConnectionString,
+        trust: &Trust,
+        mqtt_port: Option<u16>,
+        format: OutputFormat,
+    ) -> anyhow::Result<Self> {
+        let port = mqtt_port.filter(|port| *port != MQTT_PORT);
+        Ok(Self {
+            client: explained(Client::new(connection, trust))?,
+            format,
+            zone: TimeZone::system(),
+            for_devices: HubHost { name: connection.hub.name.clone(), port },
+            found: None,
+        })
+    }
+
+    /// Whether it is a local cloud that was found, and may be found again.
+    pub fn is_found(&self) -> bool {
+        self.found.is_some()
+    }
+
+    /// Looks whether another local cloud runs in the place of the one that was found. One that was
+    /// started anew has another key and another authority; this is that one from then on.
+    pub fn find_again(&mut self) -> bool {
+        let Some(found) = &self.found else { return false };
+        let all = runtime_file::running().unwrap_or_default();
+        let Some(running) = successor(&found.running, all) else { return false };
+        let Ok(again) = Self::local(Found { running, ca: found.ca.clone() }, self.format) else {
+            return false;
         };
-        let trust = with_authority(trust, config.ca)?;
-        let for_devices =
-            HubHost { name: connection.hub.name.clone(), port: port.filter(|port| *port != MQTT_PORT) };
-        let client = explained(Client::new(&connection, &trust))?;
-        Ok(Self { client, format: args.format, zone: TimeZone::system(), for_devices })
+        *self = again;
+        true
     }
 
     /// Whether programs are told, not people.
@@ -141,9 +187,7 @@ impl<'a> Cloud<'a> {
             }
             .into());
         };
-        let service = ConnectionString::parse(&running.service_connection_string)
-            .context("what the running local cloud left for us")?;
-        Ok(Self { running, service })
+        Ok(Self { running, service: service(running)? })
     }
 
     /// Which one it is, when it could have been another.
@@ -165,6 +209,19 @@ impl<'a> Cloud<'a> {
             )
         })
     }
+}
+
+fn service(running: &Running) -> anyhow::Result<ConnectionString> {
+    ConnectionString::parse(&running.service_connection_string)
+        .context("what the running local cloud left for us")
+}
+
+/// The one at the same address, if it is another one.
+fn successor(former: &Running, all: Vec<Running>) -> Option<Running> {
+    let at = service_host(former)?;
+    all.into_iter()
+        .find(|running| service_host(running).as_ref() == Some(&at))
+        .filter(|running| running != former)
 }
 
 fn service_host(running: &Running) -> Option<HubHost> {
@@ -292,5 +349,20 @@ mod tests {
         assert!(choose(Some("elsewhere")).expect_err("none").contains("those that run: localhost:9443"));
         let alone = &all[..1];
         assert_eq!(Cloud::choose(alone, None).map(|cloud| cloud.note(alone, None)).expect("one"), None);
+    }
+
+    #[test]
+    fn a_cloud_is_followed_by_the_next_one_at_its_address_only() {
+        let (former, elsewhere) = (running(1, "localhost:8443"), running(2, "localhost:9443"));
+        let of = |all: &[&Running]| {
+            let all = all.iter().map(|running| (*running).clone()).collect();
+            successor(&former, all).map(|running| running.pid)
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[&elsewhere, &former]), None);
+        let next = running(3, "localhost:8443");
+        assert_eq!(of(&[&elsewhere, &next, &former]), Some(3));
+        // Where two have one address the later one stays.
+        assert_eq!(of(&[&former, &next]), None);
     }
 }

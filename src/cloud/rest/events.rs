@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::http::{Response, header};
+use axum::http::{HeaderValue, Response, header};
 use futures_util::stream;
 use tokio::sync::watch;
 
@@ -14,7 +14,7 @@ use super::Call;
 use crate::cloud::core::auth::Right;
 use crate::cloud::core::fault::Fault;
 use crate::cloud::shared::Shared;
-use crate::wire::service::HubEvent;
+use crate::wire::service::{EVENTS_AFTER, EVENTS_MISSED, EVENTS_STARTED, HubEvent};
 
 /// Events written at once.
 const BATCH: usize = 256;
@@ -40,9 +40,13 @@ pub(super) fn stream(call: &Call) -> Result<Response<Body>, Fault> {
     let wake = call.shared.watch_events();
     let reader = Reader { shared: Arc::clone(&call.shared), wake, device, after, first: true };
     let mut response = Response::new(Body::from_stream(stream::unfold(reader, next)));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/x-ndjson"));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    headers.insert(EVENTS_AFTER, after.into());
+    // Digits and signs only, which every header takes.
+    if let Ok(started) = HeaderValue::from_str(&call.shared.began().to_string()) {
+        headers.insert(EVENTS_STARTED, started);
+    }
     Ok(response)
 }
 
@@ -88,7 +92,7 @@ fn missed(count: u64, last: u64, shared: &Shared) -> HubEvent {
     HubEvent {
         sequence: last,
         enqueued_time: shared.now().wall.to_string(),
-        source: "envsimEventsMissed".to_owned(),
+        source: EVENTS_MISSED.to_owned(),
         device_id: String::new(),
         module_id: None,
         properties: serde_json::Map::new(),

@@ -165,6 +165,9 @@ async fn events_stream_as_they_happen() {
     };
     // The first, empty line says that the stream has begun.
     hear_until("\r\n\r\n1\r\n\n").await;
+    // Of which run the numbers are, and after which it begins.
+    hear_until("envsim-after: ").await;
+    hear_until("envsim-started: 20").await;
     device.say(&publish(1, "devices/d/messages/events/a=1", b"{\"temp\":7}")).await;
     hear_until("\"properties\":{\"a\":\"1\"},\"body\":{\"temp\":7}}").await;
     cloud.stop().await;

@@ -7,9 +7,8 @@
 mod asking;
 mod events;
 mod registry;
+mod restarts;
 mod twins;
-
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
@@ -144,11 +143,11 @@ fn what_was_desired_before_the_device_came_is_acknowledged_when_it_comes() {
 fn telemetry_is_watched() {
     let (cloud, _device) = with_device(&["--interval", "100ms"]);
     let outcome = cloud.hub(&["monitor", "--count", "2", "--format", "json"]).expect(0);
-    let events = outcome.events();
+    let events = outcome.heard();
     assert_eq!(events.len(), 2, "{}", outcome.all());
     let telemetry =
         cloud.hub(&["monitor", "--count", "2", "--device", "env-sensor-01", "--format", "json"]).expect(0);
-    for event in telemetry.events() {
+    for event in telemetry.heard() {
         assert_eq!(event["deviceId"], "env-sensor-01", "{event}");
         assert!(event["body"]["temp"].is_number() && event["body"]["humid"].is_number(), "{event}");
     }
@@ -165,6 +164,13 @@ fn a_message_is_sent_to_a_device_that_need_not_be_there() {
     assert_eq!((&sent["event"], &sent["sequenceNumber"]), (&json!("sent"), &json!(2)));
     let twin = cloud.hub(&["twin", "show", "asleep", "--format", "json"]).expect(0).json();
     assert_eq!(twin["cloudToDeviceMessageCount"], 2);
+
+    let file = cloud.sandbox.write("message.json", "{}").display().to_string();
+    let sent = cloud.hub(&["send", "asleep", "--body-file", &file, "--format", "json"]).expect(0).json();
+    assert_eq!(sent["sequenceNumber"], 3);
+    for bad in [&[][..], &["hello", "--body-file", &file], &["--body-file", "nowhere"]] {
+        cloud.hub(&[&["send", "asleep"], bad].concat()).expect(2);
+    }
 
     let unknown = cloud.hub(&["send", "nobody", "hello"]).expect(1);
     assert!(unknown.err.contains("has no `nobody`"), "{}", unknown.all());
@@ -275,9 +281,10 @@ fn telemetry_is_watched_for_a_time_and_by_its_properties() {
     let (cloud, _device) = with_device(&["--interval", "100ms"]);
     let json =
         cloud.hub(&["monitor", "--property", "$.ct=application/json", "--count", "1", "--format", "json"]);
-    assert_eq!(json.expect(0).json()["source"], "Telemetry");
+    assert_eq!(json.expect(0).heard()[0]["source"], "Telemetry");
     let nothing = ["monitor", "--device", "env-sensor-01", "--property", "alert", "--for", "300ms"];
-    assert_eq!(cloud.hub(&nothing).expect(0).out, "");
+    let heard = cloud.hub(&nothing).expect(0).out;
+    assert_eq!(heard, "listening to what env-sensor-01 sends to localhost; Ctrl-C ends it");
     let too_few = cloud.hub(&[&nothing[..], &["--count", "1"]].concat()).expect(1);
     assert!(too_few.err.contains("0 of 1 events came within 300 ms"), "{}", too_few.all());
 
@@ -299,21 +306,9 @@ fn watching_ends_as_the_signal_says() {
         let outcome = watch.end().expect(code);
         assert_eq!(outcome.err, "", "{}", outcome.all());
         let mut monitor = cloud.hub_start(&["monitor", "--format", "json"]);
-        // Something to hear, again and again until it listens.
-        let heard = AtomicBool::new(false);
-        let source = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !heard.load(Ordering::Relaxed) {
-                    cloud.hub(&["twin", "update", "d", "--tags", r#"{"x": 1}"#]);
-                }
-            });
-            let source = monitor.line("event", |line| {
-                serde_json::from_str::<Value>(line).ok().map(|event| event["source"].clone())
-            });
-            heard.store(true, Ordering::Relaxed);
-            source
-        });
-        assert_eq!(source, "twinChangeEvents");
+        monitor.event("listening");
+        cloud.hub(&["twin", "update", "d", "--tags", r#"{"x": 1}"#]).expect(0);
+        monitor.line("event", |line| line.contains("twinChangeEvents").then_some(()));
         monitor.signal(signal);
         monitor.end().expect(code);
     }

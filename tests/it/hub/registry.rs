@@ -181,3 +181,24 @@ fn every_device_is_listed_however_many_there_are() {
     assert_eq!(some.lines().count(), 121);
     cloud.hub(&["device", "list", "--top", "0"]).expect(2);
 }
+
+#[test]
+fn what_is_there_and_not_as_asked_for_is_told() {
+    let cloud = CloudProcess::start();
+    cloud.hub(&["device", "create", "d"]).expect(0);
+    let again = ["device", "create", "d", "--or-show", "--format", "json"];
+    let same = cloud.hub(&again).expect(0);
+    assert_eq!((&same.json()["differs"], same.err.as_str()), (&json!([]), ""));
+    let other = cloud.hub(&[&again[..], &["--disabled", "--edge"]].concat()).expect(0);
+    assert_eq!(other.json()["differs"], json!(["status", "capabilities"]));
+    assert!(other.err.contains("stays as it is; not as asked for: status, capabilities"), "{}", other.all());
+}
+
+#[test]
+fn a_connection_string_is_not_written_to_the_screen() {
+    let cloud = CloudProcess::start();
+    let refused = cloud.hub(&["device", "create", "d", "--save-connection-string", "-"]).expect(2);
+    assert!(refused.err.contains("never written to standard output"), "{}", refused.all());
+    assert!(!cloud.sandbox.folder().join("-").exists());
+    cloud.hub(&["device", "show", "d"]).expect(1);
+}

@@ -126,6 +126,11 @@ impl Outcome {
         self.out.lines().map(event).collect()
     }
 
+    /// What `envsim hub monitor` has heard of devices.
+    pub fn heard(&self) -> Vec<Value> {
+        self.events().into_iter().filter(|event| event["event"] == "heard").collect()
+    }
+
     /// Standard output as one JSON value.
     #[track_caller]
     pub fn json(&self) -> Value {
