@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::examples::DEPLOY;
 use super::tell::{Table, cell, clean};
 use super::values::{self, InputError};
 use super::which::{Hub, advised, explained};
@@ -15,7 +16,7 @@ use crate::wire::service::{EDGE_AGENT, EDGE_HUB, EdgeStatus};
 
 /// The options of `envsim hub deploy`.
 #[derive(Debug, Clone, PartialEq, Args)]
-#[command(after_help = EXAMPLE)]
+#[command(after_help = DEPLOY)]
 pub struct DeployArgs {
     /// The IoT Edge device
     pub device: DeviceId,
@@ -28,16 +29,6 @@ pub struct DeployArgs {
     #[arg(long, conflicts_with = "file")]
     pub show: bool,
 }
-
-const EXAMPLE: &str = r#"A deployment:
-  {"modulesContent": {
-    "$edgeAgent": {"properties.desired": {"schemaVersion": "1.0", "modules": {
-      "tempSensor": {"type": "docker", "status": "running", "settings": {"image": "sensor:1.0"}},
-      "filterModule": {"type": "docker", "status": "running", "settings": {"image": "filter:1.0"}}}}},
-    "$edgeHub": {"properties.desired": {"schemaVersion": "1.0", "routes": {
-      "sensorToFilter": "FROM /messages/modules/tempSensor/outputs/temperatureOutput INTO BrokeredEndpoint(\"/modules/filterModule/inputs/input1\")",
-      "filterToIoTHub": "FROM /messages/modules/filterModule/outputs/output1 INTO $upstream"}}},
-    "filterModule": {"properties.desired": {"TemperatureThreshold": 25}}}}"#;
 
 /// Where routes stand, as messages name it.
 const ROUTES: &str = "`modulesContent.$edgeHub.properties.desired.routes`";

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
+use super::examples;
 use super::identity::{self, ProofArgs, SaveArgs};
 use super::query::Pages;
 use super::tell::{Table, cell, moment};
@@ -16,8 +17,10 @@ use crate::operator::NewIdentity;
 #[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum DeviceVerb {
     /// Make a device
+    #[command(after_help = examples::DEVICE_CREATE)]
     Create(CreateArgs),
     /// Show a device; keys as fingerprints
+    #[command(after_help = examples::DEVICE_SHOW)]
     Show {
         /// The device
         device: DeviceId,
@@ -26,12 +29,14 @@ pub enum DeviceVerb {
         save: SaveArgs,
     },
     /// List all devices; in Azure a new one may be missing for some seconds
+    #[command(after_help = examples::DEVICE_LIST)]
     List {
         /// At most N of them
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         top: Option<u64>,
     },
     /// Delete a device, its modules and their twins
+    #[command(after_help = examples::DEVICE_DELETE)]
     Delete {
         /// The device
         device: DeviceId,

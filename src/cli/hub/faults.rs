@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use super::examples;
 use super::tell::{clean, note};
 use super::values::InputError;
 use super::which::{Hub, explained};
@@ -16,31 +17,22 @@ use crate::operator::faults::words;
 #[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum FaultsVerb {
     /// Show what goes wrong
+    #[command(after_help = examples::FAULTS_SHOW)]
     Show,
     /// Replace what goes wrong
-    #[command(after_help = FAULTS)]
+    #[command(after_help = examples::FAULTS_SET)]
     Set {
         /// A JSON object; what it does not name goes right
         faults: String,
     },
     /// End all of it
+    #[command(after_help = examples::FAULTS_CLEAR)]
     Clear,
 }
 
-const FAULTS: &str = r#"Members, times in milliseconds:
-  latency     answers come so much later
-  dropEvery   all connections are dropped, again and again
-  tokenLife   a connection ends after this time, as if its token had run out
-  refuse      {"returnCode": 3, "times": 2, "device": "d"}: connections are refused
-  dpsBusy     {"times": 2, "retryAfter": 3}: DPS answers 429, and how many seconds to wait
-  elsewhere   {"hub": "HOST:PORT", "device": "d"}: DPS sends the device there, it is refused here
-Without times it is always, without device it is all of them.
-
-Example:
-  envsim hub faults set '{"latency": 500, "refuse": {"times": 3}}'"#;
-
 /// The options of `envsim hub drop`.
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = examples::DROP)]
 pub struct DropArgs {
     /// The device; all of them if not given
     pub device: Option<DeviceId>,

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::examples::INVOKE;
 use super::outage::passes;
 use super::tell::{clean, millis, time_of_day};
 use super::values::{self, InputError, Target};
@@ -24,18 +25,9 @@ use crate::wire::service::{MethodResult, is_azure};
 const POLL: Duration = Duration::from_millis(500);
 const LOCAL_POLL: Duration = Duration::from_millis(100);
 
-const ABOUT_WAITING: &str = "Examples:
-  envsim hub invoke env-sensor-01 blink --payload 5
-  envsim hub invoke env-sensor-01 rundiagnostics --wait-for rundiagnostics --timeout 1m
-  envsim hub invoke env-sensor-01 firmwareUpdate --payload-file update.json \\
-    --wait-for firmwareStatus=completed --unless firmwareError
-
-The twin is read twice a second, ten times of the local cloud: a value that stands shorter than that
-may be missed. Each step has the time at which the hub took it.";
-
 /// The options of `envsim hub invoke`.
 #[derive(Debug, Clone, PartialEq, Args)]
-#[command(after_help = ABOUT_WAITING)]
+#[command(after_help = INVOKE)]
 pub struct InvokeArgs {
     /// Which device or module.
     #[command(flatten)]

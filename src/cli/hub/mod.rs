@@ -7,7 +7,8 @@
 //! that is spoken to), [`values`] (what a person typed, read), [`tell`] (what all verbs tell in the
 //! same way); then the verbs: [`device`] and [`module`] with what they share in [`identity`] and
 //! [`secret_file`], [`twin`], [`watch`] with [`outage`] (a hub that is away), [`invoke`] with
-//! [`wait_for`] (when an outcome is there), [`send`], [`monitor`], [`deploy`], [`query`], [`faults`].
+//! [`wait_for`] (when an outcome is there), [`send`], [`monitor`], [`deploy`], [`query`], [`faults`]; and [`examples`], which stand below the
+//! help of all.
 
 #![expect(
     clippy::doc_markdown,
@@ -16,6 +17,7 @@
 
 pub mod deploy;
 pub mod device;
+pub mod examples;
 pub mod faults;
 pub mod identity;
 pub mod invoke;
@@ -63,8 +65,8 @@ does with Azure, over AMQP on port 5671, has been tried against the local cloud 
 
 With --format json every line of output is one JSON object:
   device, module  the identity as the registry has it, with primaryKeyFingerprint and
-                  secondaryKeyFingerprint in the place of keys; also created, connectionStringFile;
-                  deleted: deviceId, moduleId
+                  secondaryKeyFingerprint in the place of keys; also created, differs (members that
+                  are not as asked for), connectionStringFile; deleted: deviceId, moduleId
   device list     deviceId, status, statusReason, connectionState, lastActivityTime,
                   cloudToDeviceMessageCount, authenticationType, capabilities
   twin            the twin
@@ -79,8 +81,8 @@ With --format json every line of output is one JSON object:
   query           each result as the hub gives it
   faults, drop    the faults; dropped: connections
 A name before a colon is the member `event`. Every line of twin watch, invoke and monitor has it, and
-`time`; device, twin, query and faults give objects as the hub has them. Errors are words on standard error, and the exit code
-says of which kind.";
+`time`; device, twin, query and faults give objects as the hub has them. Errors are words on standard
+error, and the exit code says of which kind.";
 
 const WHICH: &str = "Which hub";
 

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use super::examples;
 use super::identity::{self, ProofArgs, SaveArgs};
 use super::tell::{Table, cell, moment};
 use super::values::Target;
@@ -14,8 +15,10 @@ use crate::operator::NewIdentity;
 #[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum ModuleVerb {
     /// Make a module on a device
+    #[command(after_help = examples::MODULE_CREATE)]
     Create(CreateArgs),
     /// Show a module; keys as fingerprints
+    #[command(after_help = examples::MODULE_SHOW)]
     Show {
         /// Which module.
         #[command(flatten)]
@@ -25,11 +28,13 @@ pub enum ModuleVerb {
         save: SaveArgs,
     },
     /// List the modules of a device
+    #[command(after_help = examples::MODULE_LIST)]
     List {
         /// The device
         device: DeviceId,
     },
     /// Delete a module and its twin
+    #[command(after_help = examples::MODULE_DELETE)]
     Delete {
         /// Which module.
         #[command(flatten)]

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::HubArgs;
+use super::examples::MONITOR;
 use super::outage::Outage;
 use super::tell::{clean, time_of_day};
 use super::values::{self, InputError};
@@ -21,14 +22,9 @@ use crate::operator::{Events, Heard, Origin};
 use crate::wire::event_hub::{DEFAULT_GROUP, EventHub};
 use crate::wire::service::{EVENTS_MISSED, HubEvent};
 
-const AZURE: &str =
-    "A hub in Azure is read over AMQP, on port 5671, by way of the Event Hub-compatible endpoint that it
-names. The policy needs the right `service connect`. This has been tried against envsim's local cloud
-only, never against Azure.";
-
 /// The options of `envsim hub monitor`.
 #[derive(Debug, Clone, PartialEq, Args)]
-#[command(after_help = AZURE)]
+#[command(after_help = MONITOR)]
 pub struct MonitorArgs {
     /// Only this device and its modules
     #[arg(long, value_name = "DEVICE")]

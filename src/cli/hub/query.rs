@@ -1,10 +1,9 @@
 //! `envsim hub query`: questions in the hub's query language, page by page.
 
-use std::collections::BTreeSet;
-
 use clap::Args;
 use serde_json::Value;
 
+use super::examples::QUERY;
 use super::outage::unhurried;
 use super::tell::{Table, cell};
 use super::twin::written;
@@ -17,7 +16,7 @@ const PAGE: u64 = 100;
 
 /// The options of `envsim hub query`.
 #[derive(Debug, Clone, PartialEq, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = QUERY)]
 pub struct QueryArgs {
     /// The question, such as "SELECT * FROM devices WHERE tags.floor = 2"
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
@@ -27,14 +26,6 @@ pub struct QueryArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub top: Option<u64>,
 }
-
-const EXAMPLES: &str = "Examples:
-  envsim hub query \"SELECT deviceId, status FROM devices WHERE capabilities.iotEdge = true\"
-  envsim hub query \"SELECT properties.reported.firmwareVersion AS version, COUNT() AS devices
-                    FROM devices GROUP BY properties.reported.firmwareVersion\"
-  envsim hub query \"SELECT * FROM devices.modules WHERE moduleId = 'meter'\" --format json
-
-From devices, devices.modules or devices.jobs. In Azure the results lag behind by some seconds.";
 
 /// The pages of an answer, one after the other.
 pub struct Pages<'a> {
@@ -124,12 +115,18 @@ fn simple(page: Page) -> Vec<Value> {
     page.items.into_iter().map(twin).collect()
 }
 
+/// The names that stand in any of them, in the order in which each of them has its own.
 fn columns(items: &[Value]) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    let mut columns = Vec::new();
-    for item in items {
-        let names = item.as_object().into_iter().flat_map(|members| members.keys());
-        columns.extend(names.filter(|name| seen.insert((*name).clone())).cloned());
+    let mut columns: Vec<String> = Vec::new();
+    for members in items.iter().filter_map(Value::as_object) {
+        // Backwards: one that is new stands before the one that it stands before here.
+        let mut before = columns.len();
+        for name in members.keys().rev() {
+            match columns.iter().position(|known| known == name) {
+                Some(at) => before = at,
+                None => columns.insert(before, name.clone()),
+            }
+        }
     }
     if columns.is_empty() { vec!["value".to_owned()] } else { columns }
 }
@@ -149,7 +146,9 @@ mod tests {
     #[test]
     fn results_have_the_columns_that_any_of_them_has() {
         let items = [json!({"n": 1}), json!({"fw": "1.0", "n": 3})];
-        assert_eq!(columns(&items), ["n", "fw"]);
+        assert_eq!(columns(&items), ["fw", "n"]);
+        let more = [json!({"a": 1, "c": 1}), json!({"a": 1, "b": 1, "c": 1, "d": 1}), json!({"e": 1})];
+        assert_eq!(columns(&more), ["a", "b", "c", "d", "e"]);
         assert_eq!((value(&items[0], "fw"), value(&items[1], "n")), (String::new(), "3".to_owned()));
         assert_eq!(
             (columns(&[json!(5)]), value(&json!(5), "value")),

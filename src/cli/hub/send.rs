@@ -1,5 +1,6 @@
 //! `envsim hub send`: a message from the cloud to a device.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -7,6 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::examples::SEND;
 use super::tell::clean;
 use super::values;
 use super::which::{Hub, explained};
@@ -17,12 +19,18 @@ use crate::wire::service::{CloudMessage, SentMessage};
 
 /// The options of `envsim hub send`.
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = SEND)]
 pub struct SendArgs {
     /// The device
     pub device: DeviceId,
 
     /// The message, as it is
-    pub body: String,
+    #[arg(required_unless_present = "body_file")]
+    pub body: Option<String>,
+
+    /// The message from a file, which is text; - for standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "body")]
+    pub body_file: Option<PathBuf>,
 
     /// A property of the message; may be given more than once
     #[arg(long, value_name = "NAME=VALUE", value_parser = values::property)]
@@ -47,14 +55,18 @@ pub struct SendArgs {
 
 /// Sends it.
 pub async fn run(hub: &Hub, args: &SendArgs) -> anyhow::Result<Exit> {
-    let answer = explained(hub.client.send(&args.device, &message(args)).await)?;
+    let body = match (&args.body_file, &args.body) {
+        (Some(file), _) => values::text_of(file).await?,
+        (None, body) => body.clone().unwrap_or_default(),
+    };
+    let answer = explained(hub.client.send(&args.device, &message(args, body)).await)?;
     hub.say(&sent(&args.device, &answer, &hub.zone, hub.format))
 }
 
 /// A message to a device. Its body is not looked into: what it means is between the two sides.
-fn message(args: &SendArgs) -> CloudMessage {
+fn message(args: &SendArgs, body: String) -> CloudMessage {
     CloudMessage {
-        body: Some(Value::String(args.body.clone())),
+        body: Some(Value::String(body)),
         content_type: args.content_type.clone(),
         properties: args.property.iter().cloned().collect(),
         message_id: args.message_id.clone(),

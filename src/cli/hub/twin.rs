@@ -1,10 +1,11 @@
 //! `envsim hub twin`: reading and changing twins.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
+use super::examples;
 use super::values::{self, InputError, Target};
 use super::watch::{self, WatchArgs};
 use super::which::{Hub, HubError, advised, explained};
@@ -16,6 +17,7 @@ use crate::operator::{OperatorError, TwinPatch};
 #[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum TwinVerb {
     /// Show the twin of a device or module
+    #[command(after_help = examples::TWIN_SHOW)]
     Show {
         /// Which device or module.
         #[command(flatten)]
@@ -31,13 +33,20 @@ pub enum TwinVerb {
 
 /// The options of `envsim hub twin update`.
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = examples::TWIN_UPDATE,
+    override_usage = "envsim hub twin update [OPTIONS] <DEVICE> <FILE|--desired <JSON>|--tags <JSON>>",
+    group(clap::ArgGroup::new("change").args(["file", "desired", "tags"]).required(true).multiple(true)))]
 pub struct UpdateArgs {
     /// Which device or module.
     #[command(flatten)]
     pub target: Target,
 
+    /// What to merge in a file, in the form of a twin; - for standard input
+    #[arg(value_name = "FILE", conflicts_with_all = ["desired", "tags"])]
+    pub file: Option<PathBuf>,
+
     /// Desired properties to merge, a JSON object
-    #[arg(long, value_name = "JSON", required_unless_present = "tags")]
+    #[arg(long, value_name = "JSON")]
     pub desired: Option<String>,
 
     /// Tags to merge, a JSON object
@@ -51,6 +60,9 @@ pub struct UpdateArgs {
 
 /// The options of `envsim hub twin replace`.
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = examples::TWIN_REPLACE,
+    override_usage = "envsim hub twin replace [OPTIONS] <DEVICE> <FILE|--desired <JSON>|--tags <JSON>>",
+    group(clap::ArgGroup::new("change").args(["file", "desired", "tags"]).required(true).multiple(true)))]
 pub struct ReplaceArgs {
     /// Which device or module.
     #[command(flatten)]
@@ -61,7 +73,7 @@ pub struct ReplaceArgs {
     pub file: Option<PathBuf>,
 
     /// All desired properties, a JSON object
-    #[arg(long, value_name = "JSON", required_unless_present_any = ["tags", "file"])]
+    #[arg(long, value_name = "JSON")]
     pub desired: Option<String>,
 
     /// All tags, a JSON object
@@ -80,7 +92,7 @@ pub async fn run(hub: &mut Hub, verb: &TwinVerb) -> anyhow::Result<Exit> {
             explained(hub.client.twin(&target.device, target.module.as_ref()).await)?
         }
         TwinVerb::Update(args) => {
-            let (target, patch) = (&args.target, twin_patch(args)?);
+            let (target, patch) = (&args.target, twin_patch(args).await?);
             changed(hub.client.update_twin(&target.device, target.module.as_ref(), &patch).await)?
         }
         TwinVerb::Replace(args) => replace(hub, args).await?,
@@ -102,7 +114,8 @@ fn changed(outcome: Result<Value, OperatorError>) -> Result<Value, HubError> {
 /// written back, on the condition that nobody was faster.
 async fn replace(hub: &Hub, args: &ReplaceArgs) -> anyhow::Result<Value> {
     let (target, module) = (&args.target, args.target.module.as_ref());
-    let (desired, tags) = sections(args).await?;
+    let (desired, tags) =
+        sections(args.file.as_deref(), args.desired.as_deref(), args.tags.as_deref()).await?;
     let mut etag = args.etag.clone();
     let (desired, tags) = if let (Some(desired), Some(tags)) = (&desired, &tags) {
         (desired.clone(), tags.clone())
@@ -123,12 +136,14 @@ async fn replace(hub: &Hub, args: &ReplaceArgs) -> anyhow::Result<Value> {
 type Sections = (Option<Map<String, Value>>, Option<Map<String, Value>>);
 
 /// Desired properties and tags, as options or a file give them.
-async fn sections(args: &ReplaceArgs) -> Result<Sections, InputError> {
-    let Some(file) = &args.file else {
-        let object = |option, text: &Option<String>| {
-            text.as_deref().map(|text| values::object(option, text)).transpose()
-        };
-        return Ok((object("desired", &args.desired)?, object("tags", &args.tags)?));
+async fn sections(
+    file: Option<&Path>,
+    desired: Option<&str>,
+    tags: Option<&str>,
+) -> Result<Sections, InputError> {
+    let Some(file) = file else {
+        let object = |option, text: Option<&str>| text.map(|text| values::object(option, text)).transpose();
+        return Ok((object("desired", desired)?, object("tags", tags)?));
     };
     let content = |why: &str| InputError::Content { path: values::name_of(file), why: why.to_owned() };
     let mut twin = values::object_of(file).await?;
@@ -158,12 +173,12 @@ pub fn written(mut members: Map<String, Value>) -> Map<String, Value> {
 }
 
 /// What is merged into a twin.
-fn twin_patch(args: &UpdateArgs) -> Result<TwinPatch, InputError> {
-    let object =
-        |option, text: &Option<String>| text.as_deref().map(|text| values::object(option, text)).transpose();
+async fn twin_patch(args: &UpdateArgs) -> Result<TwinPatch, InputError> {
+    let (desired, tags) =
+        sections(args.file.as_deref(), args.desired.as_deref(), args.tags.as_deref()).await?;
     Ok(TwinPatch {
-        desired: object("desired", &args.desired)?.unwrap_or_default(),
-        tags: object("tags", &args.tags)?.unwrap_or_default(),
+        desired: desired.unwrap_or_default(),
+        tags: tags.unwrap_or_default(),
         etag: args.etag.clone(),
     })
 }
@@ -196,25 +211,26 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn update(desired: Option<&str>, tags: Option<&str>) -> Result<(Value, Value), String> {
+    async fn update(desired: Option<&str>, tags: Option<&str>) -> Result<(Value, Value), String> {
         let args = UpdateArgs {
             target: Target { device: "d".parse().expect("an id"), module: None },
             etag: None,
+            file: None,
             desired: desired.map(str::to_owned),
             tags: tags.map(str::to_owned),
         };
-        let patch = twin_patch(&args).map_err(|error| error.to_string())?;
+        let patch = twin_patch(&args).await.map_err(|error| error.to_string())?;
         Ok((Value::Object(patch.desired), Value::Object(patch.tags)))
     }
 
-    #[test]
-    fn a_patch_merges_desired_properties_and_tags() {
+    #[tokio::test]
+    async fn a_patch_merges_desired_properties_and_tags() {
         assert_eq!(
-            update(Some(r#"{"brightness": 80, "name": null}"#), Some(r#"{"floor": 2}"#)),
+            update(Some(r#"{"brightness": 80, "name": null}"#), Some(r#"{"floor": 2}"#)).await,
             Ok((json!({"brightness": 80, "name": null}), json!({"floor": 2})))
         );
-        assert!(update(Some("80"), None).expect_err("an error").contains("not a JSON object"));
-        assert!(update(None, Some("{\"$x\": 1}")).expect_err("an error").contains("`$x`"));
+        assert!(update(Some("80"), None).await.expect_err("an error").contains("not a JSON object"));
+        assert!(update(None, Some("{\"$x\": 1}")).await.expect_err("an error").contains("`$x`"));
     }
 
     #[test]
@@ -232,10 +248,7 @@ mod tests {
         let read = async |text: &str| {
             let path = folder.path().join("twin.json");
             std::fs::write(&path, text).expect("written");
-            let target = Target { device: "d".parse().expect("an id"), module: None };
-            sections(&ReplaceArgs { target, file: Some(path), desired: None, tags: None, etag: None })
-                .await
-                .map_err(|error| error.to_string())
+            sections(Some(&path), None, None).await.map_err(|error| error.to_string())
         };
         let text = r#"{"etag": "x", "tags": {"floor": 2},
             "properties": {"desired": {"a": 1, "$version": 2, "$metadata": {}}, "reported": {"b": 1}}}"#;

@@ -9,6 +9,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::examples::TWIN_WATCH;
 use super::outage::Outage;
 use super::tell::{clean, time_of_day};
 use super::values::{self, Target};
@@ -17,13 +18,9 @@ use crate::cli::Exit;
 use crate::device::time::Spoken;
 use crate::operator::OperatorError;
 
-const ABOUT_OUTAGES: &str =
-    "A hub that is away is waited for, for five minutes at most. The watch ends with 1 when the twin is
-deleted. What happens between two reads of the twin is told as one change.";
-
 /// The options of `envsim hub twin watch`.
 #[derive(Debug, Clone, PartialEq, Args)]
-#[command(after_help = ABOUT_OUTAGES)]
+#[command(after_help = TWIN_WATCH)]
 pub struct WatchArgs {
     /// Which device or module.
     #[command(flatten)]

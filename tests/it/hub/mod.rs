@@ -137,6 +137,13 @@ fn a_message_is_sent_to_a_device_that_need_not_be_there() {
     let twin = cloud.hub(&["twin", "show", "asleep", "--format", "json"]).expect(0).json();
     assert_eq!(twin["cloudToDeviceMessageCount"], 2);
 
+    let file = cloud.sandbox.write("message.json", "{}").display().to_string();
+    let sent = cloud.hub(&["send", "asleep", "--body-file", &file, "--format", "json"]).expect(0).json();
+    assert_eq!(sent["sequenceNumber"], 3);
+    for bad in [&[][..], &["hello", "--body-file", &file], &["--body-file", "nowhere"]] {
+        cloud.hub(&[&["send", "asleep"], bad].concat()).expect(2);
+    }
+
     let unknown = cloud.hub(&["send", "nobody", "hello"]).expect(1);
     assert!(unknown.err.contains("has no `nobody`"), "{}", unknown.all());
     for bad in [["--property", "level"], ["--ack", "maybe"], ["--ttl", "3d"], ["--ttl", "0s"]] {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CloudProcess, Sandbox};
+use super::{CloudProcess, Program, Sandbox};
 
 fn cloud() -> CloudProcess {
     CloudProcess::with(&["--mqtt-port", "0", "--https-port", "0", "--device", "d"])
@@ -54,6 +54,25 @@ fn what_is_replaced_is_gone_and_what_is_not_named_stays() {
     }
     let module = cloud.hub(&["twin", "replace", "d", "--module", "none", "--tags", "{}"]).expect(1);
     assert!(module.err.contains("has no `d/none`"), "{}", module.all());
+}
+
+#[test]
+fn what_is_merged_comes_from_a_file_or_from_standard_input_as_well() {
+    let cloud = cloud();
+    cloud.hub(&["twin", "update", "d", "--tags", r#"{"floor": 2, "room": 5}"#]).expect(0);
+    let file = r#"{"tags": {"floor": null}, "properties": {"desired": {"a": 1}}}"#;
+    let file = cloud.sandbox.write("changes.json", file).display().to_string();
+    let twin = cloud.hub(&["twin", "update", "d", &file, "--format", "json"]).expect(0).json();
+    assert_eq!((&twin["tags"], &twin["properties"]["desired"]["a"]), (&json!({"room": 5}), &json!(1)));
+    let mut command = cloud.sandbox.command(&["hub", "twin", "update", "d", "-", "--format", "json"]);
+    command.stdin(
+        std::fs::File::open(cloud.sandbox.write("in.json", r#"{"tags": {"room": 6}}"#)).expect("a file"),
+    );
+    assert_eq!(Program::start(command).end().expect(0).json()["tags"], json!({"room": 6}));
+    for bad in [&[][..], &[&file, "--tags", "{}"], &["nowhere.json"]] {
+        let refused = cloud.hub(&[&["twin", "update", "d"], bad].concat()).expect(2);
+        assert!(!bad.is_empty() || refused.err.contains("--tags <JSON>"), "{}", refused.all());
+    }
 }
 
 #[test]
