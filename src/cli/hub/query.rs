@@ -147,8 +147,8 @@ mod tests {
     fn results_have_the_columns_that_any_of_them_has() {
         let items = [json!({"n": 1}), json!({"fw": "1.0", "n": 3})];
         assert_eq!(columns(&items), ["fw", "n"]);
-        let items = [json!({"a": 1, "c": 1}), json!({"a": 1, "b": 1, "c": 1, "d": 1}), json!({"e": 1})];
-        assert_eq!(columns(&items), ["a", "b", "c", "d", "e"]);
+        let more = [json!({"a": 1, "c": 1}), json!({"a": 1, "b": 1, "c": 1, "d": 1}), json!({"e": 1})];
+        assert_eq!(columns(&more), ["a", "b", "c", "d", "e"]);
         assert_eq!((value(&items[0], "fw"), value(&items[1], "n")), (String::new(), "3".to_owned()));
         assert_eq!(
             (columns(&[json!(5)]), value(&json!(5), "value")),
