@@ -113,11 +113,11 @@ pub enum OperatorError {
         /// The hub.
         host: String,
     },
-    /// The other side of AMQP does not give events.
-    #[error("cannot read the events of {host}: {why}")]
-    NoEvents {
-        /// The hub, or its endpoint for events.
-        host: String,
+    /// The other side of AMQP does not do what it is asked.
+    #[error("cannot {task}: {why}")]
+    Amqp {
+        /// What it was asked, and of whom.
+        task: String,
         /// Why.
         why: String,
     },
@@ -182,7 +182,7 @@ impl OperatorError {
                 "use the local cloud, or `az iot device c2d-message send` for a hub in Azure".to_owned()
             }
             Self::NoFaults { .. } => "start `envsim cloud`, and point the device there".to_owned(),
-            Self::Trust(_) | Self::Setup(_) | Self::Refused { .. } | Self::NoEvents { .. } | Self::StreamEnded { .. } => {
+            Self::Trust(_) | Self::Setup(_) | Self::Refused { .. } | Self::Amqp { .. } | Self::StreamEnded { .. } => {
                 String::new()
             },
         }

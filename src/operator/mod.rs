@@ -6,8 +6,9 @@
 //! `device` and `net`).
 //!
 //! In reading order: [`client`], [`error`], [`registry`], [`invoke`], [`twin`], [`query`],
-//! [`deploy`], [`monitor`], [`event_hub`], [`send`], [`faults`].
+//! [`deploy`], [`monitor`], `amqp` (what the next two stand on in Azure), [`event_hub`], [`send`], [`faults`].
 
+mod amqp;
 pub mod client;
 pub mod deploy;
 pub mod error;

@@ -7,7 +7,7 @@ use super::event_hub::{Origin, Reader};
 use super::{Client, OperatorError};
 use crate::device::DeviceId;
 use crate::trust::Trust;
-use crate::wire::event_hub;
+use crate::wire::amqp;
 use crate::wire::service::is_azure;
 use crate::wire::service::{self, HubEvent};
 
@@ -53,7 +53,7 @@ impl Client {
     pub async fn monitor(&self, device: Option<&DeviceId>, group: &str) -> Result<Events, OperatorError> {
         let host = self.host().to_owned();
         if is_azure(&host) {
-            let origin = Origin::Hub(self.connection().clone(), event_hub::PORT);
+            let origin = Origin::Hub(self.connection().clone(), amqp::PORT);
             return Events::read(origin, group, self.trust()).await;
         }
         // No time-out: a quiet hub has nothing to say.
