@@ -1,4 +1,5 @@
-//! The service side of a hub, as a back end or operator uses it: signed REST requests.
+//! The service side of a hub, as a back end or operator uses it: signed REST requests, and AMQP for
+//! what Azure has over nothing else.
 //!
 //! One verb to a file. What is shown of an outcome, and to whom, is the caller's.
 //!
@@ -28,4 +29,5 @@ pub use invoke::Invocation;
 pub use monitor::{Events, Heard};
 pub use query::Page;
 pub use registry::{Identity, NewIdentity, Proof};
+pub use send::{Outgoing, Sent};
 pub use twin::TwinPatch;

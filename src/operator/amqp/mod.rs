@@ -9,7 +9,7 @@ mod said;
 
 pub(super) use ask::{Asker, put_token, token};
 pub(super) use open::{close, open};
-pub(super) use said::{End, Peer};
+pub(super) use said::{End, Peer, words};
 
 /// Sixteen bytes in the form of a GUID.
 pub(super) fn guid(bytes: [u8; 16]) -> String {

@@ -178,7 +178,7 @@ impl From<SenderAttachError> for End {
 }
 
 /// What an error says, and its name.
-fn words(error: &Error) -> String {
+pub(crate) fn words(error: &Error) -> String {
     let condition = match &error.condition {
         ErrorCondition::AmqpError(condition) => Symbol::from(condition),
         ErrorCondition::ConnectionError(condition) => Symbol::from(condition),
