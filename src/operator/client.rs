@@ -9,6 +9,7 @@ use reqwest::{Method, RequestBuilder, Response, Url};
 use serde_json::Value;
 
 use super::OperatorError;
+use super::amqp::{self, Asker, Peer};
 use crate::trust::{Fault, Trust};
 use crate::wire::connection_string::Who;
 use crate::wire::sas::Token;
@@ -76,6 +77,11 @@ impl Client {
     /// Whose certificates are taken.
     pub(super) fn trust(&self) -> &Trust {
         &self.trust
+    }
+
+    /// Puts a token for the hub, over AMQP.
+    pub(super) async fn put_token(&self, cbs: &mut Asker, peer: &Peer) -> Result<(), OperatorError> {
+        amqp::put_token(cbs, peer, &self.resource, &self.policy, &self.key).await
     }
 
     /// A signed request; `path` begins with a slash.

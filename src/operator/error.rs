@@ -122,24 +122,29 @@ pub enum OperatorError {
         /// The hub.
         host: String,
     },
-    /// The other side of AMQP does not give events.
-    #[error("cannot read the events of {host}: {why}")]
-    NoEvents {
-        /// The hub, or its endpoint for events.
-        host: String,
+    /// The other side of AMQP does not do what it is asked.
+    #[error("cannot {task}: {why}")]
+    Amqp {
+        /// What it was asked, and of whom.
+        task: String,
         /// Why.
         why: String,
     },
-    /// Sending to devices, which only the local cloud takes this way.
-    #[error(
-        "{host} does not take the message for `{subject}` over HTTPS: an IoT hub in Azure takes \
-         cloud-to-device messages over AMQP only, over which envsim reads and does not send"
-    )]
-    NoSending {
+    /// 403004: the device's queue is full.
+    #[error("the hub has as many messages for `{subject}` already as it keeps for a device (403004)")]
+    QueueFull {
+        /// The device.
+        subject: String,
+    },
+    /// A message was sent, and nobody knows what became of it.
+    #[error("the hub {host} did not say whether it has the message for `{subject}`: {why}")]
+    NotSaid {
         /// The hub.
         host: String,
         /// The device.
         subject: String,
+        /// Why not.
+        why: String,
     },
     /// Trouble on request, of a hub that has none.
     #[error("{host} cannot be asked for trouble: only envsim's local cloud makes it on request")]
@@ -188,11 +193,12 @@ impl OperatorError {
                  --event-hub-connection-string-file"
                     .to_owned()
             }
-            Self::NoSending { .. } => {
-                "use the local cloud, or `az iot device c2d-message send` for a hub in Azure".to_owned()
+            Self::QueueFull { .. } => {
+                "let the device take some, or empty its queue (in Azure: `az iot device c2d-message purge`)".to_owned()
             }
+            Self::NotSaid { .. } => "see whether the device has got it before you send it again".to_owned(),
             Self::NoFaults { .. } => "start `envsim cloud`, and point the device there".to_owned(),
-            Self::Trust(_) | Self::Setup(_) | Self::Refused { .. } | Self::NoEvents { .. } | Self::StreamEnded { .. } => {
+            Self::Trust(_) | Self::Setup(_) | Self::Refused { .. } | Self::Amqp { .. } | Self::StreamEnded { .. } => {
                 String::new()
             },
         }
@@ -225,6 +231,7 @@ impl OperatorError {
             (409, _) if is("DeviceAlreadyExists") || is("ModuleAlreadyExists") => {
                 Self::Exists { host, subject }
             }
+            (403, _) if is("DeviceMaximumQueueDepthExceeded") => Self::QueueFull { subject },
             (412, _) => Self::Changed { subject },
             (429, _) => Self::Throttled { host, said, wait: None },
             (500..=599, _) => Self::Broken { host, said, status },

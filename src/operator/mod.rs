@@ -1,4 +1,5 @@
-//! The service side of a hub, as a back end or operator uses it: signed REST requests.
+//! The service side of a hub, as a back end or operator uses it: signed REST requests, and AMQP for
+//! what Azure has over nothing else.
 //!
 //! One verb to a file. What is shown of an outcome, and to whom, is the caller's.
 //!
@@ -6,8 +7,9 @@
 //! `device` and `net`).
 //!
 //! In reading order: [`client`], [`error`], [`registry`], [`invoke`], [`twin`], [`query`],
-//! [`deploy`], [`monitor`], [`event_hub`], [`send`], [`faults`].
+//! [`deploy`], [`monitor`], `amqp` (what the next two stand on in Azure), [`event_hub`], [`send`], [`faults`].
 
+mod amqp;
 pub mod client;
 pub mod deploy;
 pub mod error;
@@ -27,4 +29,5 @@ pub use invoke::Invocation;
 pub use monitor::{Events, Heard};
 pub use query::Page;
 pub use registry::{Identity, NewIdentity, Proof};
+pub use send::{Outgoing, Sent};
 pub use twin::TwinPatch;

@@ -7,7 +7,7 @@ use super::event_hub::{Origin, Reader};
 use super::{Client, OperatorError};
 use crate::device::DeviceId;
 use crate::trust::{Fault, Trust};
-use crate::wire::event_hub;
+use crate::wire::amqp;
 use crate::wire::service::{self, EVENTS_AFTER, EVENTS_STARTED, HubEvent, is_azure};
 
 /// The longest line that is taken: a message of 256 KiB in base64 and its properties.
@@ -59,7 +59,7 @@ impl Client {
     pub async fn monitor(&self, device: Option<&DeviceId>, group: &str) -> Result<Events, OperatorError> {
         let host = self.host().to_owned();
         if is_azure(&host) {
-            let origin = Origin::Hub(self.connection().clone(), event_hub::PORT);
+            let origin = Origin::Hub(self.connection().clone(), amqp::PORT);
             return Events::read(origin, group, self.trust()).await;
         }
         Ok(Events(Kind::Lines(Box::new(self.lines(device, None).await?))))

@@ -2,18 +2,13 @@
 //! readers write. IoT Hub, "Read device-to-cloud messages from the built-in endpoint".
 
 use super::SharedKey;
+use super::amqp::PORT;
 use super::key::KeyError;
 
-/// The port of AMQP over TLS.
-pub const PORT: u16 = 5671;
 /// The consumer group that every endpoint has.
 pub const DEFAULT_GROUP: &str = "$Default";
-/// Where tokens are put.
-pub const CBS: &str = "$cbs";
 /// Where facts are asked for.
 pub const MANAGEMENT: &str = "$management";
-/// The kind of a shared access signature, where tokens are put.
-pub const SAS_TOKEN: &str = "servicebus.windows.net:sastoken";
 /// What facts about the endpoint, and about one of its partitions, are asked for by.
 pub const ENDPOINT_TYPE: &str = "com.microsoft:eventhub";
 /// The same for a partition.
@@ -133,12 +128,6 @@ pub fn built_in_address(host: &str) -> String {
     format!("amqps://{host}/messages/events/{MANAGEMENT}")
 }
 
-/// The user that a policy is at a hub, over SASL PLAIN.
-pub fn hub_user(policy: &str, host: &str) -> String {
-    let hub = host.split('.').next().unwrap_or_default();
-    format!("{policy}@sas.root.{hub}")
-}
-
 /// Begins after the event with this number; after -1, with the first.
 pub fn after(sequence_number: i64) -> String {
     format!("amqp.annotation.x-opt-sequence-number > '{sequence_number}'")
@@ -195,10 +184,5 @@ mod tests {
         }
         assert_eq!(redirected("amqps://h/"), None);
         assert_eq!(redirected("h/x"), None);
-    }
-
-    #[test]
-    fn a_policy_is_a_user_of_the_hubs_short_name() {
-        assert_eq!(hub_user("service", "contoso.azure-devices.net"), "service@sas.root.contoso");
     }
 }

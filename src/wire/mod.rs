@@ -8,8 +8,9 @@
 //!
 //! In reading order: [`key`], [`sas`], [`connection_string`], [`percent`], [`connect`], [`bag`],
 //! [`topic`], [`twin`], [`dps`], [`enrolment`], [`service`],
-//! [`event_hub`].
+//! [`amqp`], [`event_hub`].
 
+pub mod amqp;
 pub mod bag;
 pub mod connect;
 pub mod connection_string;

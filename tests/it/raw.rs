@@ -2,12 +2,14 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::Value;
 
 use envsim::wire::SharedKey;
 use envsim::wire::connect::hub_user_name;
@@ -218,6 +220,16 @@ pub fn service_token(cloud: &CloudProcess, connection_string: &str) -> String {
     let string = ConnectionString::parse(cloud.text(connection_string)).expect("a connection string");
     let Who::Service(policy) = string.who else { panic!("not a service's") };
     Token::sign(&string.key, "localhost", FAR, Some(&policy)).reveal().to_owned()
+}
+
+/// A policy's key, which the cloud of this data folder has only written down.
+pub fn policy_key(folder: &str, policy: &str) -> SharedKey {
+    let database = rusqlite::Connection::open(Path::new(folder).join("cloud.db")).expect("the database");
+    let founding: String = database
+        .query_row("SELECT body FROM settings WHERE body LIKE '%policies%'", [], |row| row.get(0))
+        .expect("what the cloud was founded with");
+    let founding: Value = serde_json::from_str(&founding).expect("JSON");
+    SharedKey::from_base64(founding["policies"][policy].as_str().expect("a key")).expect("a key")
 }
 
 /// A device's own token for its registration.

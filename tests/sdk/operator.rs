@@ -117,13 +117,33 @@ fn what_the_device_reports_is_watched(python: &Path) {
 
 fn a_message_reaches_the_device(python: &Path) {
     let (cloud, mut device) = with_device(python);
-    let send = ["send", DEVICE, r#"{"on": true}"#, "--property", "Level=3", "--message-id", "m1"];
-    cloud.hub(&[&send[..], &["--content-type", "application/json"]].concat()).expect(0);
+    let first = ["send", DEVICE, r#"{"on": true}"#, "--property", "Level=3", "--message-id", "m1"];
+    cloud.hub(&[&first[..], &["--content-type", "application/json"]].concat()).expect(0);
     let message = device.event("message");
     assert_eq!(
         (&message["body"], &message["properties"], &message["id"], &message["type"]),
         (&json!(r#"{"on": true}"#), &json!({"Level": "3"}), &json!("m1"), &json!("application/json"))
     );
+
+    // As to a hub in Azure.
+    let port = cloud.ready["amqpPort"].to_string();
+    let more = ["--content-type", "text/plain", "--ack", "full", "--ttl", "1m", "--amqp-port", &port];
+    let second = ["send", DEVICE, "hello, äöü", "--property", "Level=a b&c", "--message-id", "m2"];
+    let sent = cloud.hub(&[&second[..], &more, &["--format", "json"]].concat()).expect(0).json();
+    let message = device.event("message");
+    assert_eq!(
+        (&message["body"], &message["properties"], &message["id"], &message["type"], &message["ack"]),
+        (
+            &json!("hello, äöü"),
+            &json!({"Level": "a b&c"}),
+            &json!("m2"),
+            &json!("text/plain"),
+            &json!("full")
+        )
+    );
+    let moment = |value: &Value| value.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    assert!(moment(&sent["expiryTimeUtc"]).is_some(), "{sent}");
+    assert_eq!(moment(&message["expiry"]), moment(&sent["expiryTimeUtc"]));
     end(device);
 }
 

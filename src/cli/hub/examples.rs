@@ -83,7 +83,11 @@ may be missed. Each step has the time at which the hub took it.";
 /// Of `send`.
 pub const SEND: &str = "Examples:
   envsim hub send env-sensor-01 '{\"on\": true}' --property level=3 --ack full
-  envsim hub send env-sensor-01 --body-file message.json --content-type application/json";
+  envsim hub send env-sensor-01 --body-file message.json --content-type application/json
+
+A hub in Azure takes messages over AMQP only, on port 5671, and the policy needs the right `service
+connect`. It is waited for until the hub says that it has the message. This has been tried against
+envsim's local cloud only, never against Azure.";
 
 /// Of `monitor`.
 pub const MONITOR: &str = "Examples:

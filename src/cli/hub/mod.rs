@@ -63,8 +63,8 @@ const EXAMPLES: &str = "Examples:
   envsim hub faults set '{\"latency\": 500}'
 
 Without a connection string the verbs go to the local cloud that runs on this computer. With one
-they go to a hub in Azure just as well; only send, faults and drop need the local cloud. What monitor
-does with Azure, over AMQP on port 5671, has been tried against the local cloud only.
+they go to a hub in Azure just as well; only faults and drop need the local cloud. What monitor and
+send do with Azure, over AMQP on port 5671, has been tried against the local cloud only.
 
 With --format json every line of output is one JSON object:
   device, module  the identity as the registry has it, with primaryKeyFingerprint and
@@ -77,7 +77,8 @@ With --format json every line of output is one JSON object:
                   nothing), version; lost: time, why; back: time; deleted: time, deviceId, moduleId
   invoke          answer: time, command, status, payload, tookMs; wait: time, for, state (missing,
                   other, before, met), value
-  send            sent: deviceId, messageId, sequenceNumber, enqueuedTimeUtc, expiryTimeUtc
+  send            sent: deviceId, messageId, sequenceNumber, enqueuedTimeUtc, expiryTimeUtc (over
+                  AMQP the number and time taken are null; so is the expiry, unless --ttl is given)
   monitor         listening: time, deviceId, moduleId; heard: time, sequence, enqueuedTime, source,
                   deviceId, moduleId, properties, body; missed: time, count; lost: time, why; back: time
   deploy          deployment: deviceId, deployed, taken, refused, modules, routes
@@ -148,7 +149,7 @@ pub enum Verb {
     /// Read, change or watch a twin
     #[command(subcommand, disable_help_subcommand = true)]
     Twin(twin::TwinVerb),
-    /// Send a message to a device (local cloud only)
+    /// Send a message to a device
     Send(send::SendArgs),
     /// Watch what devices send
     Monitor(monitor::MonitorArgs),

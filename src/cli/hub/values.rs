@@ -292,6 +292,14 @@ pub fn etag(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// What a message is. It has to be ASCII, as names of types are: AMQP has nothing else there.
+pub fn content_type(text: &str) -> Result<String, String> {
+    if text.is_empty() || !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        return Err("give a type in ASCII, as in application/json".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// A property of a message.
 pub fn property(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {

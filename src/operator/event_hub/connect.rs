@@ -16,24 +16,17 @@ use serde_amqp::described::Described;
 use serde_amqp::descriptor::Descriptor;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::time::{Instant, interval_at};
 
-use super::ask::Asker;
 use super::discover::discover;
-use super::open::open;
-use super::said::{End, Peer};
-use super::{Origin, Place, Source, event};
+use super::{Origin, Place, Source, event, peer_of};
 use crate::operator::OperatorError;
-use crate::operator::client::now;
+use crate::operator::amqp::{self, Asker, End, Peer, open};
 use crate::operator::monitor::Heard;
-use crate::trust::Fault;
+use crate::wire::amqp::CBS;
 use crate::wire::event_hub::{self, EventHub};
-use crate::wire::sas::Token;
 
-/// How long it may take to get to know the other side.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a token is good for, in seconds, and when the next is put.
-pub(super) const TOKEN_LIFE: i64 = 3600;
+/// When the next token is put, before the last runs out.
 const RENEWAL: Duration = Duration::from_secs(45 * 60);
 /// The largest message; IoT Hub's has 256 KB.
 const MESSAGE: u64 = 1024 * 1024;
@@ -61,14 +54,13 @@ impl Source {
             Origin::Endpoint(endpoint) => endpoint.clone(),
             Origin::Hub(hub, port) => discover(hub, *port, &self.config).await?,
         };
-        let peer = Peer { host: endpoint.host.clone(), port: endpoint.port };
-        let attaching = timeout(PATIENCE, self.attach(endpoint, &peer)).await;
-        attaching.unwrap_or_else(|_| Err(peer.fault(Fault::TimedOut)))
+        let peer = peer_of(&endpoint.host, endpoint.port);
+        peer.in_time(self.attach(endpoint, &peer)).await
     }
 
     async fn attach(&mut self, endpoint: EventHub, peer: &Peer) -> Result<Standing, OperatorError> {
         let (connection, mut session) = open(peer, &self.config, SaslProfile::Anonymous).await?;
-        let mut cbs = Asker::attach(&mut session, event_hub::CBS).await.map_err(|end| peer.ended(end))?;
+        let mut cbs = Asker::attach(&mut session, CBS).await.map_err(|end| peer.ended(end))?;
         put_token(&mut cbs, &endpoint, peer).await?;
         let mut management =
             Asker::attach(&mut session, event_hub::MANAGEMENT).await.map_err(|end| peer.ended(end))?;
@@ -124,11 +116,9 @@ impl Standing {
                     return self.peer.ended(end.unwrap_or_else(|| End::Other("nothing is read any more".to_owned())));
                 }
                 _ = renewal.tick() => {
-                    let renewed = timeout(PATIENCE, put_token(&mut self.cbs, &self.endpoint, &self.peer)).await;
-                    match renewed {
-                        Ok(Ok(())) => {}
-                        Ok(Err(error)) => return error,
-                        Err(_) => return self.peer.fault(Fault::TimedOut),
+                    let renewing = put_token(&mut self.cbs, &self.endpoint, &self.peer);
+                    if let Err(error) = self.peer.in_time(renewing).await {
+                        return error;
                     }
                 }
             }
@@ -159,20 +149,10 @@ async fn partition(
     }
 }
 
-/// Puts a token for the whole endpoint. AMQP Claims-based Security 1.0, as Azure has it.
+/// Puts a token for the whole endpoint.
 async fn put_token(cbs: &mut Asker, endpoint: &EventHub, peer: &Peer) -> Result<(), OperatorError> {
-    let audience = endpoint.audience();
     let key = endpoint.key.as_written();
-    let token = Token::sign(&key, &audience, now() + TOKEN_LIFE, Some(&endpoint.policy));
-    let properties =
-        [("operation", "put-token"), ("type", event_hub::SAS_TOKEN), ("name", audience.as_str())];
-    let answer = cbs.ask(&properties, token.reveal()).await.map_err(|end| peer.ended(end))?;
-    match answer.status {
-        _ if answer.is_good() => Ok(()),
-        401 | 403 => Err(peer.unauthorized(answer.words)),
-        404 => Err(peer.trouble(format!("it has no `{}`: {}", endpoint.name, answer.words))),
-        status => Err(peer.trouble(format!("it did not take the token: {} ({status})", answer.words))),
-    }
+    amqp::put_token(cbs, peer, &endpoint.audience(), &endpoint.policy, &key).await
 }
 
 async fn read(

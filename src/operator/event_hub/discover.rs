@@ -2,7 +2,6 @@
 //! the built-in endpoint".
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use fe2o3_amqp::Receiver;
 use fe2o3_amqp::sasl_profile::SaslProfile;
@@ -10,21 +9,14 @@ use fe2o3_amqp::types::definitions::{Error, LinkError};
 use fe2o3_amqp::types::messaging::Body;
 use fe2o3_amqp::types::primitives::{Symbol, Value};
 use rustls::ClientConfig;
-use tokio::time::timeout;
 
-use super::connect::{PATIENCE, TOKEN_LIFE};
-use super::open::open;
-use super::said::{End, Peer};
+use super::peer_of;
 use crate::operator::OperatorError;
-use crate::operator::client::now;
-use crate::trust::Fault;
+use crate::operator::amqp::{End, close, open, token};
 use crate::wire::ConnectionString;
+use crate::wire::amqp::hub_user;
 use crate::wire::connection_string::Who;
 use crate::wire::event_hub::{self, EventHub};
-use crate::wire::sas::Token;
-
-/// How long the hub may take to hear of the end.
-const CLOSING: Duration = Duration::from_secs(2);
 
 /// Asks the hub where its events are. It attaches the link, and detaches it with the place.
 pub(super) async fn discover(
@@ -34,14 +26,12 @@ pub(super) async fn discover(
 ) -> Result<EventHub, OperatorError> {
     let Who::Service(policy) = &hub.who else { return Err(OperatorError::NotService) };
     let host = &hub.hub.name;
-    let peer = Peer { host: host.clone(), port };
+    let peer = peer_of(host, port);
     let asking = async {
-        let token = Token::sign(&hub.key, &hub.hub.to_string(), now() + TOKEN_LIFE, Some(policy));
-        let profile = SaslProfile::Plain {
-            username: event_hub::hub_user(policy, host),
-            password: token.reveal().to_owned(),
-        };
-        let (mut connection, mut session) = open(&peer, config, profile).await?;
+        let token = token(&hub.hub.to_string(), policy, &hub.key);
+        let profile =
+            SaslProfile::Plain { username: hub_user(policy, host), password: token.reveal().to_owned() };
+        let (connection, mut session) = open(&peer, config, profile).await?;
         let attached = Receiver::builder()
             .name("envsim-redirect")
             .source(event_hub::built_in_address(host))
@@ -57,8 +47,7 @@ pub(super) async fn discover(
             },
             Err(error) => error.into(),
         };
-        // It has said what it was asked; how it takes the end does not matter.
-        let _ = timeout(CLOSING, connection.close()).await;
+        close(connection).await;
         match &end {
             End::Sent(error) if error.condition == LinkError::Redirect.into() => {
                 let (host, port, name) = place_of(error)
@@ -68,7 +57,7 @@ pub(super) async fn discover(
             _ => Err(peer.ended(end)),
         }
     };
-    timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(peer.fault(Fault::TimedOut)))
+    peer.in_time(asking).await
 }
 
 /// What a redirect says: the address, and the host by itself where it differs.

@@ -9,6 +9,7 @@ use fe2o3_amqp::types::primitives::{Symbol, Value};
 use jiff::Timestamp;
 use serde_json::{Map, json};
 
+use crate::operator::amqp::guid;
 use crate::wire::bag::system;
 use crate::wire::service::{self, HubEvent};
 
@@ -142,11 +143,6 @@ fn moment(milliseconds: i64) -> String {
         .map_or_else(|_| milliseconds.to_string(), |moment| moment.to_string())
 }
 
-fn guid(bytes: [u8; 16]) -> String {
-    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
-}
-
 #[cfg(test)]
 mod tests {
     use fe2o3_amqp::types::messaging::{ApplicationProperties, Data, MessageAnnotations};
@@ -247,6 +243,5 @@ mod tests {
         let bare = Message::builder().body(Body::Value(AmqpValue(Value::Long(-7)))).build();
         let told = event(&bare);
         assert_eq!((told.body, told.sequence, told.device_id.as_str()), (json!(-7), 0, ""));
-        assert_eq!(guid([0x12; 16]), "12121212-1212-1212-1212-121212121212");
     }
 }

@@ -5,16 +5,12 @@
 //! same way, and never against Azure itself.
 //!
 //! In reading order: [`mod@self`] (a reader that goes on when the connection is lost), `connect` (a
-//! connection made, and its partitions read), `discover` (the hub asked where its events are), `open`
-//! (what both stand on), `ask` (questions and answers over links), `event` (a message as everybody
-//! sees it), `said` (errors of AMQP in words).
+//! connection made, and its partitions read), `discover` (the hub asked where its events are), `event`
+//! (a message as everybody sees it).
 
-mod ask;
 mod connect;
 mod discover;
 mod event;
-mod open;
-mod said;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::connect::Standing;
 use super::OperatorError;
+use super::amqp::Peer;
 use super::monitor::Heard;
 use crate::trust::Trust;
 use crate::wire::ConnectionString;
@@ -49,6 +46,11 @@ pub enum Origin {
 
 /// Up to which event a partition has been read, by its number.
 type Place = Arc<AtomicI64>;
+
+/// Whoever is asked for events.
+fn peer_of(host: &str, port: u16) -> Peer {
+    Peer { host: host.to_owned(), port, task: format!("read the events of {host}") }
+}
 
 /// A running reader. It ends when it is dropped.
 #[derive(Debug)]

@@ -1,12 +1,10 @@
 //! Every route of the table, with every wrong credential.
 
-use std::path::Path;
-
 use envsim::wire::SharedKey;
 use envsim::wire::sas::Token;
 use serde_json::Value;
 
-use super::super::raw::{Victim, registration_token, service_token};
+use super::super::raw::{Victim, policy_key, registration_token, service_token};
 use super::super::support::CloudProcess;
 use super::routes::{self, Door, Route};
 
@@ -125,22 +123,12 @@ fn a_policy_without_the_right_is_refused() {
     let folder = folder.display().to_string();
     let options = ["--mqtt-port", "0", "--https-port", "0", "--data-dir", &folder];
     CloudProcess::with(&options).stop("TERM").expect(0);
-    // The cloud tells one policy's key; those of the others it has only written down.
-    let database = Path::new(&folder).join("cloud.db");
-    let database = rusqlite::Connection::open(database).expect("the database");
-    let founding: String = database
-        .query_row("SELECT body FROM settings WHERE body LIKE '%policies%'", [], |row| row.get(0))
-        .expect("what the cloud was founded with");
-    let founding: Value = serde_json::from_str(&founding).expect("JSON");
-    drop(database);
-    let victim = Victim::with(&["--data-dir", &folder]);
     let token = |policy: &str| {
-        let key = founding["policies"][policy].as_str().expect("a key");
-        let key = SharedKey::from_base64(key).expect("a key");
-        Token::sign(&key, "localhost", FAR, Some(policy)).reveal().to_owned()
+        Token::sign(&policy_key(&folder, policy), "localhost", FAR, Some(policy)).reveal().to_owned()
     };
     let [device, service, read, write] =
         ["device", "service", "registryRead", "registryReadWrite"].map(token);
+    let victim = Victim::with(&["--data-dir", &folder]);
     let mut routes = closed_routes(&victim);
     // It would stream without an end.
     routes.retain(|route| route.path != "/envsim/events");

@@ -40,7 +40,8 @@ def main():
 
     def message(it):
         properties = dict(it.custom_properties)
-        tell("message", body=it.data.decode(), properties=properties, id=it.message_id, type=it.content_type)
+        system = {"id": it.message_id, "type": it.content_type, "ack": it.ack, "expiry": it.expiry_time_utc}
+        tell("message", body=it.data.decode(), properties=properties, **system)
 
     client.on_method_request_received = command
     client.on_twin_desired_properties_patch_received = lambda patch: tell("desired", patch=patch)

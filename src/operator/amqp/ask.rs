@@ -8,13 +8,20 @@ use fe2o3_amqp::types::messaging::{
 use fe2o3_amqp::types::primitives::{SimpleValue, Value};
 use fe2o3_amqp::{Receiver, Sender};
 
-use super::said::End;
+use super::said::{End, Peer};
+use crate::operator::OperatorError;
+use crate::operator::client::now;
+use crate::wire::SharedKey;
+use crate::wire::amqp::SAS_TOKEN;
+use crate::wire::sas::Token;
 
 /// Answers that may be under way.
 const CREDIT: u32 = 8;
+/// How long a token is good for, in seconds.
+const TOKEN_LIFE: i64 = 3600;
 
 /// Somebody to ask.
-pub(super) struct Asker {
+pub(crate) struct Asker {
     questions: Sender,
     answers: Receiver,
     reply_to: String,
@@ -23,22 +30,22 @@ pub(super) struct Asker {
 
 /// An answer, whatever it is.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: i64,
-    pub(super) words: String,
-    pub(super) body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: i64,
+    pub(crate) words: String,
+    pub(crate) body: Value,
 }
 
 impl Answer {
     /// As HTTP has it. Event Hubs says 202 to a token, and the local cloud 200.
-    pub(super) fn is_good(&self) -> bool {
+    pub(crate) fn is_good(&self) -> bool {
         (200..300).contains(&self.status)
     }
 }
 
 impl Asker {
     /// Attaches the two links to a node.
-    pub(super) async fn attach(session: &mut SessionHandle<()>, node: &str) -> Result<Self, End> {
+    pub(crate) async fn attach(session: &mut SessionHandle<()>, node: &str) -> Result<Self, End> {
         let reply_to = format!("envsim-{}", node.trim_start_matches('$'));
         let answers = Receiver::builder()
             .name(format!("{reply_to}-answers"))
@@ -54,7 +61,7 @@ impl Asker {
     }
 
     /// Asks, and waits for the answer to just that.
-    pub(super) async fn ask(&mut self, properties: &[(&str, &str)], body: &str) -> Result<Answer, End> {
+    pub(crate) async fn ask(&mut self, properties: &[(&str, &str)], body: &str) -> Result<Answer, End> {
         self.asked += 1;
         // As text: whatever kind of id comes back, its text is the same.
         let id = format!("{}-{}", self.reply_to, self.asked);
@@ -79,6 +86,31 @@ impl Asker {
                 return Ok(answer(message.application_properties.unwrap_or_default(), message.body));
             }
         }
+    }
+}
+
+/// A policy's token for a resource.
+pub(crate) fn token(resource: &str, policy: &str, key: &SharedKey) -> Token {
+    Token::sign(key, resource, now() + TOKEN_LIFE, Some(policy))
+}
+
+/// Puts a policy's token for a resource. AMQP Claims-based Security 1.0, as Azure has it. What the
+/// token is put for is what it is signed for, as in Node's SDK.
+pub(crate) async fn put_token(
+    cbs: &mut Asker,
+    peer: &Peer,
+    resource: &str,
+    policy: &str,
+    key: &SharedKey,
+) -> Result<(), OperatorError> {
+    let token = token(resource, policy, key);
+    let properties = [("operation", "put-token"), ("type", SAS_TOKEN), ("name", resource)];
+    let answer = cbs.ask(&properties, token.reveal()).await.map_err(|end| peer.ended(end))?;
+    match answer.status {
+        _ if answer.is_good() => Ok(()),
+        401 | 403 => Err(peer.unauthorized(answer.words)),
+        404 => Err(peer.trouble(format!("it has no `{resource}`: {}", answer.words))),
+        status => Err(peer.trouble(format!("it did not take the token: {} ({status})", answer.words))),
     }
 }
 

@@ -24,6 +24,8 @@ use crate::wire::connect;
 
 /// How long a socket may take to stand, TLS and all.
 const DIALING: Duration = Duration::from_secs(20);
+/// How long the other side may take to hear of the end.
+const CLOSING: Duration = Duration::from_secs(2);
 /// How long the other side may say nothing at all, in milliseconds.
 const IDLE: u32 = 120_000;
 /// The largest frame.
@@ -32,7 +34,7 @@ const FRAME: u32 = 64 * 1024;
 const BUFFER: usize = 256;
 
 /// Opens a connection with one session.
-pub(super) async fn open(
+pub(crate) async fn open(
     peer: &Peer,
     config: &Arc<ClientConfig>,
     profile: SaslProfile,
@@ -63,6 +65,11 @@ pub(super) async fn open(
         .await
         .map_err(|error| peer.trouble(format!("a session could not be begun: {error}")))?;
     Ok((connection, session))
+}
+
+/// Ends a connection that has done what it was for: how the other side takes the end does not matter.
+pub(crate) async fn close(mut connection: ConnectionHandle<()>) {
+    let _ = timeout(CLOSING, connection.close()).await;
 }
 
 async fn dial(peer: &Peer, config: &Arc<ClientConfig>) -> io::Result<TlsStream<TcpStream>> {

@@ -1,5 +1,7 @@
 //! Errors of AMQP, in words.
 
+use std::time::Duration;
+
 use fe2o3_amqp::connection::{ConnectionStopReason, OpenError};
 use fe2o3_amqp::link::{
     DetachError, LinkStateError, ReceiverAttachError, RecvError, SendError, SenderAttachError,
@@ -8,34 +10,50 @@ use fe2o3_amqp::link::{
 use fe2o3_amqp::types::definitions::{AmqpError, Error, ErrorCondition};
 use fe2o3_amqp::types::primitives::Symbol;
 use fe2o3_amqp::types::sasl::SaslCode;
+use tokio::time::timeout;
 
-use super::super::OperatorError;
+use crate::operator::OperatorError;
 use crate::trust::Fault;
+
+/// How long the other side may take for one thing that it is asked.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The other side of a connection.
 #[derive(Debug, Clone)]
-pub(super) struct Peer {
-    pub(super) host: String,
-    pub(super) port: u16,
+pub(crate) struct Peer {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// What it is asked to do, as in "cannot read the events of h".
+    pub(crate) task: String,
 }
 
 impl Peer {
     /// It was not reached, or is no more.
-    pub(super) fn fault(&self, fault: Fault) -> OperatorError {
+    pub(crate) fn fault(&self, fault: Fault) -> OperatorError {
         OperatorError::Unreachable { host: self.host.clone(), port: self.port, fault }
     }
 
     /// It does something else than was asked.
-    pub(super) fn trouble(&self, why: impl Into<String>) -> OperatorError {
-        OperatorError::NoEvents { host: self.host.clone(), why: why.into() }
+    pub(crate) fn trouble(&self, why: impl Into<String>) -> OperatorError {
+        OperatorError::Amqp { task: self.task.clone(), why: why.into() }
     }
 
-    pub(super) fn unauthorized(&self, said: impl Into<String>) -> OperatorError {
+    /// What it does, unless it takes too long.
+    pub(crate) fn in_time<'a, T: 'a>(
+        &'a self,
+        doing: impl Future<Output = Result<T, OperatorError>> + 'a,
+    ) -> impl Future<Output = Result<T, OperatorError>> + 'a {
+        // Not within whoever waits: connecting and attaching take many kilobytes.
+        let doing = Box::pin(doing);
+        async move { timeout(PATIENCE, doing).await.unwrap_or_else(|_| Err(self.fault(Fault::TimedOut))) }
+    }
+
+    pub(crate) fn unauthorized(&self, said: impl Into<String>) -> OperatorError {
         OperatorError::Unauthorized { host: self.host.clone(), said: said.into(), skew: None }
     }
 
     /// An error that it sent.
-    pub(super) fn sent(&self, error: &Error) -> OperatorError {
+    pub(crate) fn sent(&self, error: &Error) -> OperatorError {
         if error.condition == ErrorCondition::AmqpError(AmqpError::UnauthorizedAccess) {
             return self.unauthorized(words(error));
         }
@@ -43,7 +61,7 @@ impl Peer {
     }
 
     /// A connection that could not be opened.
-    pub(super) fn not_opened(&self, error: &OpenError) -> OperatorError {
+    pub(crate) fn not_opened(&self, error: &OpenError) -> OperatorError {
         match error {
             OpenError::SaslError { code: SaslCode::Auth, .. } => {
                 self.unauthorized("the policy's name and key were not taken (SASL)")
@@ -56,7 +74,7 @@ impl Peer {
     }
 
     /// A link that could not be attached, or has ended.
-    pub(super) fn ended(&self, end: End) -> OperatorError {
+    pub(crate) fn ended(&self, end: End) -> OperatorError {
         match end {
             End::Sent(error) => self.sent(&error),
             End::Other(why) => self.trouble(why),
@@ -66,7 +84,7 @@ impl Peer {
 
 /// How a link ended.
 #[derive(Debug)]
-pub(super) enum End {
+pub(crate) enum End {
     /// With an error that the other side sent.
     Sent(Box<Error>),
     /// In another way.
@@ -160,7 +178,7 @@ impl From<SenderAttachError> for End {
 }
 
 /// What an error says, and its name.
-fn words(error: &Error) -> String {
+pub(crate) fn words(error: &Error) -> String {
     let condition = match &error.condition {
         ErrorCondition::AmqpError(condition) => Symbol::from(condition),
         ErrorCondition::ConnectionError(condition) => Symbol::from(condition),
@@ -180,7 +198,7 @@ mod tests {
 
     #[test]
     fn what_the_other_side_says_is_told_in_words() {
-        let peer = Peer { host: "h".to_owned(), port: 5671 };
+        let peer = Peer { host: "h".to_owned(), port: 5671, task: "read the events of h".to_owned() };
         let right = Error::new(AmqpError::UnauthorizedAccess, "Unauthorized access.".to_owned(), None);
         let told = peer.ended(RecvError::LinkStateError(LinkStateError::RemoteClosedWithError(right)).into());
         assert_eq!(
