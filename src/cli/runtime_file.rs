@@ -237,7 +237,7 @@ mod tests {
         // As the system does when a process ends. Wine says otherwise and does it too.
         let _ = gone.held.unlock();
         // What a cloud puts beside it.
-        let [theirs, ours] = [&gone, &this].map(|file| file.authority());
+        let [theirs, ours] = [&gone, &this].map(RuntimeFile::authority);
         for path in [&theirs, &ours] {
             fs::write(path, "PEM").expect("written");
         }
