@@ -94,6 +94,21 @@ fn routes_are_taken_up_again_from_a_store() {
 }
 
 #[test]
+fn a_route_with_another_text_is_counted_anew() {
+    let from_sensor = "FROM /messages/modules/tempSensor/* INTO $upstream";
+    let mut core = with_routes(&json!({"a": from_sensor, "b": from_sensor}));
+    measure(&mut core, 1, "1");
+    assert_eq!((account(&core, "a").0, account(&core, "b").0), (1, 0));
+    // Other settings are the same route.
+    let again = json!({"a": {"route": from_sensor, "priority": 3}, "b": from_sensor});
+    desire(&mut core, 2, &json!({"schemaVersion": "1.1", "routes": again}));
+    assert_eq!(account(&core, "a").0, 1);
+    let other = json!({"a": "FROM /messages/* INTO $upstream", "b": from_sensor});
+    desire(&mut core, 3, &json!({"schemaVersion": "1.1", "routes": other}));
+    assert_eq!(account(&core, "a"), (0, 0, 0, 0));
+}
+
+#[test]
 fn a_deployment_for_many_devices_brings_routes_as_one_for_a_single_device() {
     let mut core = core();
     let agent = json!({"properties.desired": {"schemaVersion": "1.1"}});
