@@ -135,9 +135,10 @@ fn a_device_that_is_no_edge_device_has_no_routes() {
     let mut core = core();
     let device = Address::device("plain".parse().expect("a name"));
     let module = |name: &str| Address::module(device.device.clone(), name.parse().expect("a name"));
-    for address in [device.clone(), module(EDGE_HUB), module("m")] {
-        core.create(now(0), Spec::plain(address)).expect("created");
-    }
+    // It has its Edge hub from a time when it was one.
+    core.create(now(0), Spec { edge: true, ..Spec::plain(device.clone()) }).expect("created");
+    core.create(now(0), Spec::plain(module("m"))).expect("created");
+    core.change(now(0), Spec::plain(device.clone()), &Precondition::Any, &mut Vec::new()).expect("changed");
     let update = TwinUpdate { tags: None, desired: json!({"routes": {}}).as_object().cloned() };
     let hub = module(EDGE_HUB);
     core.write_twin(now(1), &hub, &update, Write::Merge, &Precondition::Any, &mut Vec::new())
@@ -145,6 +146,23 @@ fn a_device_that_is_no_edge_device_has_no_routes() {
     assert!(core.identity(&hub).expect("a module").twin.reported.value.is_empty());
     core.message(now(2), &module("m"), "", "1".into(), &mut Vec::new()).expect("taken");
     assert_eq!(upstream(&core).len(), 1);
+}
+
+#[test]
+fn ids_of_an_edge_runtime_are_for_it_alone() {
+    let mut core = core();
+    let plain = Address::device("plain".parse().expect("a name"));
+    core.create(now(0), Spec::plain(plain.clone())).expect("created");
+    let on_plain = |name: &str| Address::module(plain.device.clone(), name.parse().expect("a name"));
+    for address in [on_plain(EDGE_HUB), on_plain("$edgeAgent"), on_plain("$zzz"), self::address("$zzz")] {
+        let fault = core.create(now(0), Spec::plain(address)).map(|_| ()).expect_err("reserved");
+        assert_eq!(fault.status, 400, "{fault}");
+        assert!(fault.to_string().contains("begins with `$`"), "{fault}");
+    }
+    // An IoT Edge device may get back what it had.
+    let hub = self::address(EDGE_HUB);
+    core.delete(&hub, &Precondition::Any, &mut Vec::new()).expect("deleted");
+    core.create(now(0), Spec::plain(hub)).expect("created");
 }
 
 #[test]
