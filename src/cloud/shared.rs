@@ -347,10 +347,10 @@ impl Shared {
     pub(super) fn leave(&self, connection: ConnectionId) {
         self.lock().peers.remove(&connection);
         // Whether it can be stored or not: it is gone, and nobody waits for an answer.
-        let _ = self.change(|core, now, _| {
-            core.disconnected(now, connection);
-            Ok::<_, Fault>(())
-        });
+        let gone = self.change(|core, now, _| Ok::<_, Fault>(core.disconnected(now, connection)));
+        if let Some(address) = gone.ok().flatten().filter(Address::is_edge_hub) {
+            tracing::info!(device = %address.device, "the Edge hub has left: the routes are this cloud's to follow again");
+        }
     }
 
     /// Invokes a command and waits for its outcome. Giving up the wait gives up the call.

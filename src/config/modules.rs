@@ -5,7 +5,7 @@ use super::run::Levels;
 use super::setting::{self, RUN, Setting};
 use super::target::{ELSEWHERE, ONLY_WITH_DPS, Target, conflict, direct, invalid, name};
 use super::{ConfigError, Given, hub};
-use crate::device::DeviceId;
+use crate::device::{DeviceId, ModuleId};
 use crate::wire::ConnectionString;
 use crate::wire::connection_string::Who;
 use crate::wire::service::is_azure;
@@ -80,6 +80,17 @@ pub(super) fn made(levels: &Levels<'_>) -> Result<Target, ConfigError> {
     Ok(Target::Registry {
         hub,
         device: levels.get(Setting::DeviceId).map(|(_, given)| one(given)).transpose()?,
-        module: levels.get(Setting::ModuleId).map(|(_, given)| name(given)).transpose()?,
+        module: levels.get(Setting::ModuleId).map(|(_, given)| own_module(given)).transpose()?,
     })
+}
+
+fn own_module(given: &Given) -> Result<ModuleId, ConfigError> {
+    if given.text.starts_with('$') {
+        return Err(invalid(
+            given,
+            "begins with `$`: such ids are reserved for what an IoT Edge runtime brings, and messages between modules \
+             stop while something else is connected as it; give another name",
+        ));
+    }
+    name(given)
 }

@@ -128,6 +128,8 @@ pub const MAX_ITEMS: &str = "x-ms-max-item-count";
 pub const CONTINUATION: &str = "x-ms-continuation";
 /// The header that says what the items of an answer are, such as `Twin` or `Raw`.
 pub const ITEM_TYPE: &str = "x-ms-item-type";
+/// With a command that a module sends: `{device}/{module}`, who sends it.
+pub const EDGE_MODULE_ID: &str = "x-ms-edge-moduleid";
 
 /// The modules that every IoT Edge device has: the one that runs the others, and the one that
 /// routes messages between them.

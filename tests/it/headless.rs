@@ -297,6 +297,31 @@ fn modules_are_made_where_they_are_missing_and_found_where_they_are_not() {
 }
 
 #[test]
+fn what_cannot_be_stood_on_is_named_before_anything_is_made() {
+    let cloud = CloudProcess::start();
+    cloud.hub(&["device", "create", "dis", "--disabled", "--edge"]).expect(0);
+    cloud.hub(&["device", "create", "keyless", "--edge"]).expect(0);
+    cloud.hub(&["module", "create", "keyless", "filterModule", "--x509-ca"]).expect(0);
+    let modules = |device: &str| cloud.hub(&["module", "list", device]).expect(0).out;
+    for (profile, device, words) in [
+        ("module", "dis", "the device `dis` in the registry of"),
+        ("edge-filter", "dis", "is disabled"),
+        ("edge-filter", "keyless", "give another device with --device-id"),
+    ] {
+        let before = modules(device);
+        let args = ["run", "--headless", "--profile", profile, "--device-id", device];
+        let mut command = cloud.sandbox.command(&args);
+        command.env("IOTHUB_CONNECTION_STRING", cloud.text("serviceConnectionString"));
+        command.env("ENVSIM_CA", cloud.text("caFile"));
+        let refused = Program::start(command).end().expect(1);
+        assert!(refused.err.contains(words), "{}", refused.all());
+        assert_eq!(modules(device), before, "{}", refused.all());
+    }
+    let shown = cloud.hub(&["deploy", "keyless", "--show"]).expect(0);
+    assert!(shown.out.contains("no routes"), "{}", shown.all());
+}
+
+#[test]
 fn profiles_that_do_not_go_together_are_bad_usage() {
     let sandbox = Sandbox::new();
     for (options, expected) in [

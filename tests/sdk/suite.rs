@@ -52,6 +52,7 @@ const FILES: &[File] = &[
     file(Python, "websocket.py", PYTHON_DEVICE, Ports::Https),
     file(Python, "module.py", PYTHON_DEVICE, Ports::Any),
     file(Python, "routes.py", PYTHON_DEVICE, Ports::Any),
+    file(Python, "edge.py", PYTHON_DEVICE, Ports::Https),
     file(Python, "seats.py", PYTHON_SERVICE, Ports::Any),
     file(Python, "x509.py", PYTHON_DEVICE, Ports::Any),
     file(Python, "provisioning.py", PYTHON_DEVICE, Ports::Any),

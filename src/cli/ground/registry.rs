@@ -36,16 +36,19 @@ impl Ground {
         match profiles::compose(&names).map_err(anyhow::Error::msg)? {
             profiles::Seat::Module { device: own, module: own_module } => {
                 let (device, module) = (named(device, own)?, named(module, own_module)?);
-                office.find_or_make(&device, None, NewIdentity::default()).await?;
+                let whole = office.find_or_make(&device, None, NewIdentity::default()).await?;
+                office.check_enabled(&whole, &device)?;
                 let identity = office.find_or_make(&device, Some(&module), NewIdentity::default()).await?;
-                let key = key(&identity, &device, &module)?;
+                let key = key(&identity, &device, &module, "give another one with --module-id")?;
                 sit(&device, module, key, parts(config));
             }
             profiles::Seat::Edge { device: own, deployment } => {
                 let device = named(device, own)?;
-                office.edge_device(&device, deployment).await?;
-                for part in parts(config) {
-                    let module = named(None, part.module.unwrap_or_default())?;
+                let parts = parts(config);
+                let module = |part: &&'static Part| named(None, part.module.unwrap_or_default());
+                let modules = parts.iter().map(module).collect::<anyhow::Result<Vec<ModuleId>>>()?;
+                office.edge_device(&device, &modules, deployment).await?;
+                for (part, module) in parts.into_iter().zip(modules) {
                     let key = office.module_key(&device, &module).await?;
                     sit(&device, module, key, vec![part]);
                 }
@@ -89,8 +92,25 @@ impl Office<'_> {
         Ok(identity)
     }
 
-    /// An IoT Edge device with a deployment: its own, when it has one.
-    async fn edge_device(&mut self, device: &DeviceId, deployment: &str) -> anyhow::Result<()> {
+    /// Whether anything can connect as this device, or as a module of it.
+    fn check_enabled(&self, identity: &Identity, device: &DeviceId) -> anyhow::Result<()> {
+        if identity.told["status"] == "disabled" {
+            anyhow::bail!(
+                "the device `{device}` in the registry of {} is disabled, so that neither it nor its modules may \
+                 connect; enable it there, or give another one with --device-id",
+                self.client.host()
+            );
+        }
+        Ok(())
+    }
+
+    /// An IoT Edge device with a deployment that has these modules: its own, when it has one.
+    async fn edge_device(
+        &mut self,
+        device: &DeviceId,
+        modules: &[ModuleId],
+        deployment: &str,
+    ) -> anyhow::Result<()> {
         let new = NewIdentity { edge: true, ..NewIdentity::default() };
         let identity = self.find_or_make(device, None, new).await?;
         if identity.told["capabilities"]["iotEdge"] != true {
@@ -99,6 +119,16 @@ impl Office<'_> {
                  or delete that one",
                 self.client.host()
             );
+        }
+        self.check_enabled(&identity, device)?;
+        // Before anything is deployed, because a deployment leaves modules that are there as they are.
+        for module in modules {
+            match self.client.identity(device, Some(module)).await {
+                Err(OperatorError::Unknown { .. }) => {}
+                identity => {
+                    key(&explained(identity)?, device, module, ANOTHER_DEVICE)?;
+                }
+            }
         }
         if self.is_deployed(device).await? {
             self.tell(format!("{device} has a deployment already, which stays"));
@@ -131,7 +161,7 @@ impl Office<'_> {
                 "the deployment of the IoT Edge device `{device}` has no module `{module}`; add it there, or give \
                  a device without a deployment with --device-id"
             ),
-            identity => key(&explained(identity)?, device, module),
+            identity => key(&explained(identity)?, device, module, ANOTHER_DEVICE),
         }
     }
 
@@ -148,9 +178,12 @@ fn hub(place: &Place) -> HubHost {
     }
 }
 
-fn key(identity: &Identity, device: &DeviceId, module: &ModuleId) -> anyhow::Result<SharedKey> {
+/// What to do about a module whose name is the profile's own.
+const ANOTHER_DEVICE: &str = "give another device with --device-id";
+
+fn key(identity: &Identity, device: &DeviceId, module: &ModuleId, advice: &str) -> anyhow::Result<SharedKey> {
     identity.key.clone().with_context(|| {
-        format!("the module `{device}/{module}` has no symmetric key; give another one, or delete that one")
+        format!("the module `{device}/{module}` has no symmetric key; {advice}, or delete that module")
     })
 }
 

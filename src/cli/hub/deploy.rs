@@ -12,7 +12,7 @@ use super::which::{Hub, advised, even_unread, explained};
 use crate::cli::Exit;
 use crate::device::{DeviceId, ModuleId};
 use crate::operator::OperatorError;
-use crate::wire::service::{EDGE_AGENT, EDGE_HUB, EdgeStatus};
+use crate::wire::service::{EDGE_AGENT, EDGE_HUB, EdgeRoute, EdgeStatus};
 
 /// The options of `envsim hub deploy`.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -97,9 +97,11 @@ async fn show(hub: &Hub, device: &DeviceId, deployed: bool) -> anyhow::Result<Ex
     let taken = Taken::read(&router);
     let mut told = json!({"event": "deployment", "deviceId": device.as_str(), "deployed": deployed,
         "modules": modules, "routes": routes(&router["desired"], status.as_ref()),
+        "unrouted": status.as_ref().map(|status| status.unrouted),
         "taken": taken == Taken::Yes, "refused": null});
     if let Taken::Refused(why) = &taken {
         told["refused"] = json!(why);
+        told["inForce"] = json!(status.as_ref().map(in_force));
     }
     even_unread(hub.tell(&told, || for_people(device, deployed, &told, &taken)))?;
     match taken {
@@ -165,23 +167,39 @@ fn module(identity: &Value, agent: &Value) -> Value {
         "image": wanted["settings"]["image"], "status": wanted["status"]})
 }
 
-/// A route is its text, or an object with it; and what became of its messages, where that is known.
+/// A route is its text, or an object with it; and what became of its messages, where that is known:
+/// a route of the same name with another text is another one, which may be in force still.
 /// "Deploy modules and establish routes in IoT Edge".
 fn routes(desired: &Value, status: Option<&EdgeStatus>) -> Vec<Value> {
     let named = desired["routes"].as_object().into_iter().flatten();
     let route = |(name, route): (&String, &Value)| {
         let text = if route.is_string() { route } else { &route["route"] };
-        let mut told = json!({"name": name, "route": text, "priority": route["priority"],
+        let told = json!({"name": name, "route": text, "priority": route["priority"],
             "timeToLiveSecs": route["timeToLiveSecs"]});
-        let counts = status.and_then(|status| status.routes.iter().find(|it| it.name == *name));
-        if let Some(counts) = counts {
-            told["passed"] = json!(counts.passed);
-            told["queued"] = json!(counts.queued);
-            told["lost"] = json!(counts.expired + counts.dropped);
+        let is_it = |it: &&EdgeRoute| it.name == *name && text == it.route.as_str();
+        match status.and_then(|status| status.routes.iter().find(is_it)) {
+            Some(counts) => counted(told, counts),
+            None => told,
         }
-        told
     };
     named.map(route).collect()
+}
+
+/// The routes that messages go by, whatever has been asked since.
+fn in_force(status: &EdgeStatus) -> Vec<Value> {
+    let route = |it: &EdgeRoute| {
+        let told = json!({"name": it.name, "route": it.route, "priority": it.priority,
+            "timeToLiveSecs": it.time_to_live_secs});
+        counted(told, it)
+    };
+    status.routes.iter().map(route).collect()
+}
+
+fn counted(mut told: Value, counts: &EdgeRoute) -> Value {
+    told["passed"] = json!(counts.passed);
+    told["queued"] = json!(counts.queued);
+    told["lost"] = json!(counts.expired + counts.dropped);
+    told
 }
 
 fn for_people(device: &DeviceId, deployed: bool, told: &Value, taken: &Taken) -> String {
@@ -198,23 +216,15 @@ fn for_people(device: &DeviceId, deployed: bool, told: &Value, taken: &Taken) ->
     };
     let modules: Vec<_> = items("modules").iter().map(module).collect();
     parts.push(Table::new(["module", "status", "image", "connection"]).part(&modules));
-    let routes = items("routes");
-    if routes.is_empty() {
-        parts.push("no routes".to_owned());
-    } else {
-        let columns: &[&str] = if routes.iter().any(|route| route.get("passed").is_some()) {
-            &["name", "priority", "passed", "queued", "lost"]
-        } else {
-            &["name", "priority"]
-        };
-        // A route is told whole, however long it is.
-        let row = |route: &Value| {
-            let whole = clean(route["route"].as_str().unwrap_or_default());
-            columns.iter().map(|name| cell(&route[*name])).chain([whole]).collect()
-        };
-        let rows: Vec<Vec<String>> = routes.iter().map(row).collect();
-        let heads = std::iter::once("route").chain(columns[1..].iter().copied()).chain(["from and to"]);
-        parts.push(Table::new(heads).part(&rows));
+    parts.push(route_table(items("routes")));
+    if told["inForce"].is_array() {
+        parts.push("in force, as before:".to_owned());
+        parts.push(route_table(items("inForce")));
+    }
+    match told["unrouted"].as_u64() {
+        None | Some(0) => {}
+        Some(1) => parts.push("1 message was taken by no route, and is lost".to_owned()),
+        Some(many) => parts.push(format!("{many} messages were taken by no route, and are lost")),
     }
     match taken {
         Taken::Yes | Taken::Nothing => {}
@@ -228,10 +238,28 @@ fn for_people(device: &DeviceId, deployed: bool, told: &Value, taken: &Taken) ->
     parts.join("\n\n")
 }
 
+fn route_table(routes: &[Value]) -> String {
+    if routes.is_empty() {
+        return "no routes".to_owned();
+    }
+    let columns: &[&str] = if routes.iter().any(|route| route.get("passed").is_some()) {
+        &["name", "priority", "passed", "queued", "lost"]
+    } else {
+        &["name", "priority"]
+    };
+    // A route is told whole, however long it is.
+    let row = |route: &Value| {
+        let whole = clean(route["route"].as_str().unwrap_or_default());
+        columns.iter().map(|name| cell(&route[*name])).chain([whole]).collect()
+    };
+    let rows: Vec<Vec<String>> = routes.iter().map(row).collect();
+    let heads = std::iter::once("route").chain(columns[1..].iter().copied()).chain(["from and to"]);
+    Table::new(heads).part(&rows)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::service::EdgeRoute;
 
     fn read(text: &str) -> Result<Value, String> {
         content(serde_json::from_str(text).expect("an object"))
@@ -294,6 +322,7 @@ mod tests {
         assert!(bare.ends_with("`envsim hub deploy d --show` tells when it has"), "{bare}");
         let counts = EdgeRoute {
             name: "b".to_owned(),
+            route: "FROM /x INTO $upstream".to_owned(),
             passed: 7,
             queued: 2,
             expired: 1,
@@ -305,6 +334,30 @@ mod tests {
             counted.contains("b      1         7       2       2     FROM /x INTO $upstream"),
             "{counted}"
         );
+    }
+
+    #[test]
+    fn a_refused_route_has_no_counts_and_those_in_force_are_told_with_theirs() {
+        let before = EdgeRoute {
+            name: "a".to_owned(),
+            route: "FROM /messages/* INTO $upstream".to_owned(),
+            passed: 7,
+            ..EdgeRoute::default()
+        };
+        let status = EdgeStatus { routes: vec![before], unrouted: 54, ..EdgeStatus::default() };
+        let desired = json!({"routes": {"a": "FROM /messages/* INTO $nowhere"}});
+        let asked = routes(&desired, Some(&status));
+        assert!(asked[0].get("passed").is_none(), "{asked:?}");
+        let told = json!({"modules": [], "routes": asked, "inForce": in_force(&status), "unrouted": status.unrouted});
+        let device = "d".parse().expect("an id");
+        let text = for_people(&device, false, &told, &Taken::Refused("why".to_owned()));
+        let (asked, rest) = text.split_once("in force, as before:").expect("both");
+        assert!(asked.contains("a                FROM /messages/* INTO $nowhere"), "{text}");
+        assert!(
+            rest.contains("a                7       0       0     FROM /messages/* INTO $upstream"),
+            "{text}"
+        );
+        assert!(rest.contains("54 messages were taken by no route, and are lost"), "{text}");
     }
 
     #[test]

@@ -93,9 +93,9 @@ impl Core {
         welcome
     }
 
-    /// A connection has ended.
-    pub fn disconnected(&mut self, now: Now, connection: ConnectionId) {
-        let Some(address) = self.clients.disconnect(connection) else { return };
+    /// A connection has ended. Answers who is gone with it: nobody when another one took its place.
+    pub fn disconnected(&mut self, now: Now, connection: ConnectionId) -> Option<Address> {
+        let address = self.clients.disconnect(connection)?;
         self.release_messages(now, &address, connection);
         self.release_routed(now, &address, connection);
         // An Edge hub of its own may have been sent other routes while it was here.
@@ -106,6 +106,7 @@ impl Core {
         }
         self.changes.touch(&address);
         self.capture.push(now.wall, &address, Content::Connection { connected: false });
+        Some(address)
     }
 
     /// What a connection is subscribed to.

@@ -72,6 +72,7 @@ impl Core {
     /// Creates an identity; an IoT Edge device with the two modules that make it one.
     pub fn create(&mut self, now: Now, spec: Spec) -> Result<&Identity, Fault> {
         let address = spec.address;
+        self.check_reserved(&address)?;
         let authentication = match spec.proof {
             Proof::Given(authentication) => authentication,
             Proof::AnyKeys => Authentication::Sas(self.random_keys()),
@@ -89,6 +90,21 @@ impl Core {
             self.add_edge_modules(now, &address)?;
         }
         self.registry.need(&address)
+    }
+
+    /// Ids with `$` in front are for what an IoT Edge runtime brings, and nobody else's.
+    fn check_reserved(&self, address: &Address) -> Result<(), Fault> {
+        let Some(module) = address.module.as_ref().filter(|module| module.as_str().starts_with('$')) else {
+            return Ok(());
+        };
+        let is_edge = self.registry.need(&address.of_device())?.edge;
+        if is_edge && EDGE_MODULES.contains(&module.as_str()) {
+            return Ok(());
+        }
+        Err(Fault::bad_request(format!(
+            "the module id `{module}` begins with `$`: such ids are reserved for `{EDGE_AGENT}` and `{EDGE_HUB}` of \
+             an IoT Edge device; take another one"
+        )))
     }
 
     fn add_edge_modules(&mut self, now: Now, device: &Address) -> Result<(), Fault> {

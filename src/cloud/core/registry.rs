@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::twins::Twin;
 use crate::device::{DeviceId, ModuleId};
 use crate::wire::SharedKey;
+use crate::wire::service::EDGE_HUB;
 
 /// The most identities a hub takes, so that a runaway script cannot eat the machine's memory.
 pub const CAPACITY: usize = 200_000;
@@ -34,6 +35,11 @@ impl Address {
     /// The address of a module on a device.
     pub fn module(device: DeviceId, module: ModuleId) -> Self {
         Self { device, module: Some(module) }
+    }
+
+    /// Whether it is the Edge hub of a device.
+    pub fn is_edge_hub(&self) -> bool {
+        self.module.as_ref().is_some_and(|module| module.as_str() == EDGE_HUB)
     }
 
     /// The address of the device that this is, or is on.

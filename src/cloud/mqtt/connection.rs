@@ -172,6 +172,9 @@ impl Guest {
             (unacceptable(fault.into()), Some(ConnectReturnCode::ServiceUnavailable))
         })?;
         tracing::info!(device = %address, session_present = line.session_present, "device connected");
+        if address.is_edge_hub() {
+            tracing::info!(device = %address.device, "an Edge hub is here: the routes are its to follow, not this cloud's");
+        }
         let stay = Stay::Hub(Presence { shared, connection: line.connection });
         let who = Who::Hub { address, connection: line.connection };
         let session = Session::new(shared, who, Terms { keep_alive, expiry });

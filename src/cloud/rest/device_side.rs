@@ -18,7 +18,7 @@ use crate::wire::bag::{Bag, system};
 const BATCH: &str = "application/vnd.microsoft.iothub.json";
 
 /// Checks the token of the device or module itself, or the certificate that it has proved to hold.
-fn authorize(call: &Call, address: &Address) -> Result<(), Fault> {
+pub(super) fn authorize(call: &Call, address: &Address) -> Result<(), Fault> {
     let host = call.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     call.shared
         .look(|core, now| match &call.peer {

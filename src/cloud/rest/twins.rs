@@ -5,7 +5,7 @@ use axum::http::Response;
 use serde_json::{Map, Value, json};
 
 use super::reply::{json as respond, method_error, with_etag};
-use super::{Call, Named, address};
+use super::{Call, Named, address, device_side};
 use crate::cloud::core::auth::Right;
 use crate::cloud::core::fault::Fault;
 use crate::cloud::core::query::Row as _;
@@ -14,7 +14,7 @@ use crate::cloud::core::registry::{Identity, Precondition};
 use crate::cloud::core::rows::IdentityRow;
 use crate::cloud::core::service::Write;
 use crate::cloud::core::twins::TwinUpdate;
-use crate::wire::service::MethodCall;
+use crate::wire::service::{EDGE_MODULE_ID, MethodCall};
 
 fn respond_with(identity: &Identity) -> Response<Body> {
     with_etag(respond(200, &IdentityRow(identity).whole()), &identity.twin.etag())
@@ -65,10 +65,27 @@ fn section(name: &str, value: Option<Value>) -> Result<Option<Map<String, Value>
     }
 }
 
+/// A command, from a service or from a module of the same device. In Azure it is an Edge hub that
+/// modules ask: it takes their own credentials, with the module's name beside them.
 pub(super) async fn invoke(call: &Call, id: Named<'_>) -> Result<Response<Body>, Fault> {
-    call.authorize(Right::ServiceConnect)?;
-    call.need_version()?;
     let address = address(id)?;
+    match call.headers.get(EDGE_MODULE_ID) {
+        None => call.authorize(Right::ServiceConnect)?,
+        Some(name) => {
+            let caller = name.to_str().unwrap_or_default().split_once('/');
+            let caller = caller.map(|(device, module)| self::address((device, Some(module))));
+            let caller = caller.ok_or_else(|| {
+                Fault::bad_request(format!("the header {EDGE_MODULE_ID} is not DEVICE/MODULE"))
+            })??;
+            device_side::authorize(call, &caller)?;
+            if caller.device != address.device {
+                return Err(Fault::unauthorized(format!(
+                    "`{caller}` may call commands of its own device and the modules on it only, not of `{address}`"
+                )));
+            }
+        }
+    }
+    call.need_version()?;
     let request: MethodCall = reading::from_slice(&call.body)
         .map_err(|error| Fault::bad_request(format!("the command cannot be read: {error}")))?;
     match call.shared.invoke(&address, &request).await {

@@ -39,16 +39,21 @@ async fn deployed() -> LocalCloud {
     cloud
 }
 
-async fn module(cloud: &LocalCloud, name: &str) -> Wire {
+/// The token that a module of the device makes for itself.
+async fn token_of(cloud: &LocalCloud, name: &str) -> String {
     let line = format!("GET /devices/edge/modules/{name}?{VERSION}");
     let (_, answer) = request(cloud, &line, &service(cloud), "", "").await;
     let key =
         json_of(&answer)["authentication"]["symmetricKey"]["primaryKey"].as_str().expect("a key").to_owned();
     let key = SharedKey::from_base64(&key).expect("a key");
-    let token = Token::sign(&key, &format!("localhost/devices/edge/modules/{name}"), FAR, None);
+    Token::sign(&key, &format!("localhost/devices/edge/modules/{name}"), FAR, None).reveal().to_owned()
+}
+
+async fn module(cloud: &LocalCloud, name: &str) -> Wire {
+    let token = token_of(cloud, name).await;
     let user = format!("localhost/edge/{name}/?api-version=2021-04-12");
     let mut wire = Wire::mqtt(cloud).await;
-    wire.say(&connect(&format!("edge/{name}"), &user, token.reveal(), false)).await;
+    wire.say(&connect(&format!("edge/{name}"), &user, &token, false)).await;
     assert_eq!(wire.hear().await.0, 0x20);
     wire
 }
@@ -207,5 +212,46 @@ async fn a_bad_route_is_reported_and_only_services_see_routes() {
     assert!(status == 404 && answer.contains("ErrorCode:DeviceNotFound;"), "{answer}");
     let (_, answer) = request(&cloud, &line("d"), &token, "", "").await;
     assert_eq!(json_of(&answer), json!({"deviceId": "d", "routes": [], "unrouted": 0}));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_module_calls_commands_of_its_own_device_and_of_the_modules_beside_it() {
+    let cloud = deployed().await;
+    let token = token_of(&cloud, "tempSensor").await;
+    let call = r#"{"methodName":"reset","payload":{"now":true},"responseTimeoutInSeconds":5}"#;
+    let from = |name: &str| format!("x-ms-edge-moduleId: {name}\r\n");
+    let ask = async |path: &str, token: &str, from: &str| {
+        request(&cloud, &format!("POST /twins/{path}/methods?api-version=2019-10-01"), token, from, call)
+            .await
+    };
+    let sensor = from("edge/tempSensor");
+    let mut filter = module(&cloud, "filterModule").await;
+    filter.say(&subscribe(1, "$iothub/methods/POST/#", 0)).await;
+    assert_eq!(filter.hear().await, (0x90, vec![0, 1, 0]));
+    let answering = async {
+        let (topic, body) = filter.hear_publish().await;
+        assert_eq!((topic.as_str(), body), ("$iothub/methods/POST/reset/?$rid=1", json!({"now": true})));
+        filter.say(&publish(3, "$iothub/methods/res/202/?$rid=1", b"{\"done\":1}")).await;
+    };
+    let ((status, answer), ()) = tokio::join!(ask("edge/modules/filterModule", &token, &sensor), answering);
+    assert_eq!((status, json_of(&answer)), (200, json!({"status": 202, "payload": {"done": 1}})));
+
+    // The device itself is not connected.
+    let (status, answer) = ask("edge", &token, &sensor).await;
+    assert!(status == 404 && answer.contains("404103"), "{answer}");
+
+    let strange = token_of(&cloud, "filterModule").await;
+    for (path, token, from, status, words) in [
+        ("d", &token, sensor.as_str(), 401, "its own device and the modules on it only, not of `d`"),
+        ("edge/modules/filterModule", &strange, &sensor, 401, "signature does not match"),
+        ("edge/modules/filterModule", &token, &from("edge/nobody"), 401, "no module `nobody`"),
+        ("edge/modules/filterModule", &token, &from("edge"), 400, "is not DEVICE/MODULE"),
+        ("edge/modules/filterModule", &token, &from("edge/"), 400, "the module id is empty"),
+        ("edge/modules/filterModule", &token, "", 401, "no shared access policy"),
+    ] {
+        let (seen, answer) = ask(path, token, from).await;
+        assert!(seen == status && answer.contains(words), "{path} {from}: {answer}");
+    }
     cloud.stop().await;
 }

@@ -107,6 +107,8 @@ fn modules_are_made_in_the_local_cloud_or_where_a_service_points() {
         assert_eq!(&target(&config), expected);
         assert_eq!(config.service.is_some(), !expected.contains("local -") && !expected.contains("local d"));
     }
+    let reserved = resolve(&[module, ("module-id", "$edgeHub")], &[], "").expect_err("reserved");
+    assert!(reserved.contains("--module-id") && reserved.contains("begins with `$`"), "{reserved}");
     let direct = &format!("{DIRECT};ModuleId=m");
     for options in [&[module, ("connection-string", direct)][..], &[("connection-string", direct)]] {
         assert!(target(&resolve(options, &[], "").expect("a configuration")).contains("dev-7"));

@@ -60,6 +60,8 @@ fn routes_that_the_edge_hub_refuses_are_a_failure_with_its_reason() {
     let file = cloud.sandbox.write("bad.json", &bad.to_string()).display().to_string();
     let refused = cloud.hub(&["deploy", "edge-1", &file, "--format", "json"]).expect(1);
     assert!(refused.err.contains("filterToIoTHub") && refused.err.contains("column 22"), "{}", refused.all());
+    let told = refused.json();
+    assert_eq!((&told["taken"], &told["inForce"]), (&json!(false), &json!([])));
 }
 
 #[test]

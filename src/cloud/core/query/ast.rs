@@ -102,14 +102,16 @@ pub enum Dialect {
     /// Of twins and jobs: the hub's own names are put in the hub's spelling, `devices.` in front of
     /// a path is dropped, and few functions are allowed.
     Twins,
-    /// Of message routes: all functions, and paths stay as they are written. Azure does not
-    /// distinguish upper and lower case in message properties: the row has to look them up so.
+    /// Of message routes: all functions, names of nearly any character, and paths stay as they are
+    /// written. Azure does not distinguish upper and lower case in message properties: the row has to look them up so.
     Messages,
 }
 
 /// A condition that stands alone: of a job, a configuration, a route.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
+    /// How it was read, and has to be written.
+    pub dialect: Dialect,
     /// What it is asked of, when it says so: configurations of modules begin with
     /// `FROM devices.modules WHERE`.
     pub source: Option<Source>,

@@ -131,19 +131,20 @@ impl Parser {
     }
 
     pub(super) fn condition(&mut self) -> Parsed<Condition> {
+        let dialect = self.dialect;
+        let of = |source, filter| Condition { dialect, source, filter };
         if *self.piece() == Piece::End {
-            return Ok(Condition { source: None, filter: Filter::Empty });
+            return Ok(of(None, Filter::Empty));
         }
         if self.sign("*") {
-            return Ok(Condition { source: None, filter: Filter::All });
+            return Ok(of(None, Filter::All));
         }
         if !self.word("FROM") {
-            let filter = Filter::When(self.expression(Level::Or)?);
-            return Ok(Condition { source: None, filter });
+            return Ok(of(None, Filter::When(self.expression(Level::Or)?)));
         }
         let source = Some(self.source()?);
         let filter = if self.word("WHERE") { Filter::When(self.expression(Level::Or)?) } else { Filter::All };
-        Ok(Condition { source, filter })
+        Ok(of(source, filter))
     }
 }
 

@@ -5,10 +5,13 @@ use std::fmt::{self, Display, Formatter, Write as _};
 use serde_json::Value;
 
 use super::ast::{
-    Aggregate, Column, Condition, Expression, Filter, Item, Level, Operator, Path, Query, Selection, Source,
-    Step,
+    Aggregate, Column, Condition, Dialect, Expression, Filter, Item, Level, Operator, Path, Query, Selection,
+    Source, Step,
 };
 use super::{functions, lexer, parser};
+
+/// Something as one of the dialects writes it.
+struct Written<'a, T>(&'a T, Dialect);
 
 impl Display for Query {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -18,14 +21,14 @@ impl Display for Query {
         }
         match &self.selection {
             Selection::Whole => f.write_char('*')?,
-            Selection::Columns(columns) => list(f, columns)?,
+            Selection::Columns(columns) => list(f, columns.iter())?,
         }
         write!(f, " FROM {}", self.source)?;
         if let Some(condition) = &self.condition {
-            write!(f, " WHERE {condition}")?;
+            write!(f, " WHERE {}", Written(condition, Dialect::Twins))?;
         }
         if let Some(path) = &self.group_by {
-            write!(f, " GROUP BY {path}")?;
+            write!(f, " GROUP BY {}", Written(path, Dialect::Twins))?;
         }
         Ok(())
     }
@@ -36,8 +39,10 @@ impl Display for Condition {
         match (self.source, &self.filter) {
             (None, Filter::Empty) => Ok(()),
             (None, Filter::All) => f.write_char('*'),
-            (None, Filter::When(expression)) => expression.fmt(f),
-            (Some(source), Filter::When(expression)) => write!(f, "FROM {source} WHERE {expression}"),
+            (None, Filter::When(expression)) => Written(expression, self.dialect).fmt(f),
+            (Some(source), Filter::When(expression)) => {
+                write!(f, "FROM {source} WHERE {}", Written(expression, self.dialect))
+            }
             (Some(source), _) => write!(f, "FROM {source}"),
         }
     }
@@ -58,13 +63,15 @@ impl Display for Column {
         let Self { item, name } = self;
         match item {
             Item::Path(path) => {
-                path.fmt(f)?;
+                Written(path, Dialect::Twins).fmt(f)?;
                 if path.0.last().and_then(Step::name) == Some(name) {
                     return Ok(());
                 }
             }
             Item::Count => f.write_str("COUNT()")?,
-            Item::Aggregate(aggregate, path) => write!(f, "{aggregate}({path})")?,
+            Item::Aggregate(aggregate, path) => {
+                write!(f, "{aggregate}({})", Written(path, Dialect::Twins))?;
+            }
         }
         write!(f, " AS {name}")
     }
@@ -81,19 +88,24 @@ impl Display for Aggregate {
     }
 }
 
-impl Display for Path {
+impl Display for Written<'_, Path> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for (at, step) in self.0.iter().enumerate() {
+        let Self(path, dialect) = *self;
+        for (at, step) in path.0.iter().enumerate() {
             match step {
                 Step::Index(index) => write!(f, "[{index}]")?,
                 Step::Name(name) => {
+                    let mut is_bare = lexer::is_word(name, dialect);
                     if at > 0 {
                         f.write_char('.')?;
-                    } else if !lexer::begins_path(name) || parser::is_reserved(name) {
-                        // It has been read behind its collection, and has to stand there again.
-                        f.write_str("devices.")?;
+                    } else if !lexer::begins_path(name, dialect) || parser::is_reserved(name) {
+                        match dialect {
+                            // It has been read behind its collection, and has to stand there again.
+                            Dialect::Twins => f.write_str("devices.")?,
+                            Dialect::Messages => is_bare = false,
+                        }
                     }
-                    if lexer::is_word(name) {
+                    if is_bare {
                         f.write_str(name)?;
                     } else {
                         write!(f, "[[{name}]]")?;
@@ -127,40 +139,55 @@ impl Display for Operator {
     }
 }
 
-impl Display for Expression {
+impl Display for Written<'_, Expression> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Undefined => f.write_str("undefined"),
-            Self::Literal(Value::String(text)) => quoted(f, text),
-            Self::Literal(value) => value.fmt(f),
-            Self::Array(elements) => {
+        let Self(expression, dialect) = *self;
+        let written = |inner| Written(inner, dialect);
+        match expression {
+            Expression::Undefined => f.write_str("undefined"),
+            Expression::Literal(Value::String(text)) => quoted(f, text),
+            Expression::Literal(value) => value.fmt(f),
+            Expression::Array(elements) => {
                 f.write_char('[')?;
-                list(f, elements)?;
+                // Two brackets would be those around a name.
+                if elements.first().is_some_and(|first| written(first).to_string().starts_with('[')) {
+                    f.write_char(' ')?;
+                }
+                list(f, elements.iter().map(written))?;
                 f.write_char(']')
             }
-            Self::Path(path) => path.fmt(f),
-            Self::Not(inner) => {
+            Expression::Path(path) => Written(path, dialect).fmt(f),
+            Expression::Not(inner) => {
                 f.write_str("NOT ")?;
-                within(f, inner, Level::Not)
+                written(inner).within(f, Level::Not)
             }
-            Self::Negate(inner) => {
-                f.write_char('-')?;
-                within(f, inner, Level::Sign)
+            Expression::Negate(inner) => {
+                // Without the space it would belong to the name or the number behind it.
+                f.write_str("- ")?;
+                written(inner).within(f, Level::Sign)
             }
-            Self::Chain(chain) => {
-                within(f, &chain.first, above(self.level()))?;
+            Expression::Chain(chain) => {
+                let least = above(expression.level());
+                written(&chain.first).within(f, least)?;
                 for (operator, right) in &chain.rest {
                     write!(f, " {operator} ")?;
-                    within(f, right, above(self.level()))?;
+                    written(right).within(f, least)?;
                 }
                 Ok(())
             }
-            Self::Call(function, values) => {
+            Expression::Call(function, values) => {
                 write!(f, "{}(", functions::name(*function))?;
-                list(f, values)?;
+                list(f, values.iter().map(written))?;
                 f.write_char(')')
             }
         }
+    }
+}
+
+impl Written<'_, Expression> {
+    /// In parentheses, unless it holds together at least so strongly.
+    fn within(&self, f: &mut Formatter<'_>, least: Level) -> fmt::Result {
+        if self.0.level() >= least { self.fmt(f) } else { write!(f, "({self})") }
     }
 }
 
@@ -175,12 +202,8 @@ fn above(level: Level) -> Level {
     }
 }
 
-fn within(f: &mut Formatter<'_>, expression: &Expression, least: Level) -> fmt::Result {
-    if expression.level() >= least { expression.fmt(f) } else { write!(f, "({expression})") }
-}
-
-fn list<T: Display>(f: &mut Formatter<'_>, items: &[T]) -> fmt::Result {
-    for (at, item) in items.iter().enumerate() {
+fn list<T: Display>(f: &mut Formatter<'_>, items: impl Iterator<Item = T>) -> fmt::Result {
+    for (at, item) in items.enumerate() {
         if at > 0 {
             f.write_str(", ")?;
         }

@@ -189,8 +189,14 @@ impl Parser {
         );
         let mut steps = match self.piece() {
             Piece::Word(word) if !is_reserved(word) => vec![Step::Name(word.clone())],
+            Piece::Bracketed(name) => vec![Step::Name(name.clone())],
             _ => return Err(self.unexpected("a path or a value", advice)),
         };
+        if self.dialect == Dialect::Messages && self.is_word("$twin") {
+            let problem = "`$twin` is not supported in routes of IoT Edge: Edge hub does not look into twins";
+            let advice = "send what decides as a property of the message, or in its body";
+            return Err(QueryError::new(Kind::Unsupported, self.column(), problem, advice));
+        }
         self.at += 1;
         loop {
             if self.sign(".") {

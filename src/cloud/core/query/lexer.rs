@@ -33,40 +33,86 @@ pub(super) enum Piece {
 const SIGNS: &[&str] =
     &["!=", "<>", "<=", ">=", "=", "<", ">", "(", ")", "[", "]", ",", ".", "*", "+", "-", "/", "%"];
 
-/// Whether `name` can stand in a path without brackets.
-pub(super) fn is_word(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(is_of_word)
+/// What no name of a message has: "IoT Hub message routing query syntax", limitations, and
+/// `ID_CHARS` in the grammar of Edge hub. Everything else belongs to the name, so that `a-b`, `a+b`,
+/// and `1st` are names, and operators need spaces around them.
+const NOT_IN_NAMES: &str = "()<>@,;:\\\"/?={}[]";
+
+/// Whether `name` can stand behind a dot without brackets.
+pub(super) fn is_word(name: &str, dialect: Dialect) -> bool {
+    !name.is_empty() && name.chars().all(|c| is_of_word(c, dialect)) && !has_operator(name)
 }
 
-/// Whether a path can begin with `name`.
-pub(super) fn begins_path(name: &str) -> bool {
-    is_word(name) && name.starts_with(begins_word)
+/// Whether a path can begin with `name` without brackets.
+pub(super) fn begins_path(name: &str, dialect: Dialect) -> bool {
+    let first = tokens(name, dialect).ok().and_then(|tokens| tokens.into_iter().next());
+    first.is_some_and(|token| token.piece == Piece::Word(name.to_owned()))
 }
 
-fn is_of_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '$'
+fn is_of_word(c: char, dialect: Dialect) -> bool {
+    match dialect {
+        Dialect::Twins => c.is_alphanumeric() || c == '_' || c == '$',
+        // A dot parts the steps of a path. Whoever writes one of the quotes means a text.
+        Dialect::Messages => {
+            !c.is_whitespace() && !c.is_control() && !NOT_IN_NAMES.contains(c) && !".`‘’“”".contains(c)
+        }
+    }
 }
 
+/// Whether a path of twins can begin so.
 fn begins_word(c: char) -> bool {
     c.is_alphabetic() || c == '_' || c == '$'
 }
 
+/// Whether there is something in a name that is surely meant as an operator. Edge hub takes it for
+/// the name of a property that no message has; here it is refused.
+fn has_operator(name: &str) -> bool {
+    name.starts_with('!') || name.contains("||") || name.contains("&&")
+}
+
 /// All pieces of `text`, the last being [`Piece::End`].
 pub(super) fn tokens(text: &str, dialect: Dialect) -> Result<Vec<Token>, QueryError> {
+    tokens_before(text, dialect, None).map(|(tokens, _)| tokens)
+}
+
+/// All pieces of `text` up to the keyword `end`, the last being [`Piece::End`], and how many bytes
+/// they are. What stands behind is not looked at.
+pub(super) fn tokens_before(
+    text: &str,
+    dialect: Dialect,
+    end: Option<&str>,
+) -> Result<(Vec<Token>, usize), QueryError> {
     let mut lexer = Lexer { rest: text, column: 1, dialect };
     let mut tokens: Vec<Token> = Vec::new();
     loop {
+        let before = lexer.column;
         lexer.skip_space();
-        let column = lexer.column;
-        // Behind a dot there is a name, whatever it begins with.
-        let is_step = tokens.last().is_some_and(|last| last.piece == Piece::Sign("."));
-        let piece = lexer.piece(is_step)?;
+        let (column, length) = (lexer.column, text.len() - lexer.rest.len());
+        let last = tokens.last().map(|token| &token.piece);
+        let place = Place {
+            is_step: last == Some(&Piece::Sign(".")),
+            is_behind_path: column == before
+                && matches!(last, Some(Piece::Word(_) | Piece::Bracketed(_) | Piece::Sign("]"))),
+        };
+        let is_step = place.is_step;
+        let piece = lexer.piece(place)?;
+        let is_keyword = |word: &String| !is_step && end.is_some_and(|end| end.eq_ignore_ascii_case(word));
+        let piece = if matches!(&piece, Piece::Word(word) if is_keyword(word)) { Piece::End } else { piece };
         let is_end = piece == Piece::End;
         tokens.push(Token { piece, column });
         if is_end {
-            return Ok(tokens);
+            return Ok((tokens, length));
         }
     }
+}
+
+/// Where a piece stands.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Behind a dot: what stands there is a name, whatever it begins with.
+    is_step: bool,
+    /// Right behind a path, with no space between: a dot there goes on with it.
+    is_behind_path: bool,
 }
 
 struct Lexer<'a> {
@@ -89,17 +135,35 @@ impl<'a> Lexer<'a> {
         self.take(end)
     }
 
+    /// Goes on to what means something. Conditions of messages may have comments, as in Edge hub.
     fn skip_space(&mut self) {
-        self.take_while(char::is_whitespace);
+        loop {
+            self.take_while(char::is_whitespace);
+            let comment = self.rest.strip_prefix("/*").filter(|_| self.dialect == Dialect::Messages);
+            let Some(length) = comment.and_then(|text| text.find("*/")) else { return };
+            self.take(length + "/**/".len());
+        }
     }
 
-    fn piece(&mut self, is_step: bool) -> Result<Piece, QueryError> {
+    fn is_of_word(&self) -> impl Fn(char) -> bool + use<> {
+        let dialect = self.dialect;
+        move |c| is_of_word(c, dialect)
+    }
+
+    fn piece(&mut self, place: Place) -> Result<Piece, QueryError> {
+        match self.dialect {
+            Dialect::Twins => self.piece_of_twins(place),
+            Dialect::Messages => self.piece_of_messages(place),
+        }
+    }
+
+    fn piece_of_twins(&mut self, place: Place) -> Result<Piece, QueryError> {
         let Some(first) = self.rest.chars().next() else { return Ok(Piece::End) };
-        if is_step && self.rest.starts_with("[[") {
+        if place.is_step && self.rest.starts_with("[[") {
             return self.bracketed();
         }
-        if begins_word(first) || (is_step && is_of_word(first)) {
-            return Ok(Piece::Word(self.take_while(is_of_word).to_owned()));
+        if begins_word(first) || (place.is_step && is_of_word(first, self.dialect)) {
+            return Ok(Piece::Word(self.take_while(self.is_of_word()).to_owned()));
         }
         if first.is_ascii_digit() {
             return self.number();
@@ -107,6 +171,61 @@ impl<'a> Lexer<'a> {
         if first == '\'' || first == '"' {
             return self.text(first);
         }
+        self.sign(first)
+    }
+
+    /// As in Edge hub, the longest piece counts: what goes on to the next space, or to what no name
+    /// has, is one name, unless all of it is a number or an operator.
+    fn piece_of_messages(&mut self, place: Place) -> Result<Piece, QueryError> {
+        let Some(first) = self.rest.chars().next() else { return Ok(Piece::End) };
+        // Three are a list that begins with such a name.
+        if self.rest.starts_with("[[") && (place.is_step || !self.rest.starts_with("[[[")) {
+            return self.bracketed();
+        }
+        if first == '"' || (first == '\'' && !place.is_step) {
+            return self.text_alone(first);
+        }
+        if first == '.' && place.is_behind_path {
+            return self.sign(first);
+        }
+        let is_of_word = self.is_of_word();
+        let end = self.rest.find(|c| !(is_of_word(c) || c == '.')).unwrap_or(self.rest.len());
+        let all = &self.rest[..end];
+        if !place.is_step && is_number(all) {
+            return self.number();
+        }
+        let is_sign = SIGNS.contains(&all) || self.rest.starts_with("!=");
+        let word = all.split('.').next().unwrap_or_default();
+        if word.is_empty() || (is_sign && !place.is_step) {
+            return self.sign(first);
+        }
+        if let Some(at) = ["||", "&&"].iter().find_map(|sign| word.find(sign)) {
+            self.take(at);
+        }
+        if has_operator(word) {
+            return Err(self.stranger(self.rest.chars().next().unwrap_or(first)));
+        }
+        if word.ends_with('!') && self.rest[word.len()..].starts_with('=') {
+            self.take(word.len() - 1);
+            let problem = format!("`!` belongs to the name in front of it: `{}`", word.escape_debug());
+            return Err(QueryError::syntax(self.column, problem, "put a space in front of `!=`"));
+        }
+        Ok(Piece::Word(self.take(word.len()).to_owned()))
+    }
+
+    /// A text that ends where the quotes do.
+    fn text_alone(&mut self, quote: char) -> Result<Piece, QueryError> {
+        let text = self.text(quote)?;
+        // In double quotes it ends for Edge hub too.
+        if quote == '\'' && self.rest.starts_with(self.is_of_word()) {
+            let problem = "the text in quotes goes on behind them";
+            let advice = "put a space behind the text: Edge hub takes it and what follows for one name";
+            return Err(QueryError::syntax(self.column, problem, advice));
+        }
+        Ok(text)
+    }
+
+    fn sign(&mut self, first: char) -> Result<Piece, QueryError> {
         if self.dialect == Dialect::Messages
             && let Some(brace) = ["{", "}"].into_iter().find(|brace| self.rest.starts_with(brace))
         {
@@ -132,7 +251,7 @@ impl<'a> Lexer<'a> {
                 match self.dialect {
                     Dialect::Twins => "write a name with such characters in double brackets: `tags.[[a:b]]`",
                     Dialect::Messages => {
-                        "write a name with such characters in double brackets: `$body.[[a:b]]`"
+                        "write a name with such characters in double brackets: `[[a:b]]`, `$body.[[a:b]]`"
                     }
                 },
             ),
@@ -170,13 +289,13 @@ impl<'a> Lexer<'a> {
             let end = decimal_length(self.rest);
             let digits = self.take(end);
             let whole = digits.parse::<u64>().ok().map(Number::from);
+            let whole = whole.or_else(|| digits.parse::<i64>().ok().map(Number::from));
             whole.or_else(|| digits.parse::<f64>().ok().and_then(Number::from_f64))
         };
-        let is_whole = !self.rest.starts_with(is_of_word);
+        let is_whole = !self.rest.starts_with(self.is_of_word());
         number.filter(|_| is_whole).map(Piece::Number).ok_or_else(|| {
             let problem = "expected a number";
-            let advice = "write 12, 1.5, 1e3, or 0x1F (of at most 64 bits); texts go in quotes, names that \
-                          begin with a digit in double brackets";
+            let advice = "write 12, 1.5, 1e3, or 0x1F (of at most 64 bits); texts go in quotes";
             QueryError::syntax(column, problem, advice)
         })
     }
@@ -242,17 +361,27 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// How many bytes of `text` are a decimal number, given that it begins with a digit.
+/// Whether all of `text` is written like a number.
+fn is_number(text: &str) -> bool {
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => decimal_length(text) == text.len() && text.bytes().any(|byte| byte.is_ascii_digit()),
+    }
+}
+
+/// How many bytes of `text` are a decimal number. A minus and a dot may stand in front: who asks
+/// knows whether they belong to it.
 fn decimal_length(text: &str) -> usize {
     let digits = |from: usize| {
         let rest = text.get(from..).unwrap_or_default();
         rest.bytes().take_while(u8::is_ascii_digit).count()
     };
-    let mut end = digits(0);
+    let sign = usize::from(text.starts_with('-'));
+    let mut end = sign + digits(sign);
     if text[end..].starts_with('.') && digits(end + 1) > 0 {
         end += 1 + digits(end + 1);
     }
-    if text[end..].starts_with(['e', 'E']) {
+    if end > sign && text[end..].starts_with(['e', 'E']) {
         let sign = usize::from(text[end + 1..].starts_with(['+', '-']));
         let exponent = digits(end + 1 + sign);
         if exponent > 0 {

@@ -4,7 +4,7 @@
 
 use super::ast::{Condition, Dialect, Query};
 use super::error::{Kind, QueryError};
-use super::lexer::{Piece, Token, tokens};
+use super::lexer::{Piece, Token, tokens, tokens_before};
 use super::{MAX_DEPTH, MAX_LENGTH};
 
 pub(super) type Parsed<T> = Result<T, QueryError>;
@@ -18,6 +18,7 @@ const RESERVED: &[&str] = &[
     "FROM",
     "GROUP",
     "IN",
+    "INTO",
     "NIN",
     "NOT",
     "NULL",
@@ -67,20 +68,23 @@ impl Condition {
 
     /// Reads a condition of twins, or of messages.
     pub fn parse_as(text: &str, dialect: Dialect) -> Result<Self, QueryError> {
-        Self::parse_before(text, dialect, None)
+        let mut parser = Parser::new(text, dialect)?;
+        let condition = parser.condition()?;
+        parser.end("an operator, or the end of the condition")?;
+        Ok(condition)
     }
 
-    /// Reads a condition that stands in a longer text, in which `next` is the word behind it: what is
-    /// missing then stands before that word, and not at any end that a person can see.
-    pub fn parse_before(text: &str, dialect: Dialect, next: Option<&str>) -> Result<Self, QueryError> {
-        let mut parser = Parser::new(text, dialect)?;
-        parser.next = next.map(str::to_owned);
+    /// Reads a condition that stands in a longer text, up to the keyword `end`, which has to be given
+    /// in capitals, or to the end of the text. Gives the length of the condition in bytes too.
+    pub fn parse_before(text: &str, dialect: Dialect, end: &str) -> Result<(Self, usize), QueryError> {
+        check_length(text)?;
+        let (tokens, length) = tokens_before(text, dialect, Some(end))?;
+        // What is missing stands before that word, and not at any end that a person can see.
+        let next = text.get(length..length + end.len()).map(str::to_owned);
+        let mut parser = Parser { tokens, at: 0, depth: 0, dialect, next };
         let condition = parser.condition()?;
-        parser.end(&match next {
-            Some(next) => format!("an operator or {}", next.to_ascii_uppercase()),
-            None => "an operator, or the end of the condition".to_owned(),
-        })?;
-        Ok(condition)
+        parser.end(&format!("an operator or {end}"))?;
+        Ok((condition, length))
     }
 }
 
@@ -96,10 +100,7 @@ pub(super) struct Parser {
 
 impl Parser {
     pub(super) fn new(text: &str, dialect: Dialect) -> Parsed<Self> {
-        if text.len() > MAX_LENGTH {
-            let problem = format!("the query has {} bytes, and {MAX_LENGTH} are read", text.len());
-            return Err(QueryError::new(Kind::TooLarge, 1, problem, "ask in several queries"));
-        }
+        check_length(text)?;
         Ok(Self { tokens: tokens(text, dialect)?, at: 0, depth: 0, dialect, next: None })
     }
 
@@ -187,6 +188,14 @@ impl Parser {
         self.depth -= 1;
         read
     }
+}
+
+fn check_length(text: &str) -> Parsed<()> {
+    if text.len() <= MAX_LENGTH {
+        return Ok(());
+    }
+    let problem = format!("the query has {} bytes, and {MAX_LENGTH} are read", text.len());
+    Err(QueryError::new(Kind::TooLarge, 1, problem, "ask in several queries"))
 }
 
 /// Enough of a text to recognise it.

@@ -81,10 +81,16 @@ fn schema(version: Option<&Value>) -> Result<bool, String> {
 }
 
 fn waiting(settings: Option<&Value>) -> Result<Duration, String> {
-    let Some(seconds) = settings.and_then(|settings| settings.get("timeToLiveSecs")) else {
-        return Ok(TIME_TO_LIVE);
-    };
+    let Some(settings) = settings else { return Ok(TIME_TO_LIVE) };
+    let settings = settings.as_object().ok_or("`storeAndForwardConfiguration` is not a JSON object")?;
+    let Some(seconds) = settings.get("timeToLiveSecs") else { return Ok(TIME_TO_LIVE) };
     match seconds.as_i64() {
+        // Nothing would ever arrive.
+        Some(0) => {
+            Err("`storeAndForwardConfiguration.timeToLiveSecs` is 0, it has to be at least 1; leave it out \
+                        for two hours"
+                .to_owned())
+        }
         // Edge hub, `StoreAndForwardConfiguration`: below zero is for ever.
         Some(seconds) => {
             Ok(u64::try_from(seconds).map_or(FOR_EVER, |seconds| Duration::from_secs(seconds).min(FOR_EVER)))
@@ -201,6 +207,14 @@ mod tests {
             (json!({"routes": {"a": {"route": UP, "priority": 10}}}), "`priority` is 10"),
             (json!({"routes": {"a": {"route": UP, "priority": -1}}}), "`priority` is -1"),
             (json!({"routes": {"a": {"route": UP, "timeToLiveSecs": -1}}}), "`timeToLiveSecs` is -1"),
+            (
+                json!({"routes": {}, "storeAndForwardConfiguration": "abc"}),
+                "`storeAndForwardConfiguration` is not a JSON object",
+            ),
+            (
+                json!({"routes": {}, "storeAndForwardConfiguration": {"timeToLiveSecs": 0}}),
+                "`storeAndForwardConfiguration.timeToLiveSecs` is 0, it has to be at least 1",
+            ),
             (
                 json!({"routes": {}, "storeAndForwardConfiguration": {"timeToLiveSecs": "x"}}),
                 "timeToLiveSecs` is \"x\"",

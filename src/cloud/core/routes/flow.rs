@@ -153,7 +153,7 @@ impl Core {
     /// Takes the routes that the twin of an Edge hub has after a write, and reports in its place
     /// whether that could be done. Edge hub, `TwinConfigSource`.
     pub(in crate::cloud::core) fn take_routes(&mut self, now: Now, address: &Address) {
-        if !is_edge_hub(address) || !self.is_edge(&address.device) || self.has_edge_hub(&address.device) {
+        if !address.is_edge_hub() || !self.is_edge(&address.device) || self.has_edge_hub(&address.device) {
             return;
         }
         let Some(identity) = self.registry.get(address) else { return };
@@ -209,7 +209,7 @@ impl Core {
 
     /// Takes routes up again from a twin that comes from a store, which knows what was reported.
     pub(in crate::cloud::core) fn restore_routes(&mut self, address: &Address) {
-        if !is_edge_hub(address) {
+        if !address.is_edge_hub() {
             return;
         }
         let Some(identity) = self.registry.get(address) else { return };
@@ -224,7 +224,7 @@ impl Core {
     /// Forgets the routes of a device that is being deleted, or whose Edge hub is.
     pub(in crate::cloud::core) fn forget_routes(&mut self, address: &Address) {
         match &address.module {
-            Some(module) if !is_edge_hub(address) => {
+            Some(module) if !address.is_edge_hub() => {
                 self.routers.forget_module(&mut self.changes, &address.device, module);
             }
             _ => self.routers.forget(&mut self.changes, &address.device),
@@ -240,10 +240,6 @@ impl Core {
         let module: Option<ModuleId> = EDGE_HUB.parse().ok();
         module.is_some_and(|module| self.clients.online(&Address::module(device.clone(), module)).is_some())
     }
-}
-
-fn is_edge_hub(address: &Address) -> bool {
-    address.module.as_ref().is_some_and(|module| module.as_str() == EDGE_HUB)
 }
 
 /// Enough of a reason to act by: a text in a twin has an end.

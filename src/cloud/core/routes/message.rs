@@ -120,7 +120,8 @@ impl Routed {
             "to" => in_bag(system::TO),
             "contenttype" => in_bag(system::CONTENT_TYPE),
             "contentencoding" => in_bag(system::CONTENT_ENCODING),
-            "componentname" => in_bag(system::COMPONENT),
+            "componentname" | "dt-subject" => in_bag(system::COMPONENT),
+            "dt-dataschema" => self.model_id.clone(),
             "messageschema" => in_bag(system::SCHEMA),
             "creationtime" => in_bag(system::CREATION_TIME).or_else(|| in_bag("iothub-creation-time-utc")),
             _ => None,
@@ -158,9 +159,14 @@ impl Row for View<'_> {
             Some(name) if name.eq_ignore_ascii_case("body") => {
                 return lookup(self.body()?, rest).map(Cow::Borrowed);
             }
-            Some(name) => rest.is_empty().then(|| self.message.system(name))??,
-            // A name of an application may have dots in it, and is one name all the same.
+            Some(name) if rest.is_empty() => self.message.system(name),
+            _ => None,
+        };
+        // "If an application property name begins with `$`", it is looked for in the system's first.
+        let text = match text {
+            Some(text) => text,
             None if rest.is_empty() => self.message.own(name)?.to_owned(),
+            // A name of an application may have dots in it, and is one name all the same.
             None => {
                 let names: Option<Vec<_>> = path.iter().map(Step::name).collect();
                 self.message.own(&names?.join("."))?.to_owned()
@@ -191,8 +197,10 @@ mod tests {
             origin: Origin::Message { module, output: Some("out".to_owned()) },
             bag: bag.to_owned(),
             properties: Bag::decode(bag).expect("a bag"),
-            body: Bytes::from_static(br#"{"machine":{"temperature":30.5},"Machine":1,"list":[{"a":"x"}]}"#),
-            model_id: None,
+            body: Bytes::from_static(
+                br#"{"machine":{"temperature":30.5},"Machine":1,"list":[{"a":"x"}],"my-key":1,"1st":2}"#,
+            ),
+            model_id: Some("dtmi:com:example:Sensor;1".to_owned()),
             at: Timestamp::from_second(1_893_456_000).expect("a moment"),
         };
         Condition::parse_as(condition, Dialect::Messages).expect(condition).selects(&View::of(&message))
@@ -226,10 +234,27 @@ mod tests {
     }
 
     #[test]
+    fn names_are_found_whatever_they_are_made_of() {
+        let bag = "my-prop=x&1st=x&a+b=x&a#b=x&it's=x&a.b-c=x&%24sent=x&and=x&a:b=x&into=x&\
+                   $.ct=application/json&$.ce=utf-8";
+        for name in
+            ["my-prop", "1st", "a+b", "a#b", "it's", "a.b-c", "$sent", "[[and]]", "[[a:b]]", "[[my-prop]]"]
+        {
+            assert!(holds(&format!("{name} = 'x'"), bag), "{name}");
+            assert!(holds(&format!("{name}='x' AND IS_DEFINED({name})"), bag), "{name}");
+            assert!(!holds(&format!("NOT IS_DEFINED({name})"), bag), "{name}");
+        }
+        assert!(holds("$body.my-key = 1 AND $body.1st = 2 AND $body.[[my-key]] = 1", bag));
+        assert!(holds("$body.1st - $body.my-key = 1 AND - $body.1st = -2 AND .5 < $body.1st", bag));
+    }
+
+    #[test]
     fn system_properties_are_those_of_the_message_and_of_its_sender() {
         let bag = "$.mid=m&$.cid=c&$.ct=text/plain&connectionModuleId=forged";
         assert!(holds("$connectionModuleId = 'sensor' AND {$connectionDeviceId} = 'edge'", bag));
         assert!(holds("$messageId = 'm' AND $correlationid = 'c' AND $contentType = 'text/plain'", bag));
+        assert!(holds("$dt-dataschema = 'dtmi:com:example:Sensor;1' AND $DT-Subject = 'c'", "$.sub=c"));
+        assert!(holds("$to = 't' AND {$to} = 't'", "$.to=t&%24to=own"));
         assert!(holds("$outputName = 'out' AND $enqueuedTime = '2030-01-01T00:00:00Z'", bag));
         assert!(!holds("IS_DEFINED($userId) OR IS_DEFINED($nothing) OR IS_DEFINED($mid)", bag));
     }

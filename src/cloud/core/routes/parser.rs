@@ -204,23 +204,19 @@ impl<'a> Cursor<'a> {
     fn condition(&mut self) -> Result<Condition, RouteError> {
         self.skip_space();
         let start = self.at;
-        let end = start + condition_length(self.rest());
-        let text = &self.text[start..end];
+        let text = self.rest();
         let advice = "write WHERE $body.machine.temperature > 25, or leave WHERE out";
-        if text.trim().is_empty() {
-            return Err(self.expected("a condition", advice));
-        }
-        let next = self.text.get(end..end + INTO.len());
-        let condition = Condition::parse_before(text, Dialect::Messages, next).map_err(|error| {
-            let before = self.text[..start].chars().count();
-            let problem = format!("{}; {}", error.problem, error.advice);
-            RouteError { column: before + error.column, problem }
-        })?;
+        let (condition, length) =
+            Condition::parse_before(text, Dialect::Messages, INTO).map_err(|error| {
+                let before = self.text[..start].chars().count();
+                let problem = format!("{}; {}", error.problem, error.advice);
+                RouteError { column: before + error.column, problem }
+            })?;
         // `*`, and what names a collection, are conditions of configurations.
         if condition.source.is_some() || !matches!(condition.filter, Filter::When(_)) {
             return Err(self.expected("a condition", advice));
         }
-        self.at = end;
+        self.at += length;
         Ok(condition)
     }
 
@@ -301,48 +297,6 @@ impl<'a> Cursor<'a> {
         }
         Ok(Sink::Input { module, input })
     }
-}
-
-/// How far a condition goes: to the word INTO, which no condition has outside of quotes and double
-/// brackets.
-fn condition_length(text: &str) -> usize {
-    let mut at = 0;
-    let mut is_word_before = false;
-    while let Some(c) = text[at..].chars().next() {
-        let rest = &text[at..];
-        if c == '\'' || c == '"' {
-            at += quoted_length(rest, c);
-            is_word_before = false;
-            continue;
-        }
-        if let Some(name) = rest.strip_prefix("[[") {
-            at += name.find("]]").map_or(rest.len(), |end| end + 4);
-            is_word_before = false;
-            continue;
-        }
-        let is_of_word = |c: char| c.is_alphanumeric() || "_$.".contains(c);
-        let is_into = rest.get(..INTO.len()).is_some_and(|word| word.eq_ignore_ascii_case(INTO));
-        if is_into && !is_word_before && !rest[INTO.len()..].starts_with(is_of_word) {
-            return at;
-        }
-        is_word_before = is_of_word(c);
-        at += c.len_utf8();
-    }
-    at
-}
-
-/// The length of a text in quotes; all of the rest when it does not end.
-fn quoted_length(text: &str, quote: char) -> usize {
-    let mut is_escaped = false;
-    for (at, c) in text.char_indices().skip(1) {
-        match c {
-            _ if is_escaped => is_escaped = false,
-            '\\' => is_escaped = true,
-            c if c == quote => return at + 1,
-            _ => {}
-        }
-    }
-    text.len()
 }
 
 /// Enough of a text to recognise it.

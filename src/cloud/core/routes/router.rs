@@ -57,10 +57,16 @@ pub(super) struct Router {
 }
 
 impl Router {
-    /// Puts routes in the place of those before. What waits goes on waiting.
+    /// Puts routes in the place of those before. What waits goes on waiting. A route with another
+    /// text is another route, and what is counted of it begins anew.
     pub(super) fn deploy(&mut self, version: u64, deployment: &Deployment) {
         (self.version, self.refused) = (version, None);
-        for account in self.accounts.values_mut() {
+        for (name, account) in &mut self.accounts {
+            let declared = deployment.routes.get(name);
+            let text = |declared: &Arc<Declared>| declared.text.clone();
+            if account.declared.as_ref().map(text) != declared.map(text) {
+                (account.passed, account.expired, account.dropped) = (0, 0, 0);
+            }
             account.declared = None;
         }
         for (name, declared) in &deployment.routes {

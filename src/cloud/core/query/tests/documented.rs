@@ -193,7 +193,6 @@ fn conditions_of_message_routes_are_read() {
             "Temperature": 50, "IsEnabled": true, "Location": { "State": "WA" },
             "HistoricalData": [{ "Month": "Feb" }, { "Month": "Jan" }],
         } },
-        "$twin": { "properties": { "desired": { "telemetryConfig": { "sendFrequency": "5m" } } } },
     });
     for text in [
         "$body.Weather.HistoricalData[0].Month = 'Feb'",
@@ -203,7 +202,6 @@ fn conditions_of_message_routes_are_read() {
         "$body.Weather.Temperature = 50 AND Status = 'Active'",
         "processingPath = 'hot' AND as_number(severity) <= 2",
         "$contentType = 'application/json'",
-        "$twin.properties.desired.telemetryConfig.sendFrequency = '5m'",
     ] {
         let condition = Condition::parse_as(text, Dialect::Messages).expect(text);
         assert!(condition.selects(&message), "{text}");

@@ -98,6 +98,15 @@ fn soup() -> impl Strategy<Value = String> {
         "MAX(version)",
         "AS n",
         "$body",
+        "a-b",
+        "1st",
+        "-c",
+        "it's",
+        "!",
+        "#",
+        "/*",
+        "*/",
+        "into",
         "é",
         "😀",
         ";",
@@ -165,5 +174,30 @@ proptest! {
         Condition::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
         try_out(&text);
         try_out(&format!("SELECT deviceId, tags.a AS b FROM devices WHERE {text}"));
+    }
+
+    #[test]
+    fn every_name_of_a_message_can_be_written(
+        first in "[^\\[\\]][^\\]]{0,5}",
+        more in proptest::collection::vec("[^\\]]{1,6}", 0..3),
+    ) {
+        let path: Vec<_> = [first].iter().chain(&more).map(|name| format!("[[{name}]]")).collect();
+        let text = format!("NOT IS_DEFINED({}) AND - 1 = -1", path.join("."));
+        let read = Condition::parse_as(&text, Dialect::Messages).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let written = read.to_string();
+        let again = Condition::parse_as(&written, Dialect::Messages);
+        prop_assert_eq!(again.as_ref(), Ok(&read), "{}", written);
+    }
+
+    #[test]
+    fn a_name_of_a_message_goes_to_the_next_space(name in "[a-zA-Z_é][a-zA-Z0-9é_#$%&'*+~^|-]{0,8}[a-z0-9]") {
+        let word = name.to_ascii_uppercase();
+        prop_assume!(!["AND", "OR", "NOT", "IN", "NIN", "BY", "AS", "TOP"].contains(&word.as_str()));
+        prop_assume!(!name.contains("||") && !name.contains("&&"));
+        let text = format!("IS_DEFINED({name}) AND {name} = 'x'");
+        let read = Condition::parse_as(&text, Dialect::Messages).unwrap_or_else(|error| panic!("{text}: {error}"));
+        prop_assert_eq!(read.to_string(), text);
+        let row = json!({ name: "x" });
+        prop_assert!(read.selects(&row));
     }
 }

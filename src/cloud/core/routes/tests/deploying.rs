@@ -94,6 +94,21 @@ fn routes_are_taken_up_again_from_a_store() {
 }
 
 #[test]
+fn a_route_with_another_text_is_counted_anew() {
+    let from_sensor = "FROM /messages/modules/tempSensor/* INTO $upstream";
+    let mut core = with_routes(&json!({"a": from_sensor, "b": from_sensor}));
+    measure(&mut core, 1, "1");
+    assert_eq!((account(&core, "a").0, account(&core, "b").0), (1, 0));
+    // Other settings are the same route.
+    let again = json!({"a": {"route": from_sensor, "priority": 3}, "b": from_sensor});
+    desire(&mut core, 2, &json!({"schemaVersion": "1.1", "routes": again}));
+    assert_eq!(account(&core, "a").0, 1);
+    let other = json!({"a": "FROM /messages/* INTO $upstream", "b": from_sensor});
+    desire(&mut core, 3, &json!({"schemaVersion": "1.1", "routes": other}));
+    assert_eq!(account(&core, "a"), (0, 0, 0, 0));
+}
+
+#[test]
 fn a_deployment_for_many_devices_brings_routes_as_one_for_a_single_device() {
     let mut core = core();
     let agent = json!({"properties.desired": {"schemaVersion": "1.1"}});
@@ -120,9 +135,10 @@ fn a_device_that_is_no_edge_device_has_no_routes() {
     let mut core = core();
     let device = Address::device("plain".parse().expect("a name"));
     let module = |name: &str| Address::module(device.device.clone(), name.parse().expect("a name"));
-    for address in [device.clone(), module(EDGE_HUB), module("m")] {
-        core.create(now(0), Spec::plain(address)).expect("created");
-    }
+    // It has its Edge hub from a time when it was one.
+    core.create(now(0), Spec { edge: true, ..Spec::plain(device.clone()) }).expect("created");
+    core.create(now(0), Spec::plain(module("m"))).expect("created");
+    core.change(now(0), Spec::plain(device.clone()), &Precondition::Any, &mut Vec::new()).expect("changed");
     let update = TwinUpdate { tags: None, desired: json!({"routes": {}}).as_object().cloned() };
     let hub = module(EDGE_HUB);
     core.write_twin(now(1), &hub, &update, Write::Merge, &Precondition::Any, &mut Vec::new())
@@ -130,6 +146,23 @@ fn a_device_that_is_no_edge_device_has_no_routes() {
     assert!(core.identity(&hub).expect("a module").twin.reported.value.is_empty());
     core.message(now(2), &module("m"), "", "1".into(), &mut Vec::new()).expect("taken");
     assert_eq!(upstream(&core).len(), 1);
+}
+
+#[test]
+fn ids_of_an_edge_runtime_are_for_it_alone() {
+    let mut core = core();
+    let plain = Address::device("plain".parse().expect("a name"));
+    core.create(now(0), Spec::plain(plain.clone())).expect("created");
+    let on_plain = |name: &str| Address::module(plain.device.clone(), name.parse().expect("a name"));
+    for address in [on_plain(EDGE_HUB), on_plain("$edgeAgent"), on_plain("$zzz"), self::address("$zzz")] {
+        let fault = core.create(now(0), Spec::plain(address)).map(|_| ()).expect_err("reserved");
+        assert_eq!(fault.status, 400, "{fault}");
+        assert!(fault.to_string().contains("begins with `$`"), "{fault}");
+    }
+    // An IoT Edge device may get back what it had.
+    let hub = self::address(EDGE_HUB);
+    core.delete(&hub, &Precondition::Any, &mut Vec::new()).expect("deleted");
+    core.create(now(0), Spec::plain(hub)).expect("created");
 }
 
 #[test]

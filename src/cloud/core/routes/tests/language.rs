@@ -78,6 +78,29 @@ fn good_routes_are_read_and_written_alike() {
             "FROM /* WHERE $body.into.[[a into b]] = intox INTO $upstream",
         ),
         ("FROM /* WHERE (a)INTO $upstream", "FROM /* WHERE a INTO $upstream"),
+        (
+            "FROM /* WHERE a-into = $body.[[into]] INTO $upstream",
+            "FROM /* WHERE a-into = $body.into INTO $upstream",
+        ),
+        ("FROM /* WHERE a /* INTO */ = 1 INTO $upstream", "FROM /* WHERE a = 1 INTO $upstream"),
+        // `ID_CHARS` of Edge hub.
+        (
+            "FROM /* WHERE my-prop='x' AND $body.my-key>1 INTO $upstream",
+            "FROM /* WHERE my-prop = 'x' AND $body.my-key > 1 INTO $upstream",
+        ),
+        (
+            "FROM /* WHERE NOT IS_DEFINED($dt-subject) INTO $upstream",
+            "FROM /* WHERE NOT IS_DEFINED($dt-subject) INTO $upstream",
+        ),
+        (
+            "FROM /* WHERE 1st = a+b AND it's = a#b INTO $upstream",
+            "FROM /* WHERE 1st = a+b AND it's = a#b INTO $upstream",
+        ),
+        (
+            "FROM /* WHERE a.b-c IN [[[a-b]], [[a:b]], [[or]], [[1]], -1, .5] INTO $upstream",
+            "FROM /* WHERE a.b-c IN [a-b, [[a:b]], [[or]], [[1]], -1, 0.5] INTO $upstream",
+        ),
+        ("FROM /* WHERE a - 1 > - $b-2 INTO $upstream", "FROM /* WHERE a - 1 > - $b-2 INTO $upstream"),
     ] {
         let route = read(text);
         assert_eq!(route.to_string(), written);
@@ -135,7 +158,17 @@ fn every_error_names_its_column_and_what_was_expected() {
         ("FROM /* WHERE a = INTO $upstream", 19, "write $body.machine.temperature, the name of"),
         ("FROM /* WHERE a IN (1) INTO $upstream", 20, "$contentType IN ['a', 'b']"),
         ("FROM /* WHERE $body.a[x] INTO $upstream", 23, "names go behind a dot: $body.[[odd name]]"),
-        ("FROM /* WHERE a@b INTO $upstream", 16, "double brackets: `$body.[[a:b]]`"),
+        ("FROM /* WHERE a@b INTO $upstream", 16, "double brackets: `[[a:b]]`, `$body.[[a:b]]`"),
+        ("FROM /* WHERE a!='x' INTO $upstream", 16, "put a space in front of `!=`"),
+        ("FROM /* WHERE $body.a!=1 INTO $upstream", 22, "put a space in front of `!=`"),
+        ("FROM /* WHERE a = 'x'AND b INTO $upstream", 22, "put a space behind the text"),
+        ("FROM /* WHERE !a INTO $upstream", 15, "write AND, OR, NOT as words"),
+        ("FROM /* WHERE a && b INTO $upstream", 17, "write AND, OR, NOT as words"),
+        ("FROM /* WHERE a||b INTO $upstream", 16, "`||` is not supported"),
+        ("FROM /* WHERE a -1 > 0 INTO $upstream", 17, "expected an operator or INTO, found the number -1"),
+        ("FROM /* WHERE $body['a'] = 1 INTO $upstream", 21, "names go behind a dot: $body.[[odd name]]"),
+        ("FROM /* WHERE $twin.tags.a = 1 INTO $upstream", 15, "`$twin` is not supported in routes"),
+        ("FROM /* WHERE a = \u{2018}x\u{2019} INTO $upstream", 19, "straight quotes"),
         ("FROM /* WHERE a = 'x INTO $upstream", 19, ""),
         ("FROM /* WHERE a = 'x' || 'y' INTO $upstream", 23, "`||` is not supported"),
         ("FROM /* WHERE \u{e4} = ? INTO $upstream", 19, "means nothing here"),
@@ -229,6 +262,20 @@ fn condition() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         select(vec!["true", "into_", "$body.into", "{$contentType}", "$body.a[1].b", "-2.5", "x.[[ into ]]"])
             .prop_map(str::to_owned),
+        select(vec![
+            "a-into",
+            "$dt-subject",
+            "1st",
+            "1.5x",
+            "a+b",
+            "-a",
+            "- a",
+            "[[into]]",
+            "[[-]]",
+            "[[1]].5"
+        ])
+        .prop_map(str::to_owned),
+        "\\$body(\\.[a-z0-9#+%*'-]{0,3}[a-z]){1,3}",
         "'[a-z \"é]{0,4} into [a-z]{0,3}'",
         "[a-h]{1,5}",
     ];
