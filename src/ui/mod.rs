@@ -19,6 +19,8 @@ pub mod theme;
 pub mod widgets;
 
 #[cfg(test)]
+mod command_tests;
+#[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;

@@ -60,10 +60,11 @@ pub(super) fn happened(
     // The message on the wire belongs to the fact that it brought about, which comes first.
     let mut packet = packet;
     for fact in facts {
+        let is_call = matches!(fact, Fact::Called { .. });
         state.log.add(now, Some(slot), fact, packet.take());
-    }
-    if let (Some(entry), Some(record)) = (state.log.newest(), state.stations[slot].commands.back_mut()) {
-        record.entry.get_or_insert(entry);
+        if is_call && let Some(record) = state.stations[slot].commands.back_mut() {
+            record.entry = state.log.newest();
+        }
     }
 }
 
