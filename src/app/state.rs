@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::{Desk, Log, PaneId, Slot, Station, UiState};
+use super::{CommandRecord, Desk, Entry, Log, PaneId, Slot, Station, UiState};
 use crate::device::{Millis, Now};
 
 /// The whole program, but for sockets, clocks and the terminal.
@@ -168,13 +168,19 @@ impl AppState {
     }
 
     /// The entries that pass the log's filter, oldest first.
-    pub fn filtered_log(&self) -> impl DoubleEndedIterator<Item = &super::Entry> {
+    pub fn filtered_log(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         let words = self.ui.filter.value();
         let labels = if self.has_several() { self.labels() } else { Vec::new() };
         self.log.entries().filter(move |entry| {
             let device = entry.slot.and_then(|slot| labels.get(slot)).map_or("", String::as_str);
             entry.matches(device, words)
         })
+    }
+
+    /// The call that an entry tells of, while the history has it.
+    pub fn call_of(&self, entry: &Entry) -> Option<&CommandRecord> {
+        let station = self.stations.get(entry.slot?)?;
+        station.commands.iter().rev().find(|record| record.entry == Some(entry.id))
     }
 
     /// When the program wants an [`Event::Tick`](super::Event::Tick): for its devices, or to end.

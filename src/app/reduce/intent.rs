@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tui_input::{Input as TextInput, InputRequest};
 
 use super::{desk, device, ending};
@@ -205,8 +206,9 @@ fn move_cursor(state: &mut AppState, motion: Motion) {
         Overlay::Packet(id, line) => {
             // A payload's lines are only known when they are laid out; the picture stops at the
             // last, and this bound keeps the number sane.
-            let most = state.log.get(*id).and_then(|entry| entry.packet.as_ref()).map_or(0, packet_lines);
-            *line = moved(*line, most, motion);
+            let (id, line) = (*id, *line);
+            let line = moved(line, message_lines(state, id), motion);
+            state.ui.overlay = Overlay::Packet(id, line);
             return;
         }
         Overlay::Text(_, lines, line) => {
@@ -237,11 +239,24 @@ fn move_cursor(state: &mut AppState, motion: Motion) {
     }
 }
 
-fn packet_lines(packet: &crate::device::PacketView) -> usize {
-    let pretty = serde_json::from_str::<serde_json::Value>(&packet.payload)
-        .and_then(|value| serde_json::to_string_pretty(&value));
-    let payload = pretty.as_deref().unwrap_or(&packet.payload);
-    payload.lines().count() + packet.properties.len() + 6
+/// The lines of an entry's message and of the answer to it, about as many as they are laid out in.
+fn message_lines(state: &AppState, id: EntryId) -> usize {
+    let Some(entry) = state.log.get(id) else { return 0 };
+    let told = entry.packet.as_ref().map_or_else(
+        || json_lines(&Value::Object(entry.fact.fields())),
+        |packet| {
+            let payload = serde_json::from_str(&packet.payload);
+            payload.map_or_else(|_| packet.payload.lines().count(), |value| json_lines(&value))
+                + packet.properties.len()
+        },
+    );
+    let answer = state.call_of(entry).and_then(|record| record.answer.as_ref());
+    told + answer.map_or(0, |(_, response, _)| json_lines(response) + 2) + 6
+}
+
+/// The lines of a value with one for each member.
+fn json_lines(value: &Value) -> usize {
+    serde_json::to_string_pretty(value).map_or(0, |text| text.lines().count())
 }
 
 fn move_log(state: &mut AppState, motion: Motion) {

@@ -6,7 +6,8 @@ use ratatui::text::{Line, Span};
 use serde_json::Value;
 
 use super::{log, reading};
-use crate::app::{AppState, Entry, EntryId};
+use crate::app::{AppState, CommandRecord, Entry, EntryId};
+use crate::device::time::Spoken;
 use crate::ui::Theme;
 use crate::ui::text::{clock, column, width, wrap};
 
@@ -18,7 +19,27 @@ pub fn draw(state: &AppState, theme: &Theme, id: EntryId, from: usize, area: Rec
         return reading::show(theme, "Message", vec![Line::styled(gone, theme.dim)], 0, area, frame);
     };
     let title = format!("{} {}", clock(entry.now.wall, &state.zone), entry.fact.name());
-    reading::show(theme, &title, lines(theme, entry, room), from, area, frame);
+    let mut lines = lines(theme, entry, room);
+    if let Some(record) = state.call_of(entry) {
+        lines.push(Line::default());
+        answer(&mut lines, theme, record, room);
+    }
+    reading::show(theme, &title, lines, from, area, frame);
+}
+
+/// What became of a call, in full: the history has a line for both.
+fn answer(lines: &mut Vec<Line<'static>>, theme: &Theme, record: &CommandRecord, room: usize) {
+    match &record.answer {
+        None => heading(lines, theme, "Not answered yet"),
+        Some((status, response, took)) => {
+            heading(lines, theme, &format!("Answered {status} after {}", Spoken(*took)));
+            if response.is_null() {
+                lines.push(Line::styled("(empty)", theme.dim));
+            } else {
+                pretty(lines, theme, &response.to_string(), room);
+            }
+        }
+    }
 }
 
 fn lines(theme: &Theme, entry: &Entry, room: usize) -> Vec<Line<'static>> {
