@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::sample;
 use super::tests::screen;
 use crate::app::{EntryId, Intent, Motion, Overlay, PaneId};
+use crate::device::{ImageNews, Input};
 
 /// What Enter opens in the Commands pane.
 fn opened(world: &mut sample::World) -> EntryId {
@@ -41,4 +42,49 @@ fn what_was_answered_stands_in_full_below_the_message_of_the_call() {
     world.want(Intent::Move(Motion::Last));
     let picture = screen(&world.state, 40, 10);
     assert!(picture.contains("from the device"), "{picture}");
+}
+
+/// An update that is asked for, and has come to nothing.
+fn failed_update() -> sample::World {
+    let mut world = sample::firmware();
+    world.call(8_000, "1", "firmwareUpdate", json!({"fwPackageUri": "https://localhost/sample-1.1.0.bin"}));
+    let reason = "cannot download https://localhost/sample-1.1.0.bin: its certificate is signed by nobody who \
+                  is trusted here; give its authority with --ca";
+    world.input(9_000, Input::Image(ImageNews::Failed { run: 1, reason: reason.to_owned() }));
+    world
+}
+
+#[test]
+fn how_the_last_update_ended_stands_there_until_another_begins() {
+    let mut world = failed_update();
+    let picture = screen(&world.state, 120, 40);
+    assert!(picture.contains("✗ firmware update failed while downloading"), "{picture}");
+    world.call(10_000, "2", "firmwareUpdate", json!({"fwPackageUri": "test.com", "version": "3.0"}));
+    let picture = screen(&world.state, 120, 40);
+    assert!(!picture.contains("✗ firmware update failed"), "{picture}");
+    world.run(60_000);
+    for (width, height) in [(120, 40), (80, 24), (60, 20), (40, 10)] {
+        let picture = screen(&world.state, width, height);
+        assert!(picture.contains("✓ firmware update completed: 3.0"), "{picture}");
+    }
+}
+
+#[test]
+fn an_image_on_its_way_is_counted_and_why_it_did_not_stay_is_told() {
+    let mut world = sample::firmware();
+    let uri = "https://localhost/sample-1.1.0.bin";
+    world.call(8_000, "1", "firmwareUpdate", json!({"fwPackageUri": uri, "version": "1.1.0"}));
+    world.input(9_000, Input::Image(ImageNews::Progress { run: 1, received: 1 << 20, total: Some(4 << 20) }));
+    let picture = screen(&world.state, 120, 40);
+    assert!(picture.contains("25 % downloading 1.0 of 4.0 MiB"), "{picture}");
+    let (size, sha256) = (4 << 20, "c1".repeat(32));
+    world.input(10_000, Input::Image(ImageNews::Fetched { run: 1, size, sha256 }));
+    let reason = "the disk is full".to_owned();
+    world.input(11_000, Input::Image(ImageNews::Failed { run: 1, reason }));
+    let picture = screen(&world.state, 120, 40);
+    assert!(picture.contains("going back to the image before"), "{picture}");
+    world.input(12_000, Input::Image(ImageNews::RolledBack { run: 1, version: "1.0.0".to_owned() }));
+    world.want(Intent::ToggleZoom);
+    let picture = screen(&world.state, 120, 40);
+    assert!(picture.contains("failed while applying: the disk is full; 1.0.0 stays"), "{picture}");
 }

@@ -6,9 +6,9 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::is_focused;
-use crate::app::{AppState, CommandRecord, ImageState, PaneId};
+use crate::app::{AppState, CommandRecord, PaneId};
 use crate::device::time::Spoken;
-use crate::device::{CommandSpec, Job, Led, Profile};
+use crate::device::{CommandSpec, Job, Led, Outcome, Profile};
 use crate::ui::Theme;
 use crate::ui::text::{clean, clock, column, fit, left, right, spoken};
 use crate::ui::widgets::{gauge, list};
@@ -43,7 +43,7 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     let room = usize::from(area.width);
     let height = usize::from(area.height);
     let mut head = jobs(state, theme, room);
-    head.extend(image(state, theme, room));
+    head.extend(state.station().device.outcomes().iter().map(|one| outcome(theme, one, room)));
     let specs: Vec<&CommandSpec> = state
         .station()
         .device
@@ -76,46 +76,14 @@ fn jobs(state: &AppState, theme: &Theme, room: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// The firmware image that is on its way, or why it did not stay.
-fn image(state: &AppState, theme: &Theme, room: usize) -> Option<Line<'static>> {
+/// What came of work that is over.
+fn outcome(theme: &Theme, outcome: &Outcome, room: usize) -> Line<'static> {
     let symbols = theme.symbols;
-    let (symbol, style, text) = match state.station().image.as_ref()? {
-        ImageState::Coming { received, total } => {
-            (symbols.inbound, theme.text, format!("image: {}", so_far(*received, *total)))
-        }
-        ImageState::Interrupted(reason) => {
-            (symbols.warning, theme.warn, format!("download interrupted: {}", clean(reason)))
-        }
-        ImageState::Failed(reason) => (symbols.bad, theme.bad, format!("update failed: {}", clean(reason))),
-        ImageState::RolledBack { version, reason } => {
-            let reason = reason.as_ref().map(|reason| format!(": {}", clean(reason))).unwrap_or_default();
-            let text = format!("rolled back to firmware {}{reason}", clean(version));
-            (symbols.warning, theme.warn, text)
-        }
-    };
-    Some(Line::from(vec![
+    let (symbol, style) = if outcome.good { (symbols.ok, theme.ok) } else { (symbols.bad, theme.bad) };
+    Line::from(vec![
         Span::styled(format!("{symbol} "), style),
-        Span::styled(fit(&text, room.saturating_sub(2)), theme.text),
-    ]))
-}
-
-/// `1.5 of 4.0 MB (37 %)`, in the unit that the larger number has.
-fn so_far(received: u64, total: Option<u64>) -> String {
-    let most = total.unwrap_or(received).max(received);
-    let (unit, size, digits) = match most {
-        0..=9_999 => ("bytes", 1.0, 0),
-        10_000..=999_999 => ("kB", 1e3, 0),
-        _ => ("MB", 1e6, 1),
-    };
-    #[expect(clippy::cast_precision_loss, reason = "sizes of images, far below 2^52, for people")]
-    let told = |bytes: u64| format!("{:.digits$}", bytes as f64 / size);
-    match total {
-        Some(total) if total > 0 => {
-            let percent = u128::from(received.min(total)) * 100 / u128::from(total);
-            format!("{} of {} {unit} ({percent} %)", told(received), told(total))
-        }
-        _ => format!("{} {unit}", told(received)),
-    }
+        Span::styled(fit(&outcome.text, room.saturating_sub(2)), theme.text),
+    ])
 }
 
 fn job(state: &AppState, theme: &Theme, job: &Job, room: usize) -> Line<'static> {
