@@ -88,3 +88,27 @@ fn an_image_on_its_way_is_counted_and_why_it_did_not_stay_is_told() {
     let picture = screen(&world.state, 120, 40);
     assert!(picture.contains("failed while applying: the disk is full; 1.0.0 stays"), "{picture}");
 }
+
+#[test]
+fn what_is_done_and_how_long_it_takes_is_read_on_every_usual_screen() {
+    let mut reboot = sample::reboot();
+    reboot.call(8_000, "1", "rebootDevice", Value::Null);
+    reboot.run(9_000);
+    let mut update = sample::firmware();
+    update.call(8_000, "1", "firmwareUpdate", json!({"fwPackageUri": "test.com"}));
+    update.run(40_000);
+    let mut download = sample::firmware();
+    download.call(8_000, "1", "firmwareUpdate", json!({"fwPackageUri": "https://localhost/image.bin"}));
+    let progress = ImageNews::Progress { run: 1, received: 1 << 20, total: Some(4 << 20) };
+    download.input(9_000, Input::Image(progress));
+    for (width, height) in [(200, 60), (120, 40), (80, 24), (60, 20), (40, 10)] {
+        for (world, words) in [
+            (&reboot, "rebooting, 19 s"),
+            (&update, "3/3 applying, 13 s"),
+            (&download, "downloading 1.0 of 4.0 MiB"),
+        ] {
+            let picture = screen(&world.state, width, height);
+            assert!(picture.contains(words), "{picture}");
+        }
+    }
+}

@@ -10,11 +10,17 @@ use crate::app::{AppState, CommandRecord, PaneId};
 use crate::device::time::Spoken;
 use crate::device::{CommandSpec, Job, Led, Outcome, Profile};
 use crate::ui::Theme;
-use crate::ui::text::{clean, clock, column, fit, left, right, spoken};
+use crate::ui::text::{clean, clock, column, fit, left, right, spoken, width};
 use crate::ui::widgets::{gauge, list};
 
 /// How many jobs are shown at once; the others are counted.
 const JOBS: usize = 3;
+
+/// The least that is left of a command's name where what it does needs the room.
+const LEAST_NAME: usize = 6;
+
+/// The shortest bar that says anything.
+const LEAST_BAR: usize = 4;
 
 /// Cells for how long an answer took.
 const TOOK: usize = 8;
@@ -91,17 +97,27 @@ fn job(state: &AppState, theme: &Theme, job: &Job, room: usize) -> Line<'static>
         Some(until) => gauge::share(state.now.at.since(job.since), until.since(job.since)),
         None => f64::from(job.done) / f64::from(job.steps.max(1)),
     };
-    let name = Span::styled(format!("{} {} ", theme.symbols.pending, job.command), theme.strong);
-    let percent = Span::styled(format!(" {:>3.0} % ", ratio * 100.0), theme.text);
-    let until = job.until.filter(|_| job.steps <= 1);
-    let left = until.map(|until| format!(", {} left", left(until.since(state.now.at)))).unwrap_or_default();
-    let phase = Span::styled(clean(&job.phase) + &left, theme.dim);
-    // Words before bars, where there is no room for both.
-    let words = name.width() + percent.width() + phase.width();
-    let bar = room.saturating_sub(words).clamp((room / 7).clamp(4, 8), (room / 4).clamp(4, 24));
-    let mut spans = vec![name];
+    let span = job.until.filter(|_| job.steps <= 1).map(|until| left(until.since(state.now.at)));
+    let phase = clean(&job.phase);
+    let said =
+        |end: &str| span.as_ref().map_or_else(|| phase.clone(), |span| format!("{phase}, {span}{end}"));
+    let percent = format!(" {:>3.0} % ", ratio * 100.0);
+    let name = |name: &str| format!("{} {name} ", theme.symbols.pending);
+    // What is done and how long it takes goes before all else; then the command's name, then how far
+    // it is in figures, and a bar where there is room for one too.
+    let whole = width(&name(job.command));
+    let tries = [(&*percent, " left"), (&*percent, ""), ("", " left"), ("", "")];
+    let fits = |(percent, end): &(&str, &str)| whole + width(percent) + width(&said(end)) <= room;
+    let (percent, end) = tries.into_iter().find(fits).unwrap_or(("", ""));
+    let said = said(end);
+    let words = width(percent) + width(&said);
+    let command = fit(job.command, room.saturating_sub(words + width(&name(""))).max(LEAST_NAME));
+    let bar = room.saturating_sub(width(&name(&command)) + words).min((room / 4).max(4));
+    let bar = if bar < LEAST_BAR || percent.is_empty() { 0 } else { bar };
+    let mut spans = vec![Span::styled(name(&command), theme.strong)];
     spans.extend(gauge::progress(theme, ratio, bar, theme.ok));
-    spans.extend([percent, phase]);
+    spans.push(Span::styled(if bar == 0 { percent.trim_start() } else { percent }.to_owned(), theme.text));
+    spans.push(Span::styled(said, theme.dim));
     Line::from(spans)
 }
 
