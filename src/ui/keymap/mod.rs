@@ -187,7 +187,7 @@ pub static KEYMAP: &[Binding] = &[
     row(Global, &[key(End), char('G')], I::Move(Motion::Last), "to the first, to the last", "")
         .when(has_rows),
     row(Global, &[key(Enter)], I::Open, "the raw message", "raw message").when(opens_message),
-    row(Global, &[char(' ')], I::TogglePause, "pause telemetry, go on", "pause"),
+    row(Global, &[char(' ')], I::TogglePause, "pause telemetry, go on", "pause").when(has_readings),
     row(Global, &[char('[')], I::PreviousDevice, "device before, next device", "device").when(has_several),
     row(Global, &[char(']')], I::NextDevice, "device before, next device", "device").when(has_several),
     row(Global, &[char('d')], I::PickDevice, "all devices, to choose one", "devices").when(has_several),
