@@ -109,6 +109,7 @@ fn what_is_done_and_how_long_it_takes_is_read_on_every_usual_screen() {
         ] {
             let picture = screen(&world.state, width, height);
             assert!(picture.contains(words), "{picture}");
+            assert!(!picture.contains("no telemetry"), "{picture}");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::app::{AppState, CommandRecord, PaneId};
 use crate::device::time::Spoken;
 use crate::device::{CommandSpec, Job, Led, Outcome, Profile};
 use crate::ui::Theme;
-use crate::ui::text::{clean, clock, column, fit, left, right, spoken, width};
+use crate::ui::text::{clean, clock, column, fit, left, right, spoken, width, wrap};
 use crate::ui::widgets::{gauge, list};
 
 /// How many jobs are shown at once; the others are counted.
@@ -134,8 +134,9 @@ fn history(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     let records = &state.station().commands;
     let room = usize::from(area.width);
     if records.is_empty() {
-        let line = Line::styled("nothing has been asked yet: 5 is the operator's desk", theme.dim);
-        return list::lines(frame, area, vec![line]);
+        let hint = wrap("nothing has been asked yet: 5 is the operator's desk", room);
+        let lines = hint.into_iter().map(|text| Line::styled(text, theme.dim)).collect();
+        return list::lines(frame, area, lines);
     }
     let cursor = records.len() - 1 - state.ui.command.min(records.len() - 1);
     let height = usize::from(area.height);
