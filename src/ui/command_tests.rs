@@ -51,6 +51,7 @@ fn failed_update() -> sample::World {
     let reason = "cannot download https://localhost/sample-1.1.0.bin: its certificate is signed by nobody who \
                   is trusted here; give its authority with --ca";
     world.input(9_000, Input::Image(ImageNews::Failed { run: 1, reason: reason.to_owned() }));
+    world.run(9_500);
     world
 }
 
@@ -112,4 +113,33 @@ fn what_is_done_and_how_long_it_takes_is_read_on_every_usual_screen() {
             assert!(!picture.contains("no telemetry"), "{picture}");
         }
     }
+}
+
+#[test]
+fn why_an_update_failed_is_read_in_full_where_there_is_room() {
+    let mut world = failed_update();
+    for pane in [PaneId::Commands, PaneId::Properties] {
+        world.want(Intent::Focus(pane));
+        world.state.ui.zoomed = true;
+        for (width, height) in [(120, 40), (80, 24)] {
+            let picture = screen(&world.state, width, height);
+            assert!(picture.contains("--ca"), "{picture}");
+        }
+        world.state.ui.zoomed = false;
+        let picture = screen(&world.state, 120, 40);
+        assert!(picture.contains("--ca"), "{picture}");
+    }
+}
+
+#[test]
+fn a_call_that_is_not_answered_yet_is_told_with_its_request() {
+    let mut world = sample::reboot();
+    world.call(8_000, "1", "rebootDevice", json!(42));
+    for (width, height) in [(120, 40), (80, 24), (40, 10)] {
+        let picture = screen(&world.state, width, height);
+        assert!(picture.contains("…     rebootDevice 42"), "{picture}");
+    }
+    world.run(29_000);
+    let picture = screen(&world.state, 120, 40);
+    assert!(picture.contains("✓ 200 rebootDevice 42"), "{picture}");
 }

@@ -10,7 +10,7 @@ use crate::app::{AppState, CommandRecord, PaneId};
 use crate::device::time::Spoken;
 use crate::device::{CommandSpec, Job, Led, Outcome, Profile};
 use crate::ui::Theme;
-use crate::ui::text::{clean, clock, column, fit, left, right, spoken, width, wrap};
+use crate::ui::text::{clean, clock, column, fit, left, right, spoken, width, wrap, wrap_at_most};
 use crate::ui::widgets::{gauge, list};
 
 /// How many jobs are shown at once; the others are counted.
@@ -49,7 +49,11 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     let room = usize::from(area.width);
     let height = usize::from(area.height);
     let mut head = jobs(state, theme, room);
-    head.extend(state.station().device.outcomes().iter().map(|one| outcome(theme, one, room)));
+    for one in state.station().device.outcomes() {
+        // In full where the names of the commands and the last calls have room all the same.
+        let most = height.saturating_sub(head.len() + 4).max(1);
+        head.extend(outcome(theme, &one, room, most));
+    }
     let specs: Vec<&CommandSpec> = state
         .station()
         .device
@@ -83,13 +87,15 @@ fn jobs(state: &AppState, theme: &Theme, room: usize) -> Vec<Line<'static>> {
 }
 
 /// What came of work that is over.
-fn outcome(theme: &Theme, outcome: &Outcome, room: usize) -> Line<'static> {
+fn outcome(theme: &Theme, outcome: &Outcome, room: usize, most: usize) -> Vec<Line<'static>> {
     let symbols = theme.symbols;
     let (symbol, style) = if outcome.good { (symbols.ok, theme.ok) } else { (symbols.bad, theme.bad) };
-    Line::from(vec![
-        Span::styled(format!("{symbol} "), style),
-        Span::styled(fit(&outcome.text, room.saturating_sub(2)), theme.text),
-    ])
+    let wrapped = wrap_at_most(&outcome.text, room.saturating_sub(2), most);
+    let line = |(n, text): (usize, String)| {
+        let mark = if n == 0 { symbol } else { " " };
+        Line::from(vec![Span::styled(format!("{mark} "), style), Span::styled(text, theme.text)])
+    };
+    wrapped.into_iter().enumerate().map(line).collect()
 }
 
 fn job(state: &AppState, theme: &Theme, job: &Job, room: usize) -> Line<'static> {
@@ -182,10 +188,10 @@ fn row(state: &AppState, theme: &Theme, record: &CommandRecord, room: usize) -> 
         None => (String::new(), String::new()),
     };
     let taken: usize = spans.iter().map(Span::width).sum();
-    let rest = room.saturating_sub(taken + TOOK);
+    let rest = room.saturating_sub(taken + if took.is_empty() { 0 } else { TOOK });
     let call = match room {
-        60.. => column(&call, 20),
         _ if answer.is_empty() => fit(&call, rest),
+        60.. => column(&call, 20),
         _ => fit(&call, rest * 2 / 3),
     };
     spans.push(Span::styled(call, theme.strong));

@@ -8,7 +8,7 @@ use super::is_focused;
 use crate::app::{AppState, PaneId, Step, StepState};
 use crate::device::time::Spoken;
 use crate::ui::Theme;
-use crate::ui::text::{clean, clock, column, right, width, wrap};
+use crate::ui::text::{clean, clock, column, right, width, wrap_at_most};
 use crate::ui::widgets::list;
 
 /// How far up from the newest the pane is scrolled.
@@ -53,13 +53,7 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
 
 fn reasons(theme: &Theme, reason: &str, room: usize, most: usize) -> Vec<Line<'static>> {
     let indent = if room > 40 { 11 } else { 2 };
-    let mut wrapped = wrap(reason, room.saturating_sub(indent));
-    if wrapped.len() > most {
-        wrapped.truncate(most);
-        if let Some(last) = wrapped.last_mut() {
-            *last = crate::ui::text::fit(&format!("{last} …"), room.saturating_sub(indent));
-        }
-    }
+    let wrapped = wrap_at_most(reason, room.saturating_sub(indent), most);
     let line = |text: String| Line::styled(format!("{}{text}", " ".repeat(indent)), theme.text);
     wrapped.into_iter().map(line).collect()
 }
