@@ -21,6 +21,8 @@ pub mod widgets;
 #[cfg(test)]
 mod command_tests;
 #[cfg(test)]
+mod footer_tests;
+#[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
@@ -45,6 +47,6 @@ pub fn draw(state: &AppState, theme: &Theme, frame: &mut Frame<'_>) {
     for (pane, place) in &screen.panes {
         panes::draw(*pane, state, theme, *place, screen.framed, frame);
     }
-    panes::over(state, theme, area, frame);
-    panes::footer::draw(state, theme, screen.footer, frame);
+    let scrolls = panes::over(state, theme, area, frame);
+    panes::footer::draw(state, theme, scrolls, screen.footer, frame);
 }

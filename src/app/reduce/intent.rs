@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tui_input::{Input as TextInput, InputRequest};
 
 use super::{desk, device, ending};
@@ -17,6 +17,9 @@ const PAGE: usize = 10;
 
 /// More rows than any help has.
 const MOST_HELP: usize = 60;
+
+/// The cells of a row on a narrow screen.
+const NARROW: usize = 36;
 
 /// The periods that keys go through.
 const PERIODS: [Duration; 11] = [
@@ -212,7 +215,7 @@ fn move_cursor(state: &mut AppState, motion: Motion) {
             return;
         }
         Overlay::Text(_, lines, line) => {
-            *line = moved(*line, lines.len(), motion);
+            *line = moved(*line, lines.iter().map(|line| rows(line)).sum(), motion);
             return;
         }
     }
@@ -246,7 +249,7 @@ fn message_lines(state: &AppState, id: EntryId) -> usize {
         || json_lines(&Value::Object(entry.fact.fields())),
         |packet| {
             let payload = serde_json::from_str(&packet.payload);
-            payload.map_or_else(|_| packet.payload.lines().count(), |value| json_lines(&value))
+            payload.map_or_else(|_| packet.payload.lines().map(rows).sum(), |value| json_lines(&value))
                 + packet.properties.len()
         },
     );
@@ -256,7 +259,12 @@ fn message_lines(state: &AppState, id: EntryId) -> usize {
 
 /// The lines of a value with one for each member.
 fn json_lines(value: &Value) -> usize {
-    serde_json::to_string_pretty(value).map_or(0, |text| text.lines().count())
+    format!("{value:#}").lines().map(rows).sum()
+}
+
+/// The rows that a line is wrapped into on a narrow screen, about.
+fn rows(line: &str) -> usize {
+    1 + line.chars().count() / NARROW
 }
 
 fn move_log(state: &mut AppState, motion: Motion) {
@@ -300,9 +308,15 @@ fn open(state: &mut AppState, effects: &mut Vec<Effect>) {
                 state.ui.overlay = Overlay::Packet(id, 0);
             }
         }
-        PaneId::Connection | PaneId::Telemetry | PaneId::Properties => {
-            state.ui.zoomed = !state.ui.zoomed;
+        PaneId::Properties => {
+            if let Some(twin) = state.station().device.twin() {
+                let sections = json!({ "desired": twin.desired, "reported": twin.reported });
+                let text = format!("{sections:#}");
+                let lines = text.lines().map(str::to_owned).collect();
+                state.ui.overlay = Overlay::Text("twin, as the device knows it".to_owned(), lines, 0);
+            }
         }
+        PaneId::Connection | PaneId::Telemetry => state.ui.zoomed = !state.ui.zoomed,
     }
 }
 

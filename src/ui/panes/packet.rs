@@ -11,8 +11,15 @@ use crate::device::time::Spoken;
 use crate::ui::Theme;
 use crate::ui::text::{clock, column, width, wrap};
 
-/// Draws it over the panes, from line `from` on.
-pub fn draw(state: &AppState, theme: &Theme, id: EntryId, from: usize, area: Rect, frame: &mut Frame<'_>) {
+/// Draws it over the panes, from line `from` on; tells whether there are more lines than have room.
+pub fn draw(
+    state: &AppState,
+    theme: &Theme,
+    id: EntryId,
+    from: usize,
+    area: Rect,
+    frame: &mut Frame<'_>,
+) -> bool {
     let room = reading::room(area);
     let Some(entry) = state.log.get(id) else {
         let gone = "this entry is so old that it is not kept any more";
@@ -24,7 +31,7 @@ pub fn draw(state: &AppState, theme: &Theme, id: EntryId, from: usize, area: Rec
         lines.push(Line::default());
         answer(&mut lines, theme, record, room);
     }
-    reading::show(theme, &title, lines, from, area, frame);
+    reading::show(theme, &title, lines, from, area, frame)
 }
 
 /// What became of a call, in full: the history has a line for both.
@@ -100,11 +107,6 @@ fn pretty(lines: &mut Vec<Line<'static>>, theme: &Theme, payload: &str, room: us
     let pretty = serde_json::from_str::<Value>(payload)
         .and_then(|value| serde_json::to_string_pretty(&value))
         .unwrap_or_else(|_| payload.to_owned());
-    for line in pretty.lines() {
-        let indent = line.len() - line.trim_start_matches(' ').len();
-        let indent = indent.min(room / 2);
-        for text in wrap(line.trim_start_matches(' '), room.saturating_sub(indent).max(1)) {
-            lines.push(Line::styled(" ".repeat(indent) + &text, theme.text));
-        }
-    }
+    let wrapped = pretty.lines().flat_map(|line| reading::wrap_indented(line, room));
+    lines.extend(wrapped.map(|text| Line::styled(text, theme.text)));
 }

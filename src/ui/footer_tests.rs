@@ -1,0 +1,88 @@
+//! The footer shows the keys that work now, and no others.
+
+use serde_json::json;
+
+use super::sample;
+use super::tests::screen;
+use crate::app::{AppState, Intent, Motion, Overlay, PaneId};
+
+/// The last row of a screen so wide that no hint has to give way.
+fn footer(state: &AppState, height: u16) -> String {
+    screen(state, 200, height).lines().last().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn what_does_nothing_on_this_device_is_not_offered() {
+    let mut world = sample::reboot();
+    let check = |world: &sample::World, hints: &[&str], offered: bool| {
+        let footer = footer(&world.state, 60);
+        for hint in hints {
+            assert_eq!(footer.contains(hint), offered, "{hint}: {footer}");
+        }
+    };
+    check(&world, &["space pause", "Enter raw message", "move"], false);
+    world.call(8_000, "1", "rebootDevice", json!(1));
+    check(&world, &["Enter raw message"], true);
+    world.want(Intent::Focus(PaneId::Operator));
+    check(&world, &["c convention"], false);
+    assert!(!screen(&world.state, 200, 60).contains("sets properties"));
+    let mut world = sample::world();
+    check(&world, &["space pause"], true);
+    world.want(Intent::Focus(PaneId::Operator));
+    check(&world, &["c convention"], true);
+    assert!(screen(&world.state, 200, 60).contains("sets properties to x"));
+}
+
+#[test]
+fn scrolling_is_offered_only_where_there_is_more_than_is_shown() {
+    let mut state = sample::online();
+    let lines: Vec<_> = (0..15).map(|n| format!("line {n}")).collect();
+    state.ui.overlay = Overlay::Text("twin".to_owned(), lines, 0);
+    assert!(!footer(&state, 24).contains("scroll"));
+    assert!(footer(&state, 16).contains("scroll"));
+    state.ui.overlay = Overlay::Help(0);
+    assert!(!footer(&state, 60).contains("scroll"));
+    assert!(footer(&state, 10).contains("scroll"));
+}
+
+#[test]
+fn help_says_what_the_pane_is_about_on_every_screen() {
+    for focus in [PaneId::Modules, PaneId::Operator] {
+        let mut state = sample::edge(0);
+        state.ui.focus = focus;
+        state.ui.overlay = Overlay::Help(0);
+        let said = if focus == PaneId::Modules { "Every module here" } else { "The other side" };
+        for height in 20..40 {
+            let begins = screen(&state, 80, height);
+            state.ui.overlay = Overlay::Help(60);
+            let ends = screen(&state, 80, height);
+            state.ui.overlay = Overlay::Help(0);
+            assert!(begins.contains(said) || ends.contains(said), "{height}\n{begins}");
+            if !begins.contains(said) {
+                assert!(begins.contains("\u{2193}"), "what is below is counted: {begins}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_twin_is_read_in_full_from_the_properties() {
+    let mut world = sample::world();
+    let reason = "a reason of many words ".repeat(20) + "that ends here";
+    world.desire(119_000, 6, json!({ "name": reason }));
+    world.run(126_000);
+    world.want(Intent::Focus(PaneId::Properties));
+    assert!(footer(&world.state, 24).contains("Enter twin"));
+    world.want(Intent::Open);
+    for (width, height) in [(120, 40), (80, 24), (40, 10)] {
+        let mut seen = String::new();
+        world.want(Intent::Move(Motion::First));
+        for _ in 0..120 {
+            seen += &screen(&world.state, width, height);
+            world.want(Intent::Move(Motion::Down));
+        }
+        for words in ["\"desired\"", "that ends here", "\"reported\"", "\"brightness\""] {
+            assert!(seen.contains(words), "{words} at {width}x{height}");
+        }
+    }
+}
