@@ -179,6 +179,7 @@ fn curve(
         points: samples.iter().map(|(at, value)| (x(*at), *value)).collect(),
         x: (x(first), x(end)),
         times: [time(first), time(middle), time(end)],
+        is_young: end > state.now.at,
         set_point: reading.set_point,
         value: reading.value,
         range: reading.field.range,
