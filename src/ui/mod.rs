@@ -21,7 +21,7 @@ pub mod widgets;
 #[cfg(test)]
 mod command_tests;
 #[cfg(test)]
-mod footer_tests;
+mod narrow_tests;
 #[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]

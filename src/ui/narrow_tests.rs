@@ -1,4 +1,4 @@
-//! The footer shows the keys that work now, and no others.
+//! Where there is little room: what is offered works, and what is left out is told.
 
 use serde_json::json;
 
@@ -85,4 +85,29 @@ fn the_twin_is_read_in_full_from_the_properties() {
             assert!(seen.contains(words), "{words} at {width}x{height}");
         }
     }
+}
+
+#[test]
+fn steps_of_connecting_that_have_no_room_are_counted() {
+    let mut state = sample::restarting(crate::device::RestartStyle::Link).state;
+    state.ui.focus = PaneId::Connection;
+    state.ui.zoomed = true;
+    // One row is the header's, one the names of the panes, one the footer's.
+    for rows in 2..state.station().steps.len() {
+        let mark = format!("\u{2191}{}\n", state.station().steps.len() - rows);
+        let picture = screen(&state, 80, u16::try_from(rows + 3).expect("a small number"));
+        assert!(picture.contains(&mark), "{picture}");
+    }
+    let picture = screen(&state, 80, 15);
+    assert!(!picture.contains("\u{2191}1\n"), "{picture}");
+}
+
+#[test]
+fn a_module_is_named_in_full_before_it_is_said_where_it_is() {
+    let mut state = sample::edge(0);
+    state.stations.truncate(1);
+    state.stations[0].name = "myFirstDevice".to_owned();
+    state.stations[0].module = Some("myFirstModule".parse().expect("a module id"));
+    let picture = screen(&state, 80, 24);
+    assert!(picture.starts_with("myFirstDevice/myFirstModule  "), "{picture}");
 }

@@ -17,13 +17,14 @@ const LEAST: usize = 12;
 pub struct Piece {
     spans: Vec<Span<'static>>,
     keep: u8,
-    cuttable: bool,
+    /// What is left of it at least, when it may be cut.
+    least: Option<usize>,
 }
 
 impl Piece {
     /// A piece that stays longer the higher `keep` is.
     pub fn new(keep: u8, text: impl Into<String>, style: Style) -> Self {
-        Self { spans: vec![Span::styled(text.into(), style)], keep, cuttable: false }
+        Self { spans: vec![Span::styled(text.into(), style)], keep, least: None }
     }
 
     /// Adds text of another style.
@@ -35,8 +36,14 @@ impl Piece {
 
     /// Rather cut than left out.
     #[must_use]
-    pub fn cuttable(mut self) -> Self {
-        self.cuttable = true;
+    pub fn cuttable(self) -> Self {
+        self.cuttable_to(LEAST)
+    }
+
+    /// Rather cut to so many cells than left out.
+    #[must_use]
+    pub fn cuttable_to(mut self, least: usize) -> Self {
+        self.least = Some(least);
         self
     }
 
@@ -45,7 +52,7 @@ impl Piece {
     }
 
     fn least(&self) -> usize {
-        if self.cuttable { self.width().min(LEAST) } else { self.width() }
+        self.least.map_or(self.width(), |least| self.width().min(least))
     }
 }
 
@@ -66,7 +73,7 @@ pub fn strip(mut left: Vec<Piece>, mut right: Vec<Piece>, room: usize) -> Line<'
     }
     let over = total(&left, &right, Piece::width).saturating_sub(room);
     if over > 0
-        && let Some(piece) = left.iter_mut().chain(&mut right).find(|piece| piece.cuttable)
+        && let Some(piece) = left.iter_mut().chain(&mut right).find(|piece| piece.least.is_some())
     {
         let keep = piece.width().saturating_sub(over);
         piece.spans = text::cut(Line::from(std::mem::take(&mut piece.spans)), keep).spans;
