@@ -111,3 +111,11 @@ fn a_module_is_named_in_full_before_it_is_said_where_it_is() {
     let picture = screen(&state, 80, 24);
     assert!(picture.starts_with("myFirstDevice/myFirstModule  "), "{picture}");
 }
+
+#[test]
+fn the_smallest_screen_names_a_device_that_restarts() {
+    let mut state = sample::restarting(crate::device::RestartStyle::Held).state;
+    state.stations[0].name = "env-sensor-01".to_owned();
+    let picture = screen(&state, 40, 10);
+    assert!(picture.starts_with("env-sensor"), "{picture}");
+}
