@@ -254,7 +254,7 @@ impl fmt::Display for Fact {
             Self::CloudReady { hub, mqtt_port, https_port, other_scopes, note } => {
                 write!(f, "local cloud ready: {hub}, MQTT on {mqtt_port}, HTTPS on {https_port}")?;
                 if !other_scopes.is_empty() {
-                    write!(f, ", DeviceMove to {}", other_scopes.join(" or "))?;
+                    write!(f, ", other ID scopes: {}", other_scopes.join(", "))?;
                 }
                 f.write_str(note)
             }

@@ -30,5 +30,5 @@ pub use log::{Entry, EntryId, Log};
 pub use reduce::{reduce, summary};
 pub use series::Series;
 pub use state::{AppState, Ending, Limits, Place};
-pub use station::{CommandRecord, ImageState, Outbound, Slot, Station, Step, StepState};
+pub use station::{CommandRecord, Outbound, Slot, Station, Step, StepState};
 pub use view::{Cursor, Mode, Overlay, PaneId, UiState};

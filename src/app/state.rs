@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::{Desk, Log, PaneId, Slot, Station, UiState};
+use super::{CommandRecord, Desk, Entry, Log, PaneId, Slot, Station, UiState};
 use crate::device::{Millis, Now};
 
 /// The whole program, but for sockets, clocks and the terminal.
@@ -105,9 +105,6 @@ impl AppState {
             unattended: false,
         };
         // The keyboard begins where something can be done: with no values to turn, at the commands.
-        if state.stations.first().is_some_and(|station| station.series.is_empty()) {
-            state.ui.focus = if state.series_are_elsewhere() { PaneId::Modules } else { PaneId::Commands };
-        }
         state.refocus();
         state
     }
@@ -122,19 +119,16 @@ impl AppState {
         self.stations.iter().enumerate().filter(|(_, station)| station.has_ports())
     }
 
-    /// Whether a pane has anything to show: modules where there are some, and telemetry unless
-    /// it would be empty where modules have more to say.
+    /// Whether a pane has anything to show: modules where there are some, telemetry where the device
+    /// sends any.
     pub fn offers(&self, pane: PaneId) -> bool {
         match pane {
             PaneId::Modules => self.modules().next().is_some(),
-            PaneId::Telemetry => !self.series_are_elsewhere(),
+            PaneId::Telemetry => {
+                self.stations.get(self.ui.slot).is_some_and(|station| !station.series.is_empty())
+            }
             _ => true,
         }
-    }
-
-    fn series_are_elsewhere(&self) -> bool {
-        self.stations.get(self.ui.slot).is_some_and(|station| station.series.is_empty())
-            && self.offers(PaneId::Modules)
     }
 
     /// The panes that have anything to show, in the order of their keys.
@@ -144,12 +138,9 @@ impl AppState {
 
     /// Gives the keyboard to a pane that is there, when it is with one that is not.
     pub(super) fn refocus(&mut self) {
-        if !self.offers(self.ui.focus) {
-            self.ui.focus = match self.ui.focus {
-                PaneId::Modules => PaneId::Telemetry,
-                _ => PaneId::Modules,
-            };
-        }
+        let instead = [self.ui.focus, PaneId::Telemetry, PaneId::Modules];
+        let offered = instead.into_iter().find(|pane| self.offers(*pane));
+        self.ui.focus = offered.unwrap_or(PaneId::Commands);
     }
 
     /// What every device is called, by slot: as short as tells them apart.
@@ -168,13 +159,19 @@ impl AppState {
     }
 
     /// The entries that pass the log's filter, oldest first.
-    pub fn filtered_log(&self) -> impl DoubleEndedIterator<Item = &super::Entry> {
+    pub fn filtered_log(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         let words = self.ui.filter.value();
         let labels = if self.has_several() { self.labels() } else { Vec::new() };
         self.log.entries().filter(move |entry| {
             let device = entry.slot.and_then(|slot| labels.get(slot)).map_or("", String::as_str);
             entry.matches(device, words)
         })
+    }
+
+    /// The call that an entry tells of, while the history has it.
+    pub fn call_of(&self, entry: &Entry) -> Option<&CommandRecord> {
+        let station = self.stations.get(entry.slot?)?;
+        station.commands.iter().rev().find(|record| record.entry == Some(entry.id))
     }
 
     /// When the program wants an [`Event::Tick`](super::Event::Tick): for its devices, or to end.

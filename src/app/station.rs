@@ -46,34 +46,9 @@ pub struct Station {
     pub gave_up: Option<Ending>,
     /// The ID scope that it was last told to register in, when it is not its first.
     pub scope: Option<IdScope>,
-    /// How its last order of a firmware image stands, while that is worth a line.
-    pub image: Option<ImageState>,
     /// What has ports has them from the beginning, and they hold the last messages: asking for them
     /// at every turn would copy those.
     ports: bool,
-}
-
-/// How a firmware image stands that a device has ordered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ImageState {
-    /// So many bytes have come, of so many.
-    Coming {
-        /// So far.
-        received: u64,
-        /// In all, as far as that is known.
-        total: Option<u64>,
-    },
-    /// The connection was lost, and is tried again.
-    Interrupted(String),
-    /// It came to nothing, for this reason.
-    Failed(String),
-    /// The image before runs again, which has this version, for the reason that is known.
-    RolledBack {
-        /// The version that runs.
-        version: String,
-        /// Why, where that was told.
-        reason: Option<String>,
-    },
 }
 
 /// A message on its way.
@@ -158,7 +133,6 @@ impl Station {
             numbered: 0,
             gave_up: None,
             scope: None,
-            image: None,
             ports,
         }
     }

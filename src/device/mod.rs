@@ -38,8 +38,8 @@ pub use message::{
     Inbound, Input, LinkStep, Message, Note, Output, PacketView, ProvisioningStep, Severity, Ticket,
 };
 pub use profile::{
-    CommandSpec, Context, Field, Figure, Flow, Job, Knob, Led, Member, Model, Port, Profile, PropertySpec,
-    Reading, Schema,
+    CommandSpec, Context, Field, Figure, Flow, Job, Knob, Led, Member, Model, Outcome, Port, Profile,
+    PropertySpec, Reading, Schema,
 };
 pub use property::{PropertyState, Standing};
 pub use time::{Millis, Now, TimeScale};

@@ -198,17 +198,31 @@ fn both(state: &AppState) -> bool {
     state.offers(Telemetry) && state.offers(Modules)
 }
 
-/// What goes out: telemetry, or the modules where there is none.
-fn outward(state: &AppState) -> PaneId {
-    if state.offers(Telemetry) { Telemetry } else { Modules }
+/// What has the largest place: what goes out, telemetry or the modules; the commands where nothing
+/// does.
+fn foremost(state: &AppState) -> PaneId {
+    [Telemetry, Modules].into_iter().find(|pane| state.offers(*pane)).unwrap_or(Commands)
+}
+
+/// Commands and properties side by side, or the properties alone where the commands are shown already.
+fn beside(shown: &[(PaneId, Rect)], area: Rect) -> Vec<(PaneId, Rect)> {
+    if shown.iter().any(|(pane, _)| *pane == Commands) {
+        return vec![(Properties, area)];
+    }
+    let [commands, properties] = columns(area, [Constraint::Fill(1), Constraint::Fill(1)]);
+    vec![(Commands, commands), (Properties, properties)]
 }
 
 /// Three columns: what goes out, what was asked, what stands behind it.
 fn wide(state: &AppState, body: Rect) -> Vec<(PaneId, Rect)> {
     let [left, middle, right] =
         columns(body, [Constraint::Fill(42), Constraint::Fill(31), Constraint::Fill(27)]);
-    let mut panes = stack(state, left, &[(Telemetry, 11), (Modules, 9), (Log, 9)]);
-    panes.extend(stack(state, middle, &[(Commands, 11), (Properties, 9)]));
+    let (out, asked): (&[_], &[_]) = match foremost(state) {
+        Commands => (&[(Commands, 11), (Log, 9)], &[(Properties, 1)]),
+        _ => (&[(Telemetry, 11), (Modules, 9), (Log, 9)], &[(Commands, 11), (Properties, 9)]),
+    };
+    let mut panes = stack(state, left, out);
+    panes.extend(stack(state, middle, asked));
     panes.extend(stack(state, right, &[(Connection, 11), (Operator, 9)]));
     panes
 }
@@ -221,7 +235,7 @@ fn grid(state: &AppState, body: Rect) -> Vec<(PaneId, Rect)> {
         panes.extend(stack(state, right, &[(Connection, 9), (Commands, 9), (Properties, 9), (Operator, 9)]));
         return panes;
     }
-    let mut panes = stack(state, left, &[(outward(state), 13), (Commands, 12), (Log, 11)]);
+    let mut panes = stack(state, left, &[(Telemetry, 13), (Modules, 13), (Commands, 12), (Log, 11)]);
     panes.extend(stack(state, right, &[(Connection, 13), (Properties, 12), (Operator, 11)]));
     panes
 }
@@ -234,7 +248,7 @@ fn tall(state: &AppState, body: Rect) -> Vec<(PaneId, Rect)> {
         (vec![(Modules, modules), (Telemetry, top)], body)
     } else {
         let [top, body] = rows(body, [Constraint::Fill(13), Constraint::Fill(27)]);
-        (vec![(outward(state), top)], body)
+        (vec![(foremost(state), top)], body)
     };
     let [middle, below] = rows(body, [Constraint::Fill(11), Constraint::Fill(16)]);
     let mut panes = top;
@@ -243,8 +257,7 @@ fn tall(state: &AppState, body: Rect) -> Vec<(PaneId, Rect)> {
         *place = out;
         panes.push((Connection, connection));
     }
-    let [commands, properties] = columns(middle, [Constraint::Fill(1), Constraint::Fill(1)]);
-    panes.extend([(Commands, commands), (Properties, properties)]);
+    panes.extend(beside(&panes, middle));
     panes.extend(stack(state, below, &[(Operator, 8), (Log, 8)]));
     panes
 }
@@ -254,16 +267,16 @@ fn tall(state: &AppState, body: Rect) -> Vec<(PaneId, Rect)> {
 fn compact(state: &AppState, body: Rect) -> Vec<(PaneId, Rect)> {
     let focus = state.ui.focus;
     let [top, middle, log] = rows(body, [Constraint::Fill(9), Constraint::Fill(7), Constraint::Fill(5)]);
-    let [commands, properties] = columns(middle, [Constraint::Fill(1), Constraint::Fill(1)]);
     let mut panes = if matches!(focus, Operator | Modules) {
         vec![(focus, top)]
     } else {
         // The header says how the link stands; the steps that led there have to give way first.
-        let beside = if both(state) && focus != Connection { Modules } else { Connection };
+        let right_pane = if both(state) && focus != Connection { Modules } else { Connection };
         let [left, right] = columns(top, [Constraint::Fill(3), Constraint::Fill(2)]);
-        vec![(outward(state), left), (beside, right)]
+        vec![(foremost(state), left), (right_pane, right)]
     };
-    panes.extend([(Commands, commands), (Properties, properties), (Log, log)]);
+    panes.extend(beside(&panes, middle));
+    panes.push((Log, log));
     panes
 }
 
@@ -274,7 +287,8 @@ mod tests {
 
     #[test]
     fn nothing_overlaps_and_nothing_lies_outside() {
-        for mut state in [sample::online(), sample::three().state, sample::edge(0), sample::edge(1)] {
+        let reboot = sample::reboot().state;
+        for mut state in [sample::online(), sample::three().state, sample::edge(0), sample::edge(1), reboot] {
             for focus in state.panes() {
                 state.ui.focus = focus;
                 for zoomed in [false, true] {
@@ -305,7 +319,9 @@ mod tests {
 
     #[test]
     fn all_panes_with_anything_to_show_are_shown_where_there_is_room() {
-        for (state, count) in [(sample::online(), 6), (sample::edge(0), 7), (sample::edge(1), 6)] {
+        let reboot = sample::reboot().state;
+        for (state, count) in [(sample::online(), 6), (sample::edge(0), 7), (sample::edge(1), 6), (reboot, 5)]
+        {
             assert_eq!(state.panes().len(), count);
             for (width, height) in [(200, 60), (120, 40), (160, 24), (100, 30), (80, 50)] {
                 assert_eq!(panes(&state, Rect::new(0, 0, width, height)).len(), count, "{width}x{height}");

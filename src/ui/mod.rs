@@ -19,6 +19,10 @@ pub mod theme;
 pub mod widgets;
 
 #[cfg(test)]
+mod command_tests;
+#[cfg(test)]
+mod narrow_tests;
+#[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
@@ -43,6 +47,6 @@ pub fn draw(state: &AppState, theme: &Theme, frame: &mut Frame<'_>) {
     for (pane, place) in &screen.panes {
         panes::draw(*pane, state, theme, *place, screen.framed, frame);
     }
-    panes::over(state, theme, area, frame);
-    panes::footer::draw(state, theme, screen.footer, frame);
+    let scrolls = panes::over(state, theme, area, frame);
+    panes::footer::draw(state, theme, scrolls, screen.footer, frame);
 }

@@ -6,9 +6,9 @@ use ratatui::backend::TestBackend;
 
 use super::{ColorDepth, Theme, draw, next_change, sample};
 use crate::app::{AppState, Cursor, Edit, EntryId, Intent, Mode, Motion, Overlay, PaneId};
-use crate::device::{ImageNews, Input, Millis, RestartStyle};
+use crate::device::{Millis, RestartStyle};
 
-fn screen(state: &AppState, width: u16, height: u16) -> String {
+pub(super) fn screen(state: &AppState, width: u16, height: u16) -> String {
     picture(state, &Theme::default(), width, height)
 }
 
@@ -142,19 +142,6 @@ fn what_is_hidden_of_the_properties_is_counted() {
     let (all, some) = (screen(&state, 80, 24), screen(&state, 80, 5));
     assert!(!counted(&all), "{all}");
     assert!(counted(&some), "{some}");
-}
-
-#[test]
-fn an_image_on_its_way_is_counted_and_its_failure_stays_in_sight() {
-    let mut world = sample::restarting(RestartStyle::Held);
-    let progress = ImageNews::Progress { run: 1, received: 1_250_000, total: Some(4_000_000) };
-    world.input(12_000, Input::Image(progress));
-    assert!(screen(&world.state, 80, 24).contains("image: 1.2 of 4.0 MB (31 %)"));
-    let reason = "the image has another SHA-256 than asked for".to_owned();
-    world.input(12_100, Input::Image(ImageNews::Failed { run: 1, reason }));
-    world.input(12_200, Input::Image(ImageNews::RolledBack { run: 1, version: "1.0.2".to_owned() }));
-    insta::assert_snapshot!("rolled_back_160x45", screen(&world.state, 160, 45));
-    assert!(screen(&world.state, 80, 24).contains("rolled back to firmware 1.0.2"));
 }
 
 #[test]

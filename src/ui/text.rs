@@ -116,6 +116,18 @@ pub fn wrap(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
+/// The first `most` lines of [`wrap`]; what is left out ends the last of them with `…`.
+pub fn wrap_at_most(text: &str, room: usize, most: usize) -> Vec<String> {
+    let mut lines = wrap(text, room);
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some(last) = lines.last_mut() {
+            *last = fit(&format!("{last} …"), room);
+        }
+    }
+    lines
+}
+
 /// Cuts a line of styled pieces to `room` cells; what is cut ends with `…`.
 pub fn cut(line: Line<'_>, room: usize) -> Line<'_> {
     if line.width() <= room {
@@ -198,6 +210,14 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
         assert_eq!(wrap("a\n\nb", 4), ["a", "", "b"]);
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_wrapped_text_is_marked() {
+        assert_eq!(wrap_at_most("one two three", 7, 2), ["one two", "three"]);
+        assert_eq!(wrap_at_most("one two three", 7, 1), ["one tw…"]);
+        assert_eq!(wrap_at_most("a b c", 1, 2), ["a", "…"]);
+        assert!(wrap_at_most("one", 7, 0).is_empty());
     }
 
     #[test]

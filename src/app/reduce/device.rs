@@ -3,9 +3,7 @@
 
 use serde_json::Value;
 
-use crate::app::{
-    AppState, CommandRecord, Effect, Ending, Fact, ImageState, Outbound, Slot, Station, Step, StepState,
-};
+use crate::app::{AppState, CommandRecord, Effect, Ending, Fact, Outbound, Slot, Station, Step, StepState};
 use crate::device::discreet::discreet_value;
 use crate::device::time::Spoken;
 use crate::device::{
@@ -60,10 +58,11 @@ pub(super) fn happened(
     // The message on the wire belongs to the fact that it brought about, which comes first.
     let mut packet = packet;
     for fact in facts {
+        let is_call = matches!(fact, Fact::Called { .. });
         state.log.add(now, Some(slot), fact, packet.take());
-    }
-    if let (Some(entry), Some(record)) = (state.log.newest(), state.stations[slot].commands.back_mut()) {
-        record.entry.get_or_insert(entry);
+        if is_call && let Some(record) = state.stations[slot].commands.back_mut() {
+            record.entry = state.log.newest();
+        }
     }
 }
 
@@ -109,7 +108,7 @@ fn observe_input(station: &mut Station, now: Now, input: &Input, facts: &mut Vec
             body: message.body.clone(),
             properties: message.properties.clone(),
         }),
-        Input::Image(news) => observe_image(station, news, facts),
+        Input::Image(news) => observe_image(news, facts),
         Input::Written(ticket) => observe_written(station, now, *ticket, facts),
         Input::Acknowledged(ticket) => observe_acknowledged(station, now, *ticket, facts),
         Input::ReportTaken { version, .. } => facts.push(Fact::Reported { version: *version }),
@@ -145,8 +144,7 @@ fn observe_link(station: &mut Station, now: Now, step: &LinkStep, facts: &mut Ve
 /// Progress is on the screen, and in the twin at a bounded rate. What a download came to and what the
 /// firmware is is told by the profile that asked, which knows what it means; what became of the images,
 /// here.
-fn observe_image(station: &mut Station, news: &ImageNews, facts: &mut Vec<Fact>) {
-    note_image(station, news);
+fn observe_image(news: &ImageNews, facts: &mut Vec<Fact>) {
     let text = match news {
         ImageNews::Installed { .. }
         | ImageNews::CutShort { .. }
@@ -163,30 +161,6 @@ fn observe_image(station: &mut Station, news: &ImageNews, facts: &mut Vec<Fact>)
         _ => Severity::Info,
     };
     facts.push(Fact::Note { severity, text });
-}
-
-/// How the last order of an image stands, for the screen.
-fn note_image(station: &mut Station, news: &ImageNews) {
-    station.image = match news {
-        // What is installed could not be told; nobody asked for an update.
-        ImageNews::Failed { run: 0, .. } | ImageNews::CutShort { .. } => return,
-        ImageNews::Progress { received, total, .. } => {
-            Some(ImageState::Coming { received: *received, total: *total })
-        }
-        ImageNews::Interrupted { reason, .. } => Some(ImageState::Interrupted(reason.clone())),
-        ImageNews::Failed { reason, .. } => Some(ImageState::Failed(reason.clone())),
-        ImageNews::RolledBack { version, .. } => {
-            let reason = match station.image.take() {
-                Some(ImageState::Failed(reason)) => Some(reason),
-                _ => None,
-            };
-            Some(ImageState::RolledBack { version: version.clone(), reason })
-        }
-        ImageNews::Installed { .. }
-        | ImageNews::Fetched { .. }
-        | ImageNews::Placed { .. }
-        | ImageNews::Confirmed { .. } => None,
-    };
 }
 
 /// A restart has begun or is over: the device is away in between, whether its link stands or not.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tui_input::{Input as TextInput, InputRequest};
 
 use super::{desk, device, ending};
@@ -16,6 +17,9 @@ const PAGE: usize = 10;
 
 /// More rows than any help has.
 const MOST_HELP: usize = 60;
+
+/// The cells of a row on a narrow screen.
+const NARROW: usize = 36;
 
 /// The periods that keys go through.
 const PERIODS: [Duration; 11] = [
@@ -205,12 +209,13 @@ fn move_cursor(state: &mut AppState, motion: Motion) {
         Overlay::Packet(id, line) => {
             // A payload's lines are only known when they are laid out; the picture stops at the
             // last, and this bound keeps the number sane.
-            let most = state.log.get(*id).and_then(|entry| entry.packet.as_ref()).map_or(0, packet_lines);
-            *line = moved(*line, most, motion);
+            let (id, line) = (*id, *line);
+            let line = moved(line, message_lines(state, id), motion);
+            state.ui.overlay = Overlay::Packet(id, line);
             return;
         }
         Overlay::Text(_, lines, line) => {
-            *line = moved(*line, lines.len(), motion);
+            *line = moved(*line, lines.iter().map(|line| rows(line)).sum(), motion);
             return;
         }
     }
@@ -237,11 +242,29 @@ fn move_cursor(state: &mut AppState, motion: Motion) {
     }
 }
 
-fn packet_lines(packet: &crate::device::PacketView) -> usize {
-    let pretty = serde_json::from_str::<serde_json::Value>(&packet.payload)
-        .and_then(|value| serde_json::to_string_pretty(&value));
-    let payload = pretty.as_deref().unwrap_or(&packet.payload);
-    payload.lines().count() + packet.properties.len() + 6
+/// The lines of an entry's message and of the answer to it, about as many as they are laid out in.
+fn message_lines(state: &AppState, id: EntryId) -> usize {
+    let Some(entry) = state.log.get(id) else { return 0 };
+    let told = entry.packet.as_ref().map_or_else(
+        || json_lines(&Value::Object(entry.fact.fields())),
+        |packet| {
+            let payload = serde_json::from_str(&packet.payload);
+            payload.map_or_else(|_| packet.payload.lines().map(rows).sum(), |value| json_lines(&value))
+                + packet.properties.len()
+        },
+    );
+    let answer = state.call_of(entry).and_then(|record| record.answer.as_ref());
+    told + answer.map_or(0, |(_, response, _)| json_lines(response) + 2) + 6
+}
+
+/// The lines of a value with one for each member.
+fn json_lines(value: &Value) -> usize {
+    format!("{value:#}").lines().map(rows).sum()
+}
+
+/// The rows that a line is wrapped into on a narrow screen, about.
+fn rows(line: &str) -> usize {
+    1 + line.chars().count() / NARROW
 }
 
 fn move_log(state: &mut AppState, motion: Motion) {
@@ -285,9 +308,15 @@ fn open(state: &mut AppState, effects: &mut Vec<Effect>) {
                 state.ui.overlay = Overlay::Packet(id, 0);
             }
         }
-        PaneId::Connection | PaneId::Telemetry | PaneId::Properties => {
-            state.ui.zoomed = !state.ui.zoomed;
+        PaneId::Properties => {
+            if let Some(twin) = state.station().device.twin() {
+                let sections = json!({ "desired": twin.desired, "reported": twin.reported });
+                let text = format!("{sections:#}");
+                let lines = text.lines().map(str::to_owned).collect();
+                state.ui.overlay = Overlay::Text("twin, as the device knows it".to_owned(), lines, 0);
+            }
         }
+        PaneId::Connection | PaneId::Telemetry => state.ui.zoomed = !state.ui.zoomed,
     }
 }
 

@@ -175,8 +175,8 @@ fn the_keyboard_is_never_with_a_pane_that_is_not_there() {
     let alone = Story::of(vec![station("d1", Box::new(Board { ports: false }), RestartStyle::Held)]);
     assert_eq!(
         (alone.state.ui.focus, alone.state.panes().len()),
-        (PaneId::Commands, 6),
-        "nothing can be turned"
+        (PaneId::Commands, 5),
+        "nothing can be turned, and nothing is sent"
     );
 }
 

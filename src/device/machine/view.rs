@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Away;
 use crate::device::outbox::Counters;
 use crate::device::{
-    Device, Failure, Figure, Job, Knob, Led, Millis, Phase, Port, Profile, PropertyState, Reading,
+    Device, Failure, Figure, Job, Knob, Led, Millis, Outcome, Phase, Port, Profile, PropertyState, Reading,
     TwinDocument,
 };
 
@@ -62,6 +62,11 @@ impl Device {
         let known =
             |job: Job| Job { until: job.until.filter(|until| back.is_none_or(|it| *until >= it)), ..job };
         self.profiles.iter().flat_map(|profile| profile.jobs()).map(known).collect()
+    }
+
+    /// What came of the last work of each of its profiles.
+    pub fn outcomes(&self) -> Vec<Outcome> {
+        self.profiles.iter().filter_map(|profile| profile.outcome()).collect()
     }
 
     /// The inputs and outputs of a module, and what went through them.

@@ -19,7 +19,7 @@ pub use context::Context;
 pub use led::Led;
 pub use model::{CommandSpec, Field, Knob, Model, PropertySpec};
 pub use schema::{Member, Schema, brief};
-pub use view::{Figure, Flow, Job, Port, Reading};
+pub use view::{Figure, Flow, Job, Outcome, Port, Reading};
 
 use super::{Answer, CallId, IdScope, ImageNews, Inbound, Reply};
 
@@ -91,6 +91,11 @@ pub trait Profile: Send {
     /// Work that goes on.
     fn jobs(&self) -> Vec<Job> {
         Vec::new()
+    }
+
+    /// What came of the last work, until more of the same begins.
+    fn outcome(&self) -> Option<Outcome> {
+        None
     }
 
     /// The inputs and outputs of a module, and what went through them.

@@ -56,6 +56,15 @@ pub struct Job {
     pub until: Option<Millis>,
 }
 
+/// What came of work that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// In a sentence, for people.
+    pub text: String,
+    /// Whether it is what was wanted.
+    pub good: bool,
+}
+
 /// Which way messages go through a [`Port`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {

@@ -223,7 +223,7 @@ impl Profile for Environment {
     fn jobs(&self) -> Vec<Job> {
         let job = |run: &Run| Job {
             command: DIAGNOSTICS,
-            phase: format!("generating diagnostics, step {} of {STEPS}", run.done + 1),
+            phase: format!("{}/{STEPS} generating diagnostics", run.done + 1),
             done: run.done,
             steps: STEPS,
             since: run.since,

@@ -29,8 +29,8 @@ use self::phase::{Phase, Update};
 use self::request::{LONGEST_URI, LONGEST_VERSION, Request};
 use self::update::Event;
 use crate::device::{
-    Answer, CallId, CommandSpec, Context, Figure, ImageNews, ImageOrder, Job, Member, Model, Profile, Reply,
-    Schema, Severity,
+    Answer, CallId, CommandSpec, Context, Figure, ImageNews, ImageOrder, Job, Member, Model, Outcome,
+    Profile, Reply, Schema, Severity,
 };
 
 const COMMAND: &str = "firmwareUpdate";
@@ -77,6 +77,8 @@ pub struct Firmware {
     installed: Option<String>,
     /// The version that a pretended update has brought, which stands until something real happens.
     pretended: Option<String>,
+    /// How the last update ended; none while one goes on.
+    outcome: Option<Outcome>,
 }
 
 impl Firmware {
@@ -109,6 +111,7 @@ impl Firmware {
             Err(reply) => return reply,
         };
         self.run += 1;
+        self.outcome = None;
         // What the last update reported would be read as of this one, by a person as by a program that
         // polls; only when the firmware was last updated stays true.
         let mut fresh = json!({
@@ -177,6 +180,10 @@ impl Profile for Firmware {
 
     fn jobs(&self) -> Vec<Job> {
         self.phase.job().into_iter().collect()
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        self.outcome.clone()
     }
 
     fn figures(&self) -> Vec<Figure> {

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::Firmware;
 use super::phase::{Cause, Phase, STEP, Step, Transfer, Update};
 use super::request::Image;
-use crate::device::{Context, ImageNews, ImageOrder, Severity};
+use crate::device::{Context, ImageNews, ImageOrder, Outcome, Severity};
 
 /// How often progress is reported at most, in real time: a hub counts every patch, and a twin that
 /// changes ten times a second is of no use to anybody.
@@ -173,17 +173,14 @@ impl Firmware {
         self.complete(ctx)
     }
 
-    fn complete(&self, ctx: &mut Context<'_>) -> Phase {
+    fn complete(&mut self, ctx: &mut Context<'_>) -> Phase {
         let mut patch = json!({ "firmwareStatus": "completed", "lastFirmwareUpdate": ctx.date_time() });
         if let Some(version) = self.version() {
             patch["firmwareVersion"] = json!(version);
         }
         ctx.report(patch);
-        ctx.note(
-            Severity::Info,
-            format!("firmware update completed: {}", self.version().unwrap_or("pretended")),
-        );
-        Phase::Idle
+        let text = format!("firmware update completed: {}", self.version().unwrap_or("pretended"));
+        self.end(ctx, Severity::Info, text)
     }
 
     /// Has the image before taken again; that it failed is told when it has been.
@@ -196,7 +193,7 @@ impl Firmware {
         Phase::GoingBack { update: phase.update().cloned(), cause: Cause { phase: phase.name(), reason } }
     }
 
-    fn failed(&self, ctx: &mut Context<'_>, cause: &Cause) -> Phase {
+    fn failed(&mut self, ctx: &mut Context<'_>, cause: &Cause) -> Phase {
         let (phase, reason) = (cause.phase, brief(&cause.reason));
         let mut patch = json!({
             "firmwareStatus": "failed",
@@ -207,7 +204,14 @@ impl Firmware {
         }
         ctx.report(patch);
         let stays = self.version().map(|version| format!("; {version} stays")).unwrap_or_default();
-        ctx.note(Severity::Error, format!("firmware update failed while {phase}: {reason}{stays}"));
+        let text = format!("firmware update failed while {phase}: {reason}{stays}");
+        self.end(ctx, Severity::Error, text)
+    }
+
+    /// Tells how an update ended, in the log and for as long as it is the last one.
+    fn end(&mut self, ctx: &mut Context<'_>, severity: Severity, text: String) -> Phase {
+        ctx.note(severity, text.clone());
+        self.outcome = Some(Outcome { text, good: severity == Severity::Info });
         Phase::Idle
     }
 

@@ -89,12 +89,22 @@ fn has_readings(state: &AppState) -> bool {
     !state.station().series.is_empty()
 }
 
+/// Whether a cursor can be moved in the focused pane.
 fn has_rows(state: &AppState) -> bool {
-    state.ui.focus != PaneId::Telemetry
+    match state.ui.focus {
+        PaneId::Telemetry => false,
+        PaneId::Commands => state.station().commands.len() > 1,
+        PaneId::Properties => state.station().device.properties().len() > 1,
+        PaneId::Connection | PaneId::Operator | PaneId::Log | PaneId::Modules => true,
+    }
 }
 
 fn is_down(state: &AppState) -> bool {
     matches!(state.station().device.phase(), Phase::Waiting { .. } | Phase::Stopped(_))
+}
+
+fn desk_sets_properties(state: &AppState) -> bool {
+    desk_is_open(state) && !state.station().device.properties().is_empty()
 }
 
 fn desk_is_open(state: &AppState) -> bool {
@@ -102,11 +112,15 @@ fn desk_is_open(state: &AppState) -> bool {
 }
 
 fn opens_message(state: &AppState) -> bool {
-    matches!(state.ui.focus, PaneId::Log | PaneId::Commands)
+    match state.ui.focus {
+        PaneId::Log => state.filtered_log().next().is_some(),
+        PaneId::Commands => !state.station().commands.is_empty(),
+        _ => false,
+    }
 }
 
-fn is_long(state: &AppState) -> bool {
-    state.ui.overlay != Overlay::None
+fn has_twin(state: &AppState) -> bool {
+    state.station().device.twin().is_some()
 }
 
 fn has_several(state: &AppState) -> bool {
@@ -146,6 +160,7 @@ const fn turn(knob: usize, steps: i32, leap: bool) -> Intent {
 }
 
 const TELEMETRY: Context = Context::Pane(PaneId::Telemetry);
+const PROPERTIES: Context = Context::Pane(PaneId::Properties);
 const OPERATOR: Context = Context::Pane(PaneId::Operator);
 const LOG: Context = Context::Pane(PaneId::Log);
 const MODULES: Context = Context::Pane(PaneId::Modules);
@@ -174,7 +189,8 @@ pub static KEYMAP: &[Binding] = &[
     row(TELEMETRY, &[shift(Right), char('L')], turn(1, 1, true), SECOND_LEAP, "").when(has_second_knob),
     row(OPERATOR, &[key(Enter)], I::Open, "do it, or enter what it needs", "do it").when(desk_is_open),
     row(OPERATOR, &[char('c')], I::ToggleConvention, "the other convention for properties", "convention")
-        .when(desk_is_open),
+        .when(desk_sets_properties),
+    row(PROPERTIES, &[key(Enter)], I::Open, "the twin, as the device knows it", "twin").when(has_twin),
     row(MODULES, &[key(Enter)], I::Open, "show this module", "show it").when(has_several),
     row(LOG, &[key(Esc)], I::Back, "drop the filter, follow the newest", "drop filter").when(has_filter),
     row(Global, &[char('r')], I::RetryNow, "try to connect now", "try now").when(is_down),
@@ -187,7 +203,7 @@ pub static KEYMAP: &[Binding] = &[
     row(Global, &[key(End), char('G')], I::Move(Motion::Last), "to the first, to the last", "")
         .when(has_rows),
     row(Global, &[key(Enter)], I::Open, "the raw message", "raw message").when(opens_message),
-    row(Global, &[char(' ')], I::TogglePause, "pause telemetry, go on", "pause"),
+    row(Global, &[char(' ')], I::TogglePause, "pause telemetry, go on", "pause").when(has_readings),
     row(Global, &[char('[')], I::PreviousDevice, "device before, next device", "device").when(has_several),
     row(Global, &[char(']')], I::NextDevice, "device before, next device", "device").when(has_several),
     row(Global, &[char('d')], I::PickDevice, "all devices, to choose one", "devices").when(has_several),
@@ -214,12 +230,12 @@ pub static KEYMAP: &[Binding] = &[
     row(Context::Devices, &[key(Down), char('j')], I::Move(Motion::Down), "move", "move"),
     row(Context::Devices, &[key(Enter)], I::Open, "show this device", "show it"),
     row(Over, &[key(Esc), char('q'), char('Q'), char('?'), key(Enter)], I::Back, "close", "close"),
-    row(Over, &[key(Up), char('k')], I::Move(Motion::Up), "scroll", "scroll").when(is_long),
-    row(Over, &[key(Down), char('j')], I::Move(Motion::Down), "scroll", "scroll").when(is_long),
-    row(Over, &[key(PageUp)], I::Move(Motion::PageUp), "scroll ten rows", "").when(is_long),
-    row(Over, &[key(PageDown), char(' ')], I::Move(Motion::PageDown), "scroll ten rows", "").when(is_long),
-    row(Over, &[key(Home), char('g')], I::Move(Motion::First), "to the top, to the end", "").when(is_long),
-    row(Over, &[key(End), char('G')], I::Move(Motion::Last), "to the top, to the end", "").when(is_long),
+    row(Over, &[key(Up), char('k')], I::Move(Motion::Up), "scroll", "scroll"),
+    row(Over, &[key(Down), char('j')], I::Move(Motion::Down), "scroll", "scroll"),
+    row(Over, &[key(PageUp)], I::Move(Motion::PageUp), "scroll ten rows", ""),
+    row(Over, &[key(PageDown), char(' ')], I::Move(Motion::PageDown), "scroll ten rows", ""),
+    row(Over, &[key(Home), char('g')], I::Move(Motion::First), "to the top, to the end", ""),
+    row(Over, &[key(End), char('G')], I::Move(Motion::Last), "to the top, to the end", ""),
     row(Text, &[key(Enter)], I::Submit, "done", "done"),
     row(Text, &[key(Esc)], I::Back, "leave", "leave"),
     row(Text, &[ctrl('u')], I::Edit(Edit::Clear), "empty the line", "clear"),

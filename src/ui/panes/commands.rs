@@ -6,15 +6,21 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::is_focused;
-use crate::app::{AppState, CommandRecord, ImageState, PaneId};
+use crate::app::{AppState, CommandRecord, PaneId};
 use crate::device::time::Spoken;
-use crate::device::{CommandSpec, Job, Led, Profile};
+use crate::device::{CommandSpec, Job, Led, Outcome, Profile};
 use crate::ui::Theme;
-use crate::ui::text::{clean, clock, column, fit, left, right, spoken};
+use crate::ui::text::{clean, clock, column, fit, left, right, spoken, width, wrap, wrap_at_most};
 use crate::ui::widgets::{gauge, list};
 
 /// How many jobs are shown at once; the others are counted.
 const JOBS: usize = 3;
+
+/// The least that is left of a command's name where what it does needs the room.
+const LEAST_NAME: usize = 6;
+
+/// The shortest bar that says anything.
+const LEAST_BAR: usize = 4;
 
 /// Cells for how long an answer took.
 const TOOK: usize = 8;
@@ -43,7 +49,11 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     let room = usize::from(area.width);
     let height = usize::from(area.height);
     let mut head = jobs(state, theme, room);
-    head.extend(image(state, theme, room));
+    for one in state.station().device.outcomes() {
+        // In full where the names of the commands and the last calls have room all the same.
+        let most = height.saturating_sub(head.len() + 4).max(1);
+        head.extend(outcome(theme, &one, room, most));
+    }
     let specs: Vec<&CommandSpec> = state
         .station()
         .device
@@ -76,46 +86,16 @@ fn jobs(state: &AppState, theme: &Theme, room: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// The firmware image that is on its way, or why it did not stay.
-fn image(state: &AppState, theme: &Theme, room: usize) -> Option<Line<'static>> {
+/// What came of work that is over.
+fn outcome(theme: &Theme, outcome: &Outcome, room: usize, most: usize) -> Vec<Line<'static>> {
     let symbols = theme.symbols;
-    let (symbol, style, text) = match state.station().image.as_ref()? {
-        ImageState::Coming { received, total } => {
-            (symbols.inbound, theme.text, format!("image: {}", so_far(*received, *total)))
-        }
-        ImageState::Interrupted(reason) => {
-            (symbols.warning, theme.warn, format!("download interrupted: {}", clean(reason)))
-        }
-        ImageState::Failed(reason) => (symbols.bad, theme.bad, format!("update failed: {}", clean(reason))),
-        ImageState::RolledBack { version, reason } => {
-            let reason = reason.as_ref().map(|reason| format!(": {}", clean(reason))).unwrap_or_default();
-            let text = format!("rolled back to firmware {}{reason}", clean(version));
-            (symbols.warning, theme.warn, text)
-        }
+    let (symbol, style) = if outcome.good { (symbols.ok, theme.ok) } else { (symbols.bad, theme.bad) };
+    let wrapped = wrap_at_most(&outcome.text, room.saturating_sub(2), most);
+    let line = |(n, text): (usize, String)| {
+        let mark = if n == 0 { symbol } else { " " };
+        Line::from(vec![Span::styled(format!("{mark} "), style), Span::styled(text, theme.text)])
     };
-    Some(Line::from(vec![
-        Span::styled(format!("{symbol} "), style),
-        Span::styled(fit(&text, room.saturating_sub(2)), theme.text),
-    ]))
-}
-
-/// `1.5 of 4.0 MB (37 %)`, in the unit that the larger number has.
-fn so_far(received: u64, total: Option<u64>) -> String {
-    let most = total.unwrap_or(received).max(received);
-    let (unit, size, digits) = match most {
-        0..=9_999 => ("bytes", 1.0, 0),
-        10_000..=999_999 => ("kB", 1e3, 0),
-        _ => ("MB", 1e6, 1),
-    };
-    #[expect(clippy::cast_precision_loss, reason = "sizes of images, far below 2^52, for people")]
-    let told = |bytes: u64| format!("{:.digits$}", bytes as f64 / size);
-    match total {
-        Some(total) if total > 0 => {
-            let percent = u128::from(received.min(total)) * 100 / u128::from(total);
-            format!("{} of {} {unit} ({percent} %)", told(received), told(total))
-        }
-        _ => format!("{} {unit}", told(received)),
-    }
+    wrapped.into_iter().enumerate().map(line).collect()
 }
 
 fn job(state: &AppState, theme: &Theme, job: &Job, room: usize) -> Line<'static> {
@@ -123,17 +103,27 @@ fn job(state: &AppState, theme: &Theme, job: &Job, room: usize) -> Line<'static>
         Some(until) => gauge::share(state.now.at.since(job.since), until.since(job.since)),
         None => f64::from(job.done) / f64::from(job.steps.max(1)),
     };
-    let name = Span::styled(format!("{} {} ", theme.symbols.pending, job.command), theme.strong);
-    let percent = Span::styled(format!(" {:>3.0} % ", ratio * 100.0), theme.text);
-    let until = job.until.filter(|_| job.steps <= 1);
-    let left = until.map(|until| format!(", {} left", left(until.since(state.now.at)))).unwrap_or_default();
-    let phase = Span::styled(clean(&job.phase) + &left, theme.dim);
-    // Words before bars, where there is no room for both.
-    let words = name.width() + percent.width() + phase.width();
-    let bar = room.saturating_sub(words).clamp((room / 7).clamp(4, 8), (room / 4).clamp(4, 24));
-    let mut spans = vec![name];
+    let span = job.until.filter(|_| job.steps <= 1).map(|until| left(until.since(state.now.at)));
+    let phase = clean(&job.phase);
+    let said =
+        |end: &str| span.as_ref().map_or_else(|| phase.clone(), |span| format!("{phase}, {span}{end}"));
+    let percent = format!(" {:>3.0} % ", ratio * 100.0);
+    let name = |name: &str| format!("{} {name} ", theme.symbols.pending);
+    // What is done and how long it takes goes before all else; then the command's name, then how far
+    // it is in figures, and a bar where there is room for one too.
+    let whole = width(&name(job.command));
+    let tries = [(&*percent, " left"), (&*percent, ""), ("", " left"), ("", "")];
+    let fits = |(percent, end): &(&str, &str)| whole + width(percent) + width(&said(end)) <= room;
+    let (percent, end) = tries.into_iter().find(fits).unwrap_or(("", ""));
+    let said = said(end);
+    let words = width(percent) + width(&said);
+    let command = fit(job.command, room.saturating_sub(words + width(&name(""))).max(LEAST_NAME));
+    let bar = room.saturating_sub(width(&name(&command)) + words).min((room / 4).max(4));
+    let bar = if bar < LEAST_BAR || percent.is_empty() { 0 } else { bar };
+    let mut spans = vec![Span::styled(name(&command), theme.strong)];
     spans.extend(gauge::progress(theme, ratio, bar, theme.ok));
-    spans.extend([percent, phase]);
+    spans.push(Span::styled(if bar == 0 { percent.trim_start() } else { percent }.to_owned(), theme.text));
+    spans.push(Span::styled(said, theme.dim));
     Line::from(spans)
 }
 
@@ -150,8 +140,9 @@ fn history(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     let records = &state.station().commands;
     let room = usize::from(area.width);
     if records.is_empty() {
-        let line = Line::styled("nothing has been asked yet: 5 is the operator's desk", theme.dim);
-        return list::lines(frame, area, vec![line]);
+        let hint = wrap("nothing has been asked yet: 5 is the operator's desk", room);
+        let lines = hint.into_iter().map(|text| Line::styled(text, theme.dim)).collect();
+        return list::lines(frame, area, lines);
     }
     let cursor = records.len() - 1 - state.ui.command.min(records.len() - 1);
     let height = usize::from(area.height);
@@ -197,10 +188,10 @@ fn row(state: &AppState, theme: &Theme, record: &CommandRecord, room: usize) -> 
         None => (String::new(), String::new()),
     };
     let taken: usize = spans.iter().map(Span::width).sum();
-    let rest = room.saturating_sub(taken + TOOK);
+    let rest = room.saturating_sub(taken + if took.is_empty() { 0 } else { TOOK });
     let call = match room {
-        60.. => column(&call, 20),
         _ if answer.is_empty() => fit(&call, rest),
+        60.. => column(&call, 20),
         _ => fit(&call, rest * 2 / 3),
     };
     spans.push(Span::styled(call, theme.strong));

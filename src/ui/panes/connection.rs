@@ -8,8 +8,11 @@ use super::is_focused;
 use crate::app::{AppState, PaneId, Step, StepState};
 use crate::device::time::Spoken;
 use crate::ui::Theme;
-use crate::ui::text::{clean, clock, column, right, width, wrap};
+use crate::ui::text::{clean, clock, column, right, width, wrap_at_most};
 use crate::ui::widgets::list;
+
+/// Cells for the number of steps that have no room above.
+const MARK: usize = 4;
 
 /// How far up from the newest the pane is scrolled.
 pub fn note(state: &AppState, theme: &Theme, _: usize) -> Line<'static> {
@@ -31,16 +34,24 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     let newest = steps.len() - 1 - state.ui.step.min(steps.len() - 1);
     // Filled from the bottom: the newest steps are the ones to see, with their reasons in full.
     let mut lines: Vec<Line<'static>> = Vec::new();
+    let mut above = 0;
     for (place, step) in steps.iter().enumerate().take(newest + 1).rev() {
         if lines.len() >= height {
+            above = place + 1;
             break;
         }
-        let mut own = vec![row(state, theme, step, room)];
-        if let StepState::Failed(reason) = &step.state {
-            // Older failures in one line, the newest in full.
-            let most = if place == newest { height.saturating_sub(1).clamp(1, 6) } else { 1 };
-            own.extend(reasons(theme, reason, room, most));
-        }
+        let reasons = match &step.state {
+            StepState::Failed(reason) => {
+                // Older failures in one line, the newest in full.
+                let most = if place == newest { height.saturating_sub(1).clamp(1, 6) } else { 1 };
+                reasons(theme, reason, room, most)
+            }
+            _ => Vec::new(),
+        };
+        // How many there are above stands at the end of the first row.
+        let is_first = place > 0 && lines.len() + 1 + reasons.len() >= height;
+        let mut own = vec![row(state, theme, step, room - if is_first { MARK.min(room) } else { 0 })];
+        own.extend(reasons);
         if lines.is_empty() && is_focused(state, PaneId::Connection) && state.ui.step > 0 {
             own[0] = list::selected(own[0].clone(), theme.selected, room);
         }
@@ -49,17 +60,12 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     }
     let surplus = lines.len().saturating_sub(height);
     list::lines(frame, area, lines.split_off(surplus));
+    list::hidden(frame, theme, area, above, 0);
 }
 
 fn reasons(theme: &Theme, reason: &str, room: usize, most: usize) -> Vec<Line<'static>> {
     let indent = if room > 40 { 11 } else { 2 };
-    let mut wrapped = wrap(reason, room.saturating_sub(indent));
-    if wrapped.len() > most {
-        wrapped.truncate(most);
-        if let Some(last) = wrapped.last_mut() {
-            *last = crate::ui::text::fit(&format!("{last} …"), room.saturating_sub(indent));
-        }
-    }
+    let wrapped = wrap_at_most(reason, room.saturating_sub(indent), most);
     let line = |text: String| Line::styled(format!("{}{text}", " ".repeat(indent)), theme.text);
     wrapped.into_iter().map(line).collect()
 }

@@ -4,8 +4,8 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::app::{AppState, Mode, Overlay};
-use crate::ui::keymap::{self, Binding};
+use crate::app::{AppState, Intent, Mode, Overlay};
+use crate::ui::keymap::{self, Binding, Context};
 use crate::ui::{Theme, text};
 
 /// One hint: keys and what they do.
@@ -15,13 +15,14 @@ struct Hint {
     pinned: bool,
 }
 
-/// Draws it. The way out and the help stay in sight when the rest has no room.
-pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+/// Draws it. The way out and the help stay in sight when the rest has no room; `scrolls` is whether
+/// what lies over the panes has more lines than room.
+pub fn draw(state: &AppState, theme: &Theme, scrolls: bool, area: Rect, frame: &mut Frame<'_>) {
     if area.is_empty() {
         return;
     }
     let room = usize::from(area.width);
-    let hints = hints(state, !theme.symbols.arrow.contains('→'));
+    let hints = hints(state, scrolls, !theme.symbols.arrow.contains('→'));
     let (pinned, rest): (Vec<_>, Vec<_>) = hints.into_iter().partition(|hint| hint.pinned);
     let wide = |hint: &Hint| text::width(&hint.keys) + 1 + text::width(&hint.words);
     let end: usize = pinned.iter().map(|hint| wide(hint) + 2).sum::<usize>().saturating_sub(2);
@@ -50,9 +51,13 @@ fn push(spans: &mut Vec<Span<'static>>, theme: &Theme, hint: &Hint) {
     spans.push(Span::styled(format!(" {}", hint.words), theme.text));
 }
 
-fn hints(state: &AppState, ascii: bool) -> Vec<Hint> {
+fn hints(state: &AppState, scrolls: bool, ascii: bool) -> Vec<Hint> {
+    let works = |row: &&Binding| {
+        !row.short.is_empty()
+            && (scrolls || row.context != Context::Overlay || !matches!(row.intent, Intent::Move(_)))
+    };
     let mut hints: Vec<(Vec<&Binding>, &'static str)> = Vec::new();
-    for row in keymap::working(state).into_iter().filter(|row| !row.short.is_empty()) {
+    for row in keymap::working(state).into_iter().filter(works) {
         match hints.last_mut() {
             Some((rows, short)) if *short == row.short => rows.push(row),
             _ => hints.push((vec![row], row.short)),

@@ -8,7 +8,7 @@ use crate::app::{AppState, Place, Station};
 use crate::device::time::Spoken;
 use crate::device::{Phase, Profile};
 use crate::ui::Theme;
-use crate::ui::text::{clean, left, width};
+use crate::ui::text::{clean, left};
 use crate::ui::widgets::list;
 use crate::ui::widgets::strip::{Piece, strip};
 
@@ -37,14 +37,13 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
 fn name(state: &AppState, theme: &Theme, room: usize) -> Piece {
     let name = clean(&state.station().label());
     let place = format!("{}/{} ", state.ui.slot + 1, state.stations.len());
-    // Where it is can rather be left out than its name be cut.
-    let short = width(&name) + width(&place) <= room / 3;
     let piece = if state.has_several() {
         Piece::new(9, place, theme.dim).and(name, theme.strong)
     } else {
         Piece::new(9, name, theme.strong)
     };
-    if short { piece } else { piece.cuttable() }
+    // Where it is can rather be left out than a usual name be cut.
+    piece.cuttable_to(room / 2)
 }
 
 /// How the link of a device stands: a symbol and a word.

@@ -10,8 +10,8 @@ use crate::ui::text::{column, width, wrap};
 use crate::ui::widgets::{list, popup};
 use crate::ui::{Theme, panes};
 
-/// Draws it over the panes, from a row on where there is no room for all.
-pub fn draw(state: &AppState, theme: &Theme, from: usize, area: Rect, frame: &mut Frame<'_>) {
+/// Draws it over the panes, from a row on where there is no room for all; tells whether there is not.
+pub fn draw(state: &AppState, theme: &Theme, from: usize, area: Rect, frame: &mut Frame<'_>) -> bool {
     let pane = panes::pane(state.ui.focus);
     let rows = rows(state, !theme.symbols.arrow.contains('→'));
     let keys = rows.iter().map(|(keys, _)| width(keys)).max().unwrap_or(0).min(24);
@@ -27,15 +27,8 @@ pub fn draw(state: &AppState, theme: &Theme, from: usize, area: Rect, frame: &mu
     let title = format!("Help: {}", pane.title);
     let inner = popup::popup(frame, theme, area, (width, height), &title, "Esc closes");
     let room = usize::from(inner.height);
-    // The keys matter most where there is no room for everything.
-    let mut lines: Vec<Line<'static>> = Vec::new();
-    if room > high + about.len() {
-        lines.extend(about.into_iter().map(|text| Line::styled(text, theme.text)));
-        lines.push(Line::default());
-    }
-    let left = room.saturating_sub(lines.len());
-    let first = from.min(high.saturating_sub(left));
-    for n in first..(first + left).min(high) {
+    let about = about.into_iter().map(|text| Line::styled(text, theme.text));
+    let keys = (0..high).map(|n| {
         let mut spans = Vec::new();
         for column_at in 0..columns {
             let Some((names, words)) = rows.get(column_at * high + n) else { continue };
@@ -44,10 +37,20 @@ pub fn draw(state: &AppState, theme: &Theme, from: usize, area: Rect, frame: &mu
             let room = (wide / columns).saturating_sub(keys + 3).min(cell);
             spans.push(Span::styled(column(words, room) + " ", theme.text));
         }
-        lines.push(Line::from(spans));
-    }
-    list::lines(frame, inner, lines);
-    list::hidden(frame, theme, inner, first, high.saturating_sub(first + left));
+        Line::from(spans)
+    });
+    let gap = std::iter::once(Line::default());
+    // The keys matter most where there is no room for everything: the words follow them there.
+    let mut lines: Vec<Line<'static>> = match room.checked_sub(high + about.len()) {
+        None => keys.chain(gap).chain(about).collect(),
+        Some(0) => about.chain(keys).collect(),
+        Some(_) => about.chain(gap).chain(keys).collect(),
+    };
+    let first = from.min(lines.len().saturating_sub(room));
+    let below = lines.len().saturating_sub(first + room);
+    list::lines(frame, inner, lines.split_off(first));
+    list::hidden(frame, theme, inner, first, below);
+    first + below > 0
 }
 
 /// Keys and what they do, those of the focused pane first; neighbours with the same words are one.

@@ -166,20 +166,23 @@ pub(super) fn tabs(state: &AppState, theme: &Theme, area: Rect, frame: &mut Fram
     frame.render_widget(line, area);
 }
 
-/// Draws what lies over the panes.
-pub(super) fn over(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+/// Draws what lies over the panes; tells whether there is more of it than has room.
+pub(super) fn over(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) -> bool {
     // The footer stays in sight: it says how to get out.
     let area = Rect { height: area.height.saturating_sub(1), ..area };
     if area.is_empty() {
-        return;
+        return false;
     }
     if let (Mode::Form, Some(form)) = (state.ui.mode, &state.desk.form) {
         form::draw(state, theme, form, area, frame);
     }
     match &state.ui.overlay {
-        Overlay::None => {}
+        Overlay::None => false,
         Overlay::Help(from) => help::draw(state, theme, *from, area, frame),
-        Overlay::Devices(cursor) => devices::draw(state, theme, *cursor, area, frame),
+        Overlay::Devices(cursor) => {
+            devices::draw(state, theme, *cursor, area, frame);
+            false
+        }
         Overlay::Packet(id, from) => packet::draw(state, theme, *id, *from, area, frame),
         Overlay::Text(title, lines, from) => reading::draw(theme, (title, lines, *from), area, frame),
     }

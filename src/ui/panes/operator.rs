@@ -10,23 +10,23 @@ use crate::app::{Action, AppState, PaneId};
 use crate::device::property::Convention;
 use crate::device::time::Spoken;
 use crate::ui::Theme;
-use crate::ui::text::{clean, clock, column, fit, wrap};
+use crate::ui::text::{clean, clock, column, fit, width, wrap};
 use crate::ui::widgets::list;
 
-/// In which generation of the convention properties are set.
+/// In which generation of the convention properties are set, where there are any.
 pub fn note(state: &AppState, theme: &Theme, room: usize) -> Line<'static> {
     if state.desk.closed.is_some() {
         return Line::styled("closed", theme.dim);
     }
-    Line::styled(
-        match state.desk.convention {
-            Convention::Current if room < 20 => "{name: x}",
-            Convention::Wrapped if room < 32 => "{name: {value: x}}",
-            Convention::Current => "sets {\"name\": x}",
-            Convention::Wrapped => "sets {\"name\": {\"value\": x}}",
-        },
-        theme.dim,
-    )
+    if state.station().device.properties().is_empty() {
+        return Line::default();
+    }
+    let to = match state.desk.convention {
+        Convention::Current => "x",
+        Convention::Wrapped => "{\"value\": x}",
+    };
+    let long = format!("sets properties to {to}");
+    Line::styled(if width(&long) <= room { long } else { format!("sets {to}") }, theme.dim)
 }
 
 /// Draws what can be done, and beside or below it what came of what was done.

@@ -6,19 +6,47 @@ use ratatui::text::{Line, Span};
 use serde_json::Value;
 
 use super::{log, reading};
-use crate::app::{AppState, Entry, EntryId};
+use crate::app::{AppState, CommandRecord, Entry, EntryId};
+use crate::device::time::Spoken;
 use crate::ui::Theme;
 use crate::ui::text::{clock, column, width, wrap};
 
-/// Draws it over the panes, from line `from` on.
-pub fn draw(state: &AppState, theme: &Theme, id: EntryId, from: usize, area: Rect, frame: &mut Frame<'_>) {
+/// Draws it over the panes, from line `from` on; tells whether there are more lines than have room.
+pub fn draw(
+    state: &AppState,
+    theme: &Theme,
+    id: EntryId,
+    from: usize,
+    area: Rect,
+    frame: &mut Frame<'_>,
+) -> bool {
     let room = reading::room(area);
     let Some(entry) = state.log.get(id) else {
         let gone = "this entry is so old that it is not kept any more";
         return reading::show(theme, "Message", vec![Line::styled(gone, theme.dim)], 0, area, frame);
     };
     let title = format!("{} {}", clock(entry.now.wall, &state.zone), entry.fact.name());
-    reading::show(theme, &title, lines(theme, entry, room), from, area, frame);
+    let mut lines = lines(theme, entry, room);
+    if let Some(record) = state.call_of(entry) {
+        lines.push(Line::default());
+        answer(&mut lines, theme, record, room);
+    }
+    reading::show(theme, &title, lines, from, area, frame)
+}
+
+/// What became of a call, in full: the history has a line for both.
+fn answer(lines: &mut Vec<Line<'static>>, theme: &Theme, record: &CommandRecord, room: usize) {
+    match &record.answer {
+        None => heading(lines, theme, "Not answered yet"),
+        Some((status, response, took)) => {
+            heading(lines, theme, &format!("Answered {status} after {}", Spoken(*took)));
+            if response.is_null() {
+                lines.push(Line::styled("(empty)", theme.dim));
+            } else {
+                pretty(lines, theme, &response.to_string(), room);
+            }
+        }
+    }
 }
 
 fn lines(theme: &Theme, entry: &Entry, room: usize) -> Vec<Line<'static>> {
@@ -79,11 +107,6 @@ fn pretty(lines: &mut Vec<Line<'static>>, theme: &Theme, payload: &str, room: us
     let pretty = serde_json::from_str::<Value>(payload)
         .and_then(|value| serde_json::to_string_pretty(&value))
         .unwrap_or_else(|_| payload.to_owned());
-    for line in pretty.lines() {
-        let indent = line.len() - line.trim_start_matches(' ').len();
-        let indent = indent.min(room / 2);
-        for text in wrap(line.trim_start_matches(' '), room.saturating_sub(indent).max(1)) {
-            lines.push(Line::styled(" ".repeat(indent) + &text, theme.text));
-        }
-    }
+    let wrapped = pretty.lines().flat_map(|line| reading::wrap_indented(line, room));
+    lines.extend(wrapped.map(|text| Line::styled(text, theme.text)));
 }

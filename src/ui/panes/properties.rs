@@ -10,7 +10,7 @@ use super::is_focused;
 use crate::app::{AppState, PaneId};
 use crate::device::{PropertyState, Schema, Standing};
 use crate::ui::Theme;
-use crate::ui::text::{clean, column, fit, spoken, width, wrap};
+use crate::ui::text::{clean, column, fit, spoken, width, wrap_at_most};
 use crate::ui::widgets::{gauge, list};
 
 /// The versions of the two sections.
@@ -67,13 +67,22 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
     }
     let widest = reported.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     let wide = widest.clamp((room / 3).clamp(6, 12), (room / 2).max(12));
+    let indent = if spacious { "  " } else { "" };
+    let beside = room.saturating_sub(width(indent) + wide + 1);
+    // Lines for what is longer than one, as far as nothing else needs them.
+    let mut spare = height.saturating_sub(lines.len() + reported.len());
     for (name, value) in reported {
-        let label = column(&clean(name), wide);
-        lines.push(Line::from(vec![
-            Span::styled(if spacious { "  " } else { "" }, theme.text),
-            Span::styled(format!("{label} "), theme.strong),
-            Span::styled(spoken(value.get("value").unwrap_or(value)), theme.text),
-        ]));
+        let value = spoken(value.get("value").unwrap_or(value));
+        let wrapped = wrap_at_most(&value, beside, spare + 1);
+        spare -= wrapped.len().saturating_sub(1);
+        for (n, text) in wrapped.into_iter().enumerate() {
+            let label = if n == 0 { clean(name) } else { String::new() };
+            lines.push(Line::from(vec![
+                Span::styled(indent, theme.text),
+                Span::styled(column(&label, wide) + " ", theme.strong),
+                Span::styled(text, theme.text),
+            ]));
+        }
     }
     if lines.is_empty() {
         lines.push(Line::styled("this kind of device has no properties", theme.dim));
@@ -154,13 +163,8 @@ fn card(theme: &Theme, property: &PropertyState, room: usize) -> Vec<Line<'stati
     spans.extend(value(theme, schema, &property.value, (room - half.min(room)).saturating_sub(12)));
     let mut lines = vec![head, Line::from(spans)];
     if let Some(reason) = reason {
-        let wrapped = wrap(reason, room.saturating_sub(2));
-        let more = wrapped.len() > 2;
-        for (n, text) in wrapped.into_iter().take(2).enumerate() {
-            let text =
-                if n == 1 && more { fit(&format!("{text} …"), room.saturating_sub(2)) } else { text };
-            lines.push(Line::styled(format!("  {text}"), theme.bad));
-        }
+        let wrapped = wrap_at_most(reason, room.saturating_sub(2), 2);
+        lines.extend(wrapped.into_iter().map(|text| Line::styled(format!("  {text}"), theme.bad)));
     }
     lines
 }

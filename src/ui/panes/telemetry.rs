@@ -33,14 +33,6 @@ pub fn note(state: &AppState, theme: &Theme, _: usize) -> Line<'static> {
 /// Draws charts as far as there is room for them, values in any case, and the next message.
 pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     let readings = state.station().device.readings();
-    if readings.is_empty() {
-        let mut lines = vec![Line::styled("this kind of device sends no telemetry", theme.dim)];
-        lines.extend(silence(state, theme));
-        let room = usize::from(area.width);
-        let hint = "3 shows what it can be told to do, 5 is the operator's desk that tells it";
-        lines.extend(text::wrap(hint, room).into_iter().map(|text| Line::styled(text, theme.dim)));
-        return list::lines(frame, area, lines);
-    }
     let room = usize::from(area.width);
     let height = usize::from(area.height);
     let next = next_message(state, theme, &readings, room);
@@ -187,6 +179,7 @@ fn curve(
         points: samples.iter().map(|(at, value)| (x(*at), *value)).collect(),
         x: (x(first), x(end)),
         times: [time(first), time(middle), time(end)],
+        is_young: end > state.now.at,
         set_point: reading.set_point,
         value: reading.value,
         range: reading.field.range,

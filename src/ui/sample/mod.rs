@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 
 use crate::app::{AppState, Desk, DeskAnswer, Effect, Event, Intent, Place, Station, reduce};
 use crate::device::{
-    Assignment, Call, Device, DeviceOptions, Failure, FailureKind, Inbound, Input, LinkStep, Millis, Now,
-    Output, PacketView, Profile, ProvisioningStep, RestartStyle, TimeScale, TwinDocument,
+    Assignment, Call, Device, DeviceOptions, Failure, FailureKind, ImageNews, Inbound, Input, LinkStep,
+    Millis, Now, Output, PacketView, Profile, ProvisioningStep, RestartStyle, TimeScale, TwinDocument,
 };
 
 const HUB: &str = "localhost:8883";
@@ -319,6 +319,15 @@ pub(crate) fn restarting(restarts: RestartStyle) -> World {
     world.connect();
     world.call(8_000, "1", "restart", Value::Null);
     world.run(12_000);
+    world
+}
+
+/// A device of the firmware tutorial, connected, with its first image.
+pub(crate) fn firmware() -> World {
+    let mut world = World::of(vec![station("pi-01", profile("firmware"), RestartStyle::Held)]);
+    world.connect();
+    let installed = ImageNews::Installed { version: "1.0.0".to_owned(), on_trial: false };
+    world.input(1_500, Input::Image(installed));
     world
 }
 

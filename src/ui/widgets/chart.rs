@@ -17,6 +17,8 @@ pub struct Chart {
     pub x: (f64, f64),
     /// Three labels below: left end, middle, right end.
     pub times: [String; 3],
+    /// Whether the time at the right end is still to come: where one label has room it is the left one.
+    pub is_young: bool,
     /// Where the value tends to.
     pub set_point: f64,
     /// The value now.
@@ -108,6 +110,8 @@ fn axes(
         left + &text::right(end, rest)
     } else if sum(&[first, end]) <= room + 2 {
         text::column(first, room - text::width(end)) + end
+    } else if chart.is_young {
+        text::column(first, room)
     } else {
         text::right(end, room)
     };
@@ -131,6 +135,11 @@ fn bounds(chart: &Chart) -> (f64, f64) {
         high += grain;
         low -= grain;
     }
+    // No label is for what cannot be, as long as the values keep to their range.
+    let (least, most) = chart.range;
+    if low < least && high - low <= most - least && values().all(|value| value >= least) {
+        (low, high) = (least, high + least - low);
+    }
     (low, high)
 }
 
@@ -144,6 +153,7 @@ mod tests {
             points: values.iter().map(|value| (0.0, *value)).collect(),
             x: (0.0, 1.0),
             times: [const { String::new() }; 3],
+            is_young: false,
             set_point,
             value: set_point,
             range: (1.0, 75.0),
@@ -153,6 +163,7 @@ mod tests {
         assert_eq!(bounds(&chart(&[67.3, 68.4], 68.0)), (66.0, 70.0));
         assert_eq!(bounds(&chart(&[20.0, 68.4], 68.0)), (20.0, 80.0));
         assert_eq!(bounds(&chart(&[], 68.0)), (66.0, 70.0));
+        assert_eq!(bounds(&chart(&[1.2, 1.4], 1.3)), (1.0, 6.0), "not from -1");
         let (low, high) = bounds(&chart(&[f64::NAN], f64::NAN));
         assert!(low < high || low.is_nan() || high.is_infinite());
     }

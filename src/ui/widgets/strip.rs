@@ -17,13 +17,14 @@ const LEAST: usize = 12;
 pub struct Piece {
     spans: Vec<Span<'static>>,
     keep: u8,
-    cuttable: bool,
+    /// What is left of it at least, when it may be cut.
+    least: Option<usize>,
 }
 
 impl Piece {
     /// A piece that stays longer the higher `keep` is.
     pub fn new(keep: u8, text: impl Into<String>, style: Style) -> Self {
-        Self { spans: vec![Span::styled(text.into(), style)], keep, cuttable: false }
+        Self { spans: vec![Span::styled(text.into(), style)], keep, least: None }
     }
 
     /// Adds text of another style.
@@ -35,8 +36,14 @@ impl Piece {
 
     /// Rather cut than left out.
     #[must_use]
-    pub fn cuttable(mut self) -> Self {
-        self.cuttable = true;
+    pub fn cuttable(self) -> Self {
+        self.cuttable_to(LEAST)
+    }
+
+    /// Rather cut to so many cells than left out, and to few where even that has no room.
+    #[must_use]
+    pub fn cuttable_to(mut self, least: usize) -> Self {
+        self.least = Some(least);
         self
     }
 
@@ -45,7 +52,7 @@ impl Piece {
     }
 
     fn least(&self) -> usize {
-        if self.cuttable { self.width().min(LEAST) } else { self.width() }
+        self.least.map_or(self.width(), |least| self.width().min(least))
     }
 }
 
@@ -58,6 +65,13 @@ pub fn strip(mut left: Vec<Piece>, mut right: Vec<Piece>, room: usize) -> Line<'
     };
     while left.len() + right.len() > 1 && total(&left, &right, Piece::least) > room {
         let lowest = left.iter().chain(&right).map(|piece| piece.keep).min().unwrap_or(0);
+        let to_cut = left.iter_mut().chain(&mut right).find(|piece| {
+            piece.keep == lowest && piece.least.is_some_and(|least| least > LEAST) && piece.width() > LEAST
+        });
+        if let Some(piece) = to_cut {
+            piece.least = Some(LEAST);
+            continue;
+        }
         if let Some(place) = right.iter().position(|piece| piece.keep == lowest) {
             right.remove(place);
         } else if let Some(place) = left.iter().rposition(|piece| piece.keep == lowest) {
@@ -66,7 +80,7 @@ pub fn strip(mut left: Vec<Piece>, mut right: Vec<Piece>, room: usize) -> Line<'
     }
     let over = total(&left, &right, Piece::width).saturating_sub(room);
     if over > 0
-        && let Some(piece) = left.iter_mut().chain(&mut right).find(|piece| piece.cuttable)
+        && let Some(piece) = left.iter_mut().chain(&mut right).find(|piece| piece.least.is_some())
     {
         let keep = piece.width().saturating_sub(over);
         piece.spans = text::cut(Line::from(std::mem::take(&mut piece.spans)), keep).spans;
@@ -111,6 +125,21 @@ mod tests {
         assert_eq!(said(12), "name  online");
         assert_eq!(said(9), "name");
         assert_eq!(said(3), "na…");
+    }
+
+    #[test]
+    fn a_piece_that_is_to_be_kept_whole_is_cut_before_it_is_left_out() {
+        let said = |room| {
+            let name = Piece::new(9, "myFirstDevice/myFirst", Style::new()).cuttable_to(30);
+            let place = Piece::new(3, "(local)", Style::new());
+            let link = Piece::new(10, "online", Style::new());
+            strip(vec![name, place], vec![link], room).to_string()
+        };
+        assert_eq!(said(38), "myFirstDevice/myFirst  (local)  online");
+        assert_eq!(said(37), "myFirstDevice/myFirst          online");
+        assert_eq!(said(28), "myFirstDevice/myFir…  online");
+        assert_eq!(said(20), "myFirstDevi…  online");
+        assert_eq!(said(19), "             online");
     }
 
     #[test]
