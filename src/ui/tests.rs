@@ -8,7 +8,7 @@ use super::{ColorDepth, Theme, draw, next_change, sample};
 use crate::app::{AppState, Cursor, Edit, EntryId, Intent, Mode, Motion, Overlay, PaneId};
 use crate::device::{ImageNews, Input, Millis, RestartStyle};
 
-fn screen(state: &AppState, width: u16, height: u16) -> String {
+pub(super) fn screen(state: &AppState, width: u16, height: u16) -> String {
     picture(state, &Theme::default(), width, height)
 }
 

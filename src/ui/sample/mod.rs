@@ -195,6 +195,15 @@ impl World {
         self.run(at + 60);
     }
 
+    /// Takes the row of the operator's pane that begins so.
+    pub(crate) fn operate(&mut self, label: &str) {
+        let rows = self.state.desk.actions(self.state.station());
+        self.state.desk.cursor =
+            rows.iter().position(|action| action.label().starts_with(label)).expect("a row");
+        self.want(Intent::Open);
+        self.run(self.state.now.at.0 + 40);
+    }
+
     pub(crate) fn call(&mut self, at: u64, rid: &str, name: &str, payload: Value) {
         self.run(at);
         let packet = PacketView {
@@ -310,6 +319,16 @@ pub(crate) fn three() -> World {
     let lost = Failure::new(FailureKind::Lost, format!("lost the link to {HUB}: connection reset by peer"));
     world.input_of(1, 6_000, Input::Failed(lost));
     world.run(6_400);
+    world
+}
+
+/// Environmental sensors that are called so, all of them online.
+pub(crate) fn named(names: &[String]) -> World {
+    let sensor = |name: &String| station(name, environment(), RestartStyle::Held);
+    let mut world = World::of(names.iter().map(sensor).collect());
+    for slot in 0..names.len() {
+        world.connect_one(slot, world.state.now.at.0);
+    }
     world
 }
 
