@@ -55,6 +55,11 @@ pub fn screen(state: &AppState, area: Rect) -> Screen {
     Screen { header, devices, tabs, panes, framed: roomy, footer }
 }
 
+/// What may lie over the panes: all but the footer, which says how to get out of it.
+pub fn over(area: Rect) -> Rect {
+    Rect { height: area.height.saturating_sub(1), ..area }
+}
+
 /// The panes that are shown, and where.
 pub fn panes(state: &AppState, area: Rect) -> Vec<(PaneId, Rect)> {
     screen(state, area).panes

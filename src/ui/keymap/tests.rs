@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ui::sample;
+use crate::ui::tests::screen;
 use std::collections::HashSet;
 
 /// A state in which the row works.
@@ -95,6 +96,34 @@ fn a_click_on_a_name_shows_that_device() {
             for slot in shown.saturating_sub(1)..(shown + 2).min(3) {
                 assert!(found.contains(&Intent::Device(slot)), "{width}: {shown} {slot}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_click_in_the_list_of_devices_shows_that_device() {
+    let names: Vec<_> = (1..=30).map(|number| format!("device-{number:02}")).collect();
+    let mut state = sample::named(&names).state;
+    for (width, height) in [(120, 40), (80, 24), (40, 10)] {
+        for cursor in [0, 15, 29] {
+            state.ui.overlay = Overlay::Devices(cursor);
+            let picture = screen(&state, width, height);
+            let rows: Vec<_> = picture.lines().collect();
+            let click = |column, row| {
+                let kind = MouseEventKind::Down(MouseButton::Left);
+                let event = MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE };
+                mouse_intent(&state, Rect::new(0, 0, width, height), event)
+            };
+            let mut clicked = 0;
+            for (row, line) in (0..).zip(&rows) {
+                // The frame of the list is the only heavy one that has a device in it.
+                let named = line.split_once("┃ ● device-").and_then(|(_, behind)| behind.get(..2));
+                let slot = named.and_then(|number| number.parse::<usize>().ok()).map(|number| number - 1);
+                assert_eq!(click(width / 2, row), slot.map(Intent::Device), "{cursor} {row}\n{picture}");
+                clicked += usize::from(slot.is_some());
+            }
+            assert!(clicked >= 7, "{picture}");
+            assert_eq!(click(0, height - 1), None, "the footer lies under no list");
         }
     }
 }

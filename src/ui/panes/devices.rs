@@ -1,7 +1,7 @@
 //! The devices beside each other, and the list to choose one from.
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use super::header;
@@ -32,14 +32,27 @@ pub fn strip(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>)
     frame.render_widget(cut(Line::from(spans), usize::from(area.width)), area);
 }
 
+/// How wide names may stand in the list, and how large it is with them.
+fn size(state: &AppState) -> (usize, (u16, u16)) {
+    let widest = state.labels().iter().map(|label| width(label)).max().unwrap_or(0).clamp(12, 48);
+    let wide = u16::try_from(widest + 36).unwrap_or(u16::MAX);
+    (widest, (wide, u16::try_from(state.stations.len() + 2).unwrap_or(u16::MAX)))
+}
+
+/// The device at a place of the list.
+pub fn listed_at(state: &AppState, cursor: Slot, area: Rect, at: Position) -> Option<Slot> {
+    let inner = popup::inner(area, size(state).1);
+    let first = list::first(state.stations.len(), cursor, usize::from(inner.height));
+    let slot = first + usize::from(at.y.checked_sub(inner.y)?);
+    (inner.contains(at) && slot < state.stations.len()).then_some(slot)
+}
+
 /// Draws the list over the panes.
 pub fn draw(state: &AppState, theme: &Theme, cursor: Slot, area: Rect, frame: &mut Frame<'_>) {
     let count = state.stations.len();
-    let widest = state.labels().iter().map(|label| width(label)).max().unwrap_or(0).clamp(12, 48);
-    let wide = u16::try_from(widest + 36).unwrap_or(u16::MAX);
-    let high = u16::try_from(count + 2).unwrap_or(u16::MAX);
+    let (widest, size) = size(state);
     let hint = format!("{} of {count}", cursor + 1);
-    let inner = popup::popup(frame, theme, area, (wide, high), "Devices", &hint);
+    let inner = popup::popup(frame, theme, area, size, "Devices", &hint);
     let (room, height) = (usize::from(inner.width), usize::from(inner.height));
     let widest = widest.min(room.saturating_sub(16).max(8));
     let first = list::first(count, cursor, height);
