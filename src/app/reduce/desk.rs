@@ -24,6 +24,10 @@ pub(super) fn open(state: &mut AppState, effects: &mut Vec<Effect>) {
         Action::Invoke { example: "", .. } | Action::ShowTwin | Action::CutLink | Action::Trouble(_) => {
             return send(state, &action, None, effects);
         }
+        Action::Invoke { request: Some(Schema::IdScope), example, .. } => {
+            let scope = state.desk.other_scope(state.station());
+            scope.map_or_else(|| (*example).to_owned(), |scope| json!(scope.as_str()).to_string())
+        }
         Action::Invoke { example, .. } => (*example).to_owned(),
         Action::Set { property, .. } => {
             let held = state.station().device.properties().iter().find(|held| held.spec.name == *property);

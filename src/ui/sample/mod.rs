@@ -19,6 +19,8 @@ use crate::device::{
 
 const HUB: &str = "localhost:8883";
 
+const SCOPE: &str = "0ne00112233";
+
 /// A program and the made-up world around it.
 pub(crate) struct World {
     pub(crate) state: AppState,
@@ -170,7 +172,8 @@ impl World {
         let assignment = Assignment { hub: HUB.parse().expect("a hub"), device_id };
         self.input_of(slot, from + 20, Input::Start);
         let host = "https://localhost:8443".to_owned();
-        self.input_of(slot, from + 30, Input::Provisioning(ProvisioningStep::Registering { host }));
+        let scope = SCOPE.parse().expect("a scope");
+        self.input_of(slot, from + 30, Input::Provisioning(ProvisioningStep::Registering { host, scope }));
         let operation_id = "4.d0a671905ea5b2c8.42d78160-4c78-479e-8be7".to_owned();
         let again_in = Duration::from_secs(1);
         self.input_of(
