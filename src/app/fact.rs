@@ -247,6 +247,12 @@ impl Fact {
         }
     }
 
+    /// Whether it happens over and over while all is well: telemetry, and what only says that
+    /// something has arrived.
+    pub fn is_routine(&self) -> bool {
+        matches!(self, Self::Sent { .. } | Self::Received { .. }) || self.severity() == Severity::Trace
+    }
+
     /// What it holds, for machine-readable output. Durations are in milliseconds. Stable.
     pub fn fields(&self) -> Map<String, Value> {
         let fields = match self {
