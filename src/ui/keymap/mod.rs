@@ -293,6 +293,8 @@ fn normal(key: KeyEvent) -> Press {
     let KeyEvent { code, modifiers, .. } = key;
     let shifted = modifiers.contains(KeyModifiers::SHIFT);
     match code {
+        // Escape and Ctrl-C that are read at once look as if Alt was held.
+        KeyCode::Char('c' | 'C') if modifiers.contains(KeyModifiers::CONTROL) => ctrl('c'),
         KeyCode::Char(c) => {
             let code = if shifted { KeyCode::Char(c.to_ascii_uppercase()) } else { code };
             let code = match code {

@@ -141,6 +141,17 @@ fn while_a_text_is_edited_letters_are_letters() {
 }
 
 #[test]
+fn control_c_interrupts_whatever_else_is_held() {
+    // Escape and Control-C read at once look like Alt, Control and c.
+    for others in [KeyModifiers::ALT, KeyModifiers::SHIFT, KeyModifiers::SUPER] {
+        let event = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL | others);
+        assert_eq!(intent(&sample::online(), event), Some(Intent::Interrupt), "{others:?}");
+    }
+    let event = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::ALT);
+    assert_eq!(intent(&sample::online(), event), None);
+}
+
+#[test]
 fn a_click_gives_a_pane_the_keyboard_and_the_wheel_moves_in_it() {
     let mut state = sample::online();
     let area = Rect::new(0, 0, 120, 40);
