@@ -229,6 +229,37 @@ fn the_operator_speaks_to_the_module_that_is_shown() {
 }
 
 #[test]
+fn a_twin_is_laid_over_what_it_was_asked_from_and_nothing_else() {
+    let shown = |meanwhile: &[Intent]| {
+        let mut story = Story::two();
+        let twin = |action: &Action| *action == Action::ShowTwin;
+        let rows = story.state.desk.actions(story.state.station());
+        story.state.desk.cursor = rows.iter().position(twin).expect("a row");
+        story.want(Intent::Focus(PaneId::Operator)).want(Intent::Open);
+        meanwhile.iter().for_each(|intent| {
+            story.want(*intent);
+        });
+        let before = story.state.ui.overlay.clone();
+        story.event(Event::Desk(crate::app::DeskAnswer { id: 1, outcome: Ok("{\n}".to_owned()) }));
+        let told = story.state.log.entries().next_back().map(|entry| entry.fact.to_string());
+        (story.state.ui.overlay == before, story.state.ui.overlay, told.unwrap_or_default())
+    };
+    let (_, overlay, told) = shown(&[]);
+    assert!(matches!(overlay, Overlay::Text(title, ..) if title == "twin of d1"));
+    assert!(told.contains("the twin: shown"), "{told}");
+    for meanwhile in [
+        &[Intent::NextDevice][..],
+        &[Intent::ToggleHelp],
+        &[Intent::EditFilter],
+        &[Intent::Move(Motion::First), Intent::Open],
+    ] {
+        let (undisturbed, _, told) = shown(meanwhile);
+        assert!(undisturbed, "{meanwhile:?}");
+        assert!(told.contains("ask again"), "{told}");
+    }
+}
+
+#[test]
 fn the_log_shows_all_devices_and_is_filtered_by_their_names() {
     let mut story = Story::two();
     story.call(1, "restart");
