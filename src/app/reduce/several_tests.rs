@@ -236,9 +236,9 @@ fn a_twin_is_laid_over_what_it_was_asked_from_and_nothing_else() {
         let rows = story.state.desk.actions(story.state.station());
         story.state.desk.cursor = rows.iter().position(twin).expect("a row");
         story.want(Intent::Focus(PaneId::Operator)).want(Intent::Open);
-        meanwhile.iter().for_each(|intent| {
+        for intent in meanwhile {
             story.want(*intent);
-        });
+        }
         let before = story.state.ui.overlay.clone();
         story.event(Event::Desk(crate::app::DeskAnswer { id: 1, outcome: Ok("{\n}".to_owned()) }));
         let told = story.state.log.entries().next_back().map(|entry| entry.fact.to_string());

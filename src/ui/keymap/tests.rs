@@ -117,8 +117,8 @@ fn a_click_in_the_list_of_devices_shows_that_device() {
             let mut clicked = 0;
             for (row, line) in (0..).zip(&rows) {
                 // The frame of the list is the only heavy one that has a device in it.
-                let named = line.split_once("┃ ● device-").and_then(|(_, behind)| behind.get(..2));
-                let slot = named.and_then(|number| number.parse::<usize>().ok()).map(|number| number - 1);
+                let number = line.split_once("┃ ● device-").and_then(|(_, behind)| behind.get(..2));
+                let slot = number.and_then(|number| number.parse::<usize>().ok()).map(|number| number - 1);
                 assert_eq!(click(width / 2, row), slot.map(Intent::Device), "{cursor} {row}\n{picture}");
                 clicked += usize::from(slot.is_some());
             }
