@@ -8,7 +8,7 @@ use tui_input::Input as TextInput;
 
 use super::{Slot, Station};
 use crate::device::property::Convention;
-use crate::device::{Millis, Schema};
+use crate::device::{IdScope, Millis, Schema};
 
 /// How many answers are kept for the pane.
 const CAPACITY: usize = 50;
@@ -22,6 +22,8 @@ pub enum Action {
         command: &'static str,
         /// What it does, for people.
         title: &'static str,
+        /// What it takes, if it takes anything.
+        request: Option<&'static Schema>,
         /// A request to start editing from; empty when the command takes none.
         example: &'static str,
     },
@@ -84,6 +86,7 @@ impl Action {
             actions.extend(model.commands.iter().map(|spec| Self::Invoke {
                 command: spec.name,
                 title: spec.title,
+                request: spec.request.as_ref(),
                 example: spec.example,
             }));
             actions.extend(model.properties.iter().map(|spec| Self::Set {
@@ -206,6 +209,8 @@ pub struct Desk {
     pub closed: Option<String>,
     /// Whether the hub is the local cloud, which can be asked for trouble.
     pub local: bool,
+    /// The ID scopes that the local cloud serves, its own first.
+    pub scopes: Vec<IdScope>,
     /// Whether something goes wrong on request in the local cloud, whoever asked for it.
     pub troubled: bool,
     /// Which row the cursor is on.
@@ -224,6 +229,7 @@ impl Desk {
         Self {
             closed,
             local,
+            scopes: Vec::new(),
             troubled: false,
             cursor: 0,
             convention: Convention::Current,
@@ -231,6 +237,11 @@ impl Desk {
             exchanges: VecDeque::new(),
             count: 0,
         }
+    }
+
+    /// An ID scope that a device can move to from where it is, as far as any is known.
+    pub fn other_scope(&self, station: &Station) -> Option<&IdScope> {
+        self.scopes.iter().find(|scope| Some(*scope) != station.scope.as_ref())
     }
 
     /// Everything that can be done here.

@@ -19,36 +19,118 @@ use crate::device::{Failure, Severity};
     reason = "the fields are named after what they hold; `text` and `fields` spell them out"
 )]
 pub enum Fact {
-    Started { device: String, profiles: String, place: String, seed: u64 },
-    CloudReady { hub: String, mqtt_port: u16, https_port: u16, other_scopes: Vec<String>, note: String },
-    Registering { host: String },
-    Assigning { operation_id: String, again_in: Duration },
-    Assigned { hub: String, device: String },
-    Reached { address: String },
-    Secured { protocol: String },
-    Connected { hub: String, session_present: bool, token_life: Duration },
-    TwinFetched { desired_version: u64, reported_version: u64 },
-    Sent { message: u64, body: String },
-    Acknowledged { message: u64, took: Duration },
-    Received { input: String, body: String, properties: Vec<(String, String)> },
-    Called { command: String, request: Value },
-    Answered { command: String, status: i32, response: Value, took: Duration },
-    Desired { version: u64, patch: Value },
-    Reporting { patch: Value },
-    Reported { version: Option<u64> },
-    Failed { failure: Failure, again_in: Option<Duration>, attempt: u32 },
+    Started {
+        device: String,
+        profiles: String,
+        place: String,
+        seed: u64,
+    },
+    CloudReady {
+        hub: String,
+        id_scope: String,
+        mqtt_port: u16,
+        https_port: u16,
+        other_scopes: Vec<String>,
+        note: String,
+    },
+    Registering {
+        host: String,
+        id_scope: String,
+    },
+    Assigning {
+        operation_id: String,
+        again_in: Duration,
+    },
+    Assigned {
+        hub: String,
+        device: String,
+    },
+    Reached {
+        address: String,
+    },
+    Secured {
+        protocol: String,
+    },
+    Connected {
+        hub: String,
+        session_present: bool,
+        token_life: Duration,
+    },
+    TwinFetched {
+        desired_version: u64,
+        reported_version: u64,
+    },
+    Sent {
+        message: u64,
+        body: String,
+    },
+    Acknowledged {
+        message: u64,
+        took: Duration,
+    },
+    Received {
+        input: String,
+        body: String,
+        properties: Vec<(String, String)>,
+    },
+    Called {
+        command: String,
+        request: Value,
+    },
+    Answered {
+        command: String,
+        status: i32,
+        response: Value,
+        took: Duration,
+    },
+    Desired {
+        version: u64,
+        patch: Value,
+    },
+    Reporting {
+        patch: Value,
+    },
+    Reported {
+        version: Option<u64>,
+    },
+    Failed {
+        failure: Failure,
+        again_in: Option<Duration>,
+        attempt: u32,
+    },
     Renewing,
     Disconnected,
-    Restarting { back_in: Duration },
-    Restarted { took: Duration },
-    Turned { field: &'static str, unit: &'static str, value: f64 },
+    Restarting {
+        back_in: Duration,
+    },
+    Restarted {
+        took: Duration,
+    },
+    Turned {
+        field: &'static str,
+        unit: &'static str,
+        value: f64,
+    },
     Automatic,
     Paused(bool),
     Period(Duration),
-    Asked { request: String },
-    AskAnswered { request: String, ok: bool, answer: String, took: Duration },
-    Note { severity: Severity, text: String },
-    Summary { counters: Counters, lasted: Duration },
+    Asked {
+        request: String,
+    },
+    AskAnswered {
+        request: String,
+        ok: bool,
+        answer: String,
+        took: Duration,
+    },
+    Note {
+        severity: Severity,
+        text: String,
+    },
+    Summary {
+        counters: Counters,
+        lasted: Duration,
+    },
 }
 
 /// What part of the program a fact is about.
@@ -165,19 +247,25 @@ impl Fact {
         }
     }
 
+    /// Whether it happens over and over while all is well: telemetry, and what only says that
+    /// something has arrived.
+    pub fn is_routine(&self) -> bool {
+        matches!(self, Self::Sent { .. } | Self::Received { .. }) || self.severity() == Severity::Trace
+    }
+
     /// What it holds, for machine-readable output. Durations are in milliseconds. Stable.
     pub fn fields(&self) -> Map<String, Value> {
         let fields = match self {
             Self::Started { device, profiles, place, seed } => {
                 json!({"device": device, "profiles": profiles, "place": place, "seed": seed})
             }
-            Self::CloudReady { hub, mqtt_port, https_port, other_scopes, note } => {
+            Self::CloudReady { hub, id_scope, mqtt_port, https_port, other_scopes, note } => {
                 json!({
-                    "hub": hub, "mqttPort": mqtt_port, "httpsPort": https_port,
+                    "hub": hub, "idScope": id_scope, "mqttPort": mqtt_port, "httpsPort": https_port,
                     "otherScopes": other_scopes, "note": note
                 })
             }
-            Self::Registering { host } => json!({ "host": host }),
+            Self::Registering { host, id_scope } => json!({"host": host, "idScope": id_scope}),
             Self::Assigning { operation_id, again_in } => {
                 json!({"operationId": operation_id, "againInMs": millis(*again_in)})
             }
@@ -251,14 +339,17 @@ impl fmt::Display for Fact {
             Self::Started { device, profiles, place, seed } => {
                 write!(f, "{device} ({profiles}) starts, {place}, seed {seed}")
             }
-            Self::CloudReady { hub, mqtt_port, https_port, other_scopes, note } => {
-                write!(f, "local cloud ready: {hub}, MQTT on {mqtt_port}, HTTPS on {https_port}")?;
+            Self::CloudReady { hub, id_scope, mqtt_port, https_port, other_scopes, note } => {
+                write!(
+                    f,
+                    "local cloud ready: {hub}, ID scope {id_scope}, MQTT on {mqtt_port}, HTTPS on {https_port}"
+                )?;
                 if !other_scopes.is_empty() {
                     write!(f, ", other ID scopes: {}", other_scopes.join(", "))?;
                 }
                 f.write_str(note)
             }
-            Self::Registering { host } => write!(f, "registering at {host}"),
+            Self::Registering { host, id_scope } => write!(f, "registering in ID scope {id_scope} at {host}"),
             Self::Assigning { operation_id, again_in } => {
                 write!(f, "assigning (operation {operation_id}), asking again in {}", Spoken(*again_in))
             }

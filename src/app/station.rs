@@ -44,7 +44,9 @@ pub struct Station {
     pub numbered: u64,
     /// How the program ends because this device gave up, when it did.
     pub gave_up: Option<Ending>,
-    /// The ID scope that it was last told to register in, when it is not its first.
+    /// The ID scope that it registered in first, and goes by unless it is told to move.
+    pub home: Option<IdScope>,
+    /// The ID scope that it registered in last, when it goes by way of a provisioning service.
     pub scope: Option<IdScope>,
     /// What has ports has them from the beginning, and they hold the last messages: asking for them
     /// at every turn would copy those.
@@ -132,6 +134,7 @@ impl Station {
             outbound: VecDeque::new(),
             numbered: 0,
             gave_up: None,
+            home: None,
             scope: None,
             ports,
         }
@@ -156,6 +159,11 @@ impl Station {
             Some(module) => format!("{}/{module}", self.name),
             None => self.name.clone(),
         }
+    }
+
+    /// Whether it is in another ID scope than it began in.
+    pub fn has_moved(&self) -> bool {
+        self.scope != self.home
     }
 
     /// Whether it has inputs or outputs, as modules of an IoT Edge device have.

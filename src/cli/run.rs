@@ -108,7 +108,8 @@ async fn operate(
         "set IOTHUB_CONNECTION_STRING to a service connection string to operate a hub in Azure from here"
             .to_owned()
     });
-    let desk = Desk::new(closed, ground.cloud.is_some());
+    let mut desk = Desk::new(closed, ground.cloud.is_some());
+    desk.scopes = ground.scopes();
     let mut state = AppState::new(clock.now(), zone.clone(), stations, ground.place.clone(), desk, seed);
     state.limits = Limits { until: config.run_for.map(|span| clock.now().at + span), count: config.count };
     state.unattended = !on_screen;

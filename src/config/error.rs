@@ -73,7 +73,10 @@ pub fn quoted(text: &str) -> String {
     if may_be_secret(text) {
         return format!("the value given ({} characters, not shown)", text.chars().count());
     }
-    format!("`{}`", text.escape_debug())
+    // Quotes and backslashes are shown as they were typed, what could move the cursor is not.
+    let one =
+        |c: char| if matches!(c, '\'' | '"' | '\\') { c.to_string() } else { c.escape_debug().to_string() };
+    format!("`{}`", text.chars().map(one).collect::<String>())
 }
 
 /// Whether a text looks like a key, a token or a connection string. Keys have 16 bytes or more,

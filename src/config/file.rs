@@ -6,7 +6,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{may_be_secret, nearest};
+use super::error::{may_be_secret, nearest, quoted};
 use super::setting::{Kind, RUN, Row, Setting};
 use super::{ConfigError, Given, Layer, Origin};
 
@@ -49,7 +49,7 @@ fn known(name: &str) -> Result<&'static Row, String> {
     }
     let hint = nearest(name, options().filter_map(|row| row.option));
     let hint = hint.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
-    Err(format!("unknown option `{}`{hint}", name.escape_debug()))
+    Err(format!("unknown option {}{hint}", quoted(name)))
 }
 
 /// A value as it would stand on the command line; `None` for a switch that is off.

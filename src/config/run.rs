@@ -361,8 +361,15 @@ pub(super) fn listed<'a>(
         if name.is_empty() {
             return Err("has an empty name between its commas".to_owned());
         }
-        if names.iter().any(|known| same(known, name)) {
-            return Err(format!("names the {what} {} twice", quoted(name)));
+        if let Some(known) = names.iter().find(|known| same(known, name)) {
+            return Err(if *known == name {
+                format!("names the {what} {} twice", quoted(name))
+            } else {
+                let (one, other) = (quoted(known), quoted(name));
+                format!(
+                    "names the {what}s {one} and {other}, which differ in case only: case does not matter"
+                )
+            });
         }
         names.push(name);
     }

@@ -12,7 +12,7 @@ use super::error::quoted;
 use super::run::{Levels, listed};
 use super::setting::{self, RUN, Setting};
 use super::{ConfigError, Given, modules, secrets};
-use crate::device::identity::NameError;
+use crate::device::identity::{NameError, apart};
 use crate::device::{DeviceId, HubHost, IdScope, ModuleId, RegistrationId};
 use crate::wire::connection_string::Who;
 use crate::wire::{ConnectionString, SharedKey};
@@ -310,7 +310,7 @@ fn devices(given: &Given) -> Result<Vec<RegistrationId>, ConfigError> {
 fn named<T: FromStr<Err = NameError>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error| match error {
         NameError::Character { what, name, bad, allowed } => {
-            format!("{what} {} has the character {bad:?}, allowed are {allowed}", quoted(&name))
+            format!("{what} {} has the character {}, allowed are {allowed}", quoted(&name), apart(bad))
         }
         other => other.to_string(),
     })

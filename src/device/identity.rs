@@ -23,7 +23,7 @@ pub enum NameError {
         most: usize,
     },
     /// A character the service does not take in such a name.
-    #[error("{what} `{name}` has the character {bad:?}, allowed are {allowed}")]
+    #[error("{what} `{name}` has the character {}, allowed are {allowed}", apart(*.bad))]
     Character {
         /// The kind of name.
         what: &'static str,
@@ -49,6 +49,11 @@ pub enum NameError {
         /// What stood behind the colon.
         port: String,
     },
+}
+
+/// A character in quotes, which are never what it is itself.
+pub fn apart(c: char) -> String {
+    if c == '\'' { "\"'\"".to_owned() } else { format!("{c:?}") }
 }
 
 fn check(

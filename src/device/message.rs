@@ -102,6 +102,8 @@ pub enum ProvisioningStep {
     Registering {
         /// The service asked, for people.
         host: String,
+        /// In which ID scope.
+        scope: IdScope,
     },
     /// The service works on it.
     Assigning {

@@ -43,7 +43,8 @@ pub(super) async fn provision(
 ) -> Result<Assignment, Ended> {
     let service = Service::new(options, trust)?;
     let began = Instant::now();
-    sink.tell(Input::Provisioning(ProvisioningStep::Registering { host: service.host.clone() })).await?;
+    let (host, scope) = (service.host.clone(), options.scope.clone());
+    sink.tell(Input::Provisioning(ProvisioningStep::Registering { host, scope })).await?;
 
     let registration = options.registration.as_str();
     let body = wire::register_body(registration, model_id);

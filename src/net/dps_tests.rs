@@ -127,7 +127,8 @@ async fn a_device_registers_asks_as_told_and_is_assigned() {
     }
     let assigning =
         Input::Provisioning(ProvisioningStep::Assigning { operation_id: "4.x-y".to_owned(), again_in: SOON });
-    let registering = Input::Provisioning(ProvisioningStep::Registering { host: "localhost".to_owned() });
+    let (host, scope) = ("localhost".to_owned(), "0ne00ABCDEF".parse().expect("a scope"));
+    let registering = Input::Provisioning(ProvisioningStep::Registering { host, scope });
     assert_eq!(inputs, [registering, assigning.clone(), assigning]);
 }
 

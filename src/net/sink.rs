@@ -60,7 +60,7 @@ impl Sink {
 /// Takes down what happened, for diagnostics: how far a link is, and never what messages hold.
 fn note(slot: usize, input: &Input) {
     match input {
-        Input::Provisioning(ProvisioningStep::Registering { host }) => {
+        Input::Provisioning(ProvisioningStep::Registering { host, .. }) => {
             tracing::debug!(slot, host, "registering with the provisioning service");
         }
         Input::Provisioning(ProvisioningStep::Assigning { operation_id, again_in }) => {
@@ -139,7 +139,10 @@ mod tests {
             Failure::new(FailureKind::Unauthorized, "the hub h did not let d in").advise("see its key");
         tracing::subscriber::with_default(subscriber, || {
             for input in [
-                Input::Provisioning(ProvisioningStep::Registering { host: "dps".to_owned() }),
+                Input::Provisioning(ProvisioningStep::Registering {
+                    host: "dps".to_owned(),
+                    scope: "0ne00112233".parse().expect("a scope"),
+                }),
                 Input::Link(LinkStep::Online { session_present: true, token_life: Duration::from_secs(60) }),
                 Input::Failed(failure),
                 Input::Called(Call {

@@ -224,7 +224,7 @@ mod tests {
             assert_eq!(names(&reported), model.reports);
             for (property, spec) in writable.iter().zip(model.properties) {
                 let schema = match spec.schema {
-                    Schema::Text { .. } => "string",
+                    Schema::Text { .. } | Schema::IdScope => "string",
                     Schema::Integer { .. } => "long",
                     Schema::Number { .. } => "double",
                     Schema::Object(_) | Schema::Any => panic!("no property of {} is one", model.name),

@@ -2,8 +2,9 @@
 
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 
+use super::names::names;
 use super::panes;
-use super::text::{fit, width};
+use super::text::width;
 use crate::app::{AppState, PaneId, Slot};
 
 use PaneId::{Commands, Connection, Log, Modules, Operator, Properties, Telemetry};
@@ -52,6 +53,11 @@ pub fn screen(state: &AppState, area: Rect) -> Screen {
         _ => compact(state, body),
     };
     Screen { header, devices, tabs, panes, framed: roomy, footer }
+}
+
+/// What may lie over the panes: all but the footer, which says how to get out of it.
+pub fn over(area: Rect) -> Rect {
+    Rect { height: area.height.saturating_sub(1), ..area }
 }
 
 /// The panes that are shown, and where.
@@ -125,9 +131,8 @@ const WIDEST_NAME: usize = 24;
 pub fn device_tabs(state: &AppState, room: u16) -> Vec<DeviceTab> {
     let room = usize::from(room);
     let widest = WIDEST_NAME.min(room.saturating_sub(SYMBOL + 2 * MORE).max(4));
-    let labels = state.labels().into_iter().enumerate();
-    let tabs: Vec<_> =
-        labels.map(|(slot, label)| DeviceTab { slot, text: fit(&label, widest), more: false }).collect();
+    let named = names(state, widest).into_iter().enumerate();
+    let tabs: Vec<_> = named.map(|(slot, text)| DeviceTab { slot, text, more: false }).collect();
     let count = tabs.len();
     let total: usize = tabs.iter().map(DeviceTab::width).sum();
     if total <= room || count == 0 {

@@ -8,11 +8,12 @@
 //! that came over the network reaches the screen only through [`text`], which cleans it.
 //!
 //! In reading order: [`layout`] (what goes where), [`panes`] (one file each), [`widgets`] (small
-//! shapes), [`theme`] (every colour and symbol), [`keymap`], [`text`], [`change`].
+//! shapes), [`theme`] (every colour and symbol), [`keymap`], [`text`], [`names`], [`change`].
 
 pub mod change;
 pub mod keymap;
 pub mod layout;
+pub mod names;
 pub mod panes;
 pub mod text;
 pub mod theme;
@@ -24,6 +25,8 @@ mod command_tests;
 mod narrow_tests;
 #[cfg(test)]
 pub(crate) mod sample;
+#[cfg(test)]
+mod several_tests;
 #[cfg(test)]
 mod tests;
 

@@ -6,7 +6,7 @@ use ratatui::backend::TestBackend;
 
 use super::{ColorDepth, Theme, draw, next_change, sample};
 use crate::app::{AppState, Cursor, Edit, EntryId, Intent, Mode, Motion, Overlay, PaneId};
-use crate::device::{Millis, RestartStyle};
+use crate::device::{Input, Millis, ProvisioningStep, RestartStyle};
 
 pub(super) fn screen(state: &AppState, width: u16, height: u16) -> String {
     picture(state, &Theme::default(), width, height)
@@ -173,6 +173,20 @@ fn trouble_on_request_stands_in_the_header() {
             "{picture}"
         );
     }
+}
+
+#[test]
+fn the_scope_of_a_device_stands_in_the_header_before_all_when_it_has_moved() {
+    let mut world = sample::world();
+    let header =
+        |world: &sample::World, width| screen(&world.state, width, 40).lines().next().map(str::to_owned);
+    let has = |line: Option<String>, words: &str| line.is_some_and(|line| line.contains(words));
+    assert!(has(header(&world, 120), "(local cloud)  scope 0ne00112233 "));
+    assert!(has(header(&world, 80), "(local cloud)"));
+    let (host, scope) = ("localhost".to_owned(), "0ne00445566".parse().expect("a scope"));
+    world.input(118_100, Input::Provisioning(ProvisioningStep::Registering { host, scope }));
+    assert!(has(header(&world, 120), "(local cloud)  scope 0ne00445566 "));
+    assert!(has(header(&world, 80), "→ localhost:8883  scope 0ne00445566   token "));
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { Span::raw(text).width() }
 }
 
-fn char_width(c: char) -> usize {
+pub(super) fn char_width(c: char) -> usize {
     if c.is_ascii() { 1 } else { width(c.encode_utf8(&mut [0; 4])) }
 }
 

@@ -1,6 +1,6 @@
 //! Moves from one ID scope to another, with the real binary on both sides, over TLS.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::support::{CloudProcess, Program, Sandbox};
 
@@ -97,12 +97,16 @@ fn what_is_no_scope_and_a_device_without_one_are_refused() {
 fn the_cloud_inside_has_another_scope_to_try_it_with() {
     let sandbox = Sandbox::new();
     let mut device = sandbox.start(&["--headless", "--format", "json", "--interval", "50ms"]);
-    let other = device.event("cloud-ready")["otherScopes"][0].as_str().expect("a scope").to_owned();
+    let ready = device.event("cloud-ready");
+    let scope = |value: &Value| value.as_str().expect("a scope").to_owned();
+    let (own, other) = (scope(&ready["idScope"]), scope(&ready["otherScopes"][0]));
+    assert_eq!(device.event("registering")["idScope"], json!(own));
     device.event("twin");
     let payload = json!(other).to_string();
     let args = [&["hub"], &invoke("env-sensor-01", &payload)[..], &["json"]].concat();
     let outcome = sandbox.run(&args).expect(0);
     assert!(outcome.out.contains(&format!("Moved to the ID scope {other} at ")), "{}", outcome.all());
+    assert_eq!(device.event("registering")["idScope"], json!(other));
     device.event("connected");
     device.event("acknowledged");
     ended(device);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::intent::to_device;
 use crate::app::desk::{Ask, Follow, Form};
-use crate::app::{Action, AppState, DeskAnswer, DeskRequest, Effect, Fact, Mode, Overlay};
+use crate::app::{Action, AppState, DeskAnswer, DeskRequest, Effect, Fact, Mode, Overlay, Station};
 use crate::device::discreet::discreet_value;
 use crate::device::profile::brief;
 use crate::device::property::Convention;
@@ -23,6 +23,10 @@ pub(super) fn open(state: &mut AppState, effects: &mut Vec<Effect>) {
     let text = match &action {
         Action::Invoke { example: "", .. } | Action::ShowTwin | Action::CutLink | Action::Trouble(_) => {
             return send(state, &action, None, effects);
+        }
+        Action::Invoke { request: Some(Schema::IdScope), example, .. } => {
+            let scope = state.desk.other_scope(state.station());
+            scope.map_or_else(|| (*example).to_owned(), |scope| json!(scope.as_str()).to_string())
         }
         Action::Invoke { example, .. } => (*example).to_owned(),
         Action::Set { property, .. } => {
@@ -99,12 +103,17 @@ pub(super) fn answered(state: &mut AppState, answer: &DeskAnswer) {
     let Some((outcome, took)) = &exchange.answer else { return };
     let slot = exchange.slot;
     let follows = exchange.follows;
+    // A late answer disturbs nobody who does something else by now.
+    let free = slot == state.ui.slot && state.ui.mode == Mode::Keys && state.ui.overlay == Overlay::None;
     let (ok, text) = match outcome {
-        Ok(text) if follows == Follow::Read => {
+        Ok(text) if follows == Follow::Read && free => {
             let lines = text.lines().map(str::to_owned).collect();
-            state.ui.overlay = Overlay::Text("twin".to_owned(), lines, 0);
+            let label = state.stations.get(slot).map(Station::label).unwrap_or_default();
+            let title = format!("twin of {label}");
+            state.ui.overlay = Overlay::Text(title, lines, 0);
             (true, "shown")
         }
+        Ok(_) if follows == Follow::Read => (true, "came while the screen showed something else: ask again"),
         Ok(text) => (true, text.as_str()),
         Err(text) => (false, text.as_str()),
     };

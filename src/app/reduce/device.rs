@@ -68,11 +68,13 @@ pub(super) fn happened(
 
 fn observe_input(station: &mut Station, now: Now, input: &Input, facts: &mut Vec<Fact>) {
     match input {
-        Input::Provisioning(ProvisioningStep::Registering { host }) => {
-            // A device that was told to move registers in another scope than it was set up with.
-            let scope = station.scope.as_ref().map(|scope| format!(", ID scope {scope}"));
-            begin_step(station, now, "register", host.clone() + &scope.unwrap_or_default());
-            facts.push(Fact::Registering { host: host.clone() });
+        Input::Provisioning(ProvisioningStep::Registering { host, scope }) => {
+            station.home.get_or_insert_with(|| scope.clone());
+            station.scope = Some(scope.clone());
+            // The header tells the scope where it has room; where it is news, it stands here too.
+            let moved = if station.has_moved() { format!(", ID scope {scope}") } else { String::new() };
+            begin_step(station, now, "register", host.clone() + &moved);
+            facts.push(Fact::Registering { host: host.clone(), id_scope: scope.to_string() });
         }
         Input::Provisioning(ProvisioningStep::Assigning { operation_id, again_in }) => {
             end_step(station, now, "register", None);
@@ -250,10 +252,7 @@ fn observe_failure(station: &mut Station, now: Now, was: &Phase, failure: Failur
 
 fn observe_output(station: &mut Station, now: Now, output: &Output, facts: &mut Vec<Fact>) {
     match output {
-        Output::Provision { scope } => {
-            station.gave_up = None;
-            station.scope.clone_from(scope);
-        }
+        Output::Provision { .. } => station.gave_up = None,
         Output::Connect(assignment) => {
             station.gave_up = None;
             begin_step(station, now, "connect", assignment.hub.to_string());

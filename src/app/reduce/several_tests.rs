@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::app::{
-    Cursor, Desk, Intent, Mode, Motion, Overlay, PaneId, Place, Slot, Station, Step, StepState,
+    Action, Cursor, Desk, Intent, Mode, Motion, Overlay, PaneId, Place, Slot, Station, Step, StepState,
 };
 use crate::device::{
     Answer, Assignment, Call, CallId, CommandSpec, Context, Device, DeviceOptions, Flow, LinkStep, Millis,
@@ -229,6 +229,37 @@ fn the_operator_speaks_to_the_module_that_is_shown() {
 }
 
 #[test]
+fn a_twin_is_laid_over_what_it_was_asked_from_and_nothing_else() {
+    let shown = |meanwhile: &[Intent]| {
+        let mut story = Story::two();
+        let twin = |action: &Action| *action == Action::ShowTwin;
+        let rows = story.state.desk.actions(story.state.station());
+        story.state.desk.cursor = rows.iter().position(twin).expect("a row");
+        story.want(Intent::Focus(PaneId::Operator)).want(Intent::Open);
+        for intent in meanwhile {
+            story.want(*intent);
+        }
+        let before = story.state.ui.overlay.clone();
+        story.event(Event::Desk(crate::app::DeskAnswer { id: 1, outcome: Ok("{\n}".to_owned()) }));
+        let told = story.state.log.entries().next_back().map(|entry| entry.fact.to_string());
+        (story.state.ui.overlay == before, story.state.ui.overlay, told.unwrap_or_default())
+    };
+    let (_, overlay, told) = shown(&[]);
+    assert!(matches!(overlay, Overlay::Text(title, ..) if title == "twin of d1"));
+    assert!(told.contains("the twin: shown"), "{told}");
+    for meanwhile in [
+        &[Intent::NextDevice][..],
+        &[Intent::ToggleHelp],
+        &[Intent::EditFilter],
+        &[Intent::Move(Motion::First), Intent::Open],
+    ] {
+        let (undisturbed, _, told) = shown(meanwhile);
+        assert!(undisturbed, "{meanwhile:?}");
+        assert!(told.contains("ask again"), "{told}");
+    }
+}
+
+#[test]
 fn the_log_shows_all_devices_and_is_filtered_by_their_names() {
     let mut story = Story::two();
     story.call(1, "restart");
@@ -274,15 +305,44 @@ fn a_link_lost_during_a_restart_does_not_end_the_restart() {
     assert!(matches!(story.step(0, "twin").state, StepState::Failed(_)), "which was under way");
 }
 
+fn registering(scope: &str) -> Input {
+    let (host, scope) = ("dps".to_owned(), scope.parse().expect("a scope"));
+    Input::Provisioning(ProvisioningStep::Registering { host, scope })
+}
+
 #[test]
-fn a_device_that_registers_in_another_scope_says_which() {
+fn a_device_says_in_which_scope_it_registers() {
     let mut story = Story::two();
-    let registering = || Input::Provisioning(ProvisioningStep::Registering { host: "dps".to_owned() });
-    story.input(0, registering());
-    assert_eq!(story.step(0, "register").detail, "dps");
-    story.state.stations[0].scope = Some("0ne00112233".parse().expect("a scope"));
-    story.input(0, registering());
-    assert_eq!(story.step(0, "register").detail, "dps, ID scope 0ne00112233");
+    assert_eq!(story.state.stations[0].scope, None, "nobody has asked a provisioning service yet");
+    for (scope, detail) in
+        [("0ne00112233", "dps"), ("0ne00445566", "dps, ID scope 0ne00445566"), ("0ne00112233", "dps")]
+    {
+        story.input(0, registering(scope));
+        assert_eq!(story.step(0, "register").detail, detail);
+        assert_eq!(story.state.stations[0].scope.as_ref().map(ToString::to_string).as_deref(), Some(scope));
+        let told = story.state.log.entries().next_back().map(|entry| entry.fact.fields());
+        assert_eq!(told.map(Value::Object), Some(json!({"host": "dps", "idScope": scope})));
+    }
+}
+
+#[test]
+fn the_form_of_a_move_offers_a_scope_that_the_device_can_move_to() {
+    let mut story = Story::two();
+    let offered = |story: &mut Story| {
+        let row = |action: &Action| action.label().starts_with("invoke DeviceMove");
+        let rows = story.state.desk.actions(story.state.station());
+        story.state.desk.cursor = rows.iter().position(row).expect("a row");
+        story.want(Intent::Focus(PaneId::Operator)).want(Intent::Open);
+        let form = story.state.desk.form.clone().expect("a form");
+        story.want(Intent::Back);
+        form.text.value().to_owned()
+    };
+    assert_eq!(offered(&mut story), "\"0ne00000000\"", "nobody knows of any");
+    story.state.desk.scopes = ["0ne00112233", "0ne00445566"].map(|it| it.parse().expect("a scope")).into();
+    story.input(0, registering("0ne00112233"));
+    assert_eq!(offered(&mut story), "\"0ne00445566\"");
+    story.input(0, registering("0ne00445566"));
+    assert_eq!(offered(&mut story), "\"0ne00112233\"", "the way back");
 }
 
 #[test]

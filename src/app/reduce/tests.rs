@@ -120,7 +120,10 @@ fn now(at: u64) -> Now {
 #[test]
 fn every_step_of_connecting_is_shown_with_its_outcome() {
     let mut story = Story::begin();
-    story.input(Input::Provisioning(crate::device::ProvisioningStep::Registering { host: "dps".into() }));
+    story.input(Input::Provisioning(crate::device::ProvisioningStep::Registering {
+        host: "dps".into(),
+        scope: "0ne00112233".parse().expect("a scope"),
+    }));
     story.at = 40;
     story.input(Input::Provisioning(crate::device::ProvisioningStep::Assigning {
         operation_id: "4.op".into(),

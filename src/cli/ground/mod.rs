@@ -13,7 +13,7 @@ use super::runtime_file::{Running, RuntimeFile};
 use crate::app::{Fact, Place};
 use crate::cloud::{CloudOptions, LocalCloud, PortChoice};
 use crate::config::{RunConfig, Sitting, Target};
-use crate::device::{Assignment, HubHost, ModuleId, RegistrationId};
+use crate::device::{Assignment, HubHost, IdScope, ModuleId, RegistrationId};
 use crate::net::ProvisioningOptions;
 use crate::profiles::{self, Part};
 use crate::trust::Trust;
@@ -162,6 +162,12 @@ impl Ground {
         self
     }
 
+    /// The ID scopes of the local cloud in here, its own first.
+    pub(super) fn scopes(&self) -> Vec<IdScope> {
+        let all = |cloud: &LocalCloud| std::iter::once(cloud.id_scope()).chain(cloud.other_scopes());
+        self.cloud.iter().flat_map(all).collect()
+    }
+
     /// The first lines of a run.
     pub(super) fn facts(&self, config: &RunConfig, seed: impl Fn(usize) -> u64) -> Vec<Fact> {
         let mut facts = Vec::new();
@@ -172,9 +178,10 @@ impl Ground {
                 format!(" (port {} is taken, so official SDKs cannot connect to this one)", config.mqtt_port)
             };
             let (hub, mqtt_port, https_port) = (hub.clone(), *mqtt_port, *https_port);
-            let others = self.cloud.iter().flat_map(LocalCloud::other_scopes);
-            let other_scopes = others.map(|scope| scope.to_string()).collect();
-            facts.push(Fact::CloudReady { hub, mqtt_port, https_port, other_scopes, note });
+            let mut scopes = self.scopes().into_iter().map(|scope| scope.to_string());
+            let id_scope = scopes.next().unwrap_or_default();
+            let other_scopes = scopes.collect();
+            facts.push(Fact::CloudReady { hub, id_scope, mqtt_port, https_port, other_scopes, note });
         }
         facts.extend(self.made.iter().cloned());
         for (slot, seat) in self.seats.iter().enumerate() {

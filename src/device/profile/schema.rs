@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
+use crate::device::IdScope;
+
 /// What a value may be.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Schema {
@@ -12,6 +14,8 @@ pub enum Schema {
         /// The longest, in characters.
         most: usize,
     },
+    /// The ID scope of an application.
+    IdScope,
     /// A whole number.
     Integer {
         /// Bounds.
@@ -56,6 +60,11 @@ impl Schema {
                 }
                 None => refuse(),
             },
+            Self::IdScope => match value.as_str().map(str::parse::<IdScope>) {
+                Some(Ok(_)) => Ok(()),
+                Some(Err(error)) => Err(format!("{subject} takes {expected}: {error}")),
+                None => refuse(),
+            },
             Self::Integer { range, .. } => match whole(value) {
                 Some(number) if range.contains(&number) => Ok(()),
                 _ => refuse(),
@@ -80,6 +89,7 @@ impl Schema {
     pub fn describe(&self) -> String {
         match self {
             Self::Text { most } => format!("text of at most {most} characters"),
+            Self::IdScope => "an ID scope".to_owned(),
             Self::Integer { range, labels } => {
                 let mut said = format!("a whole number from {} to {}", range.start(), range.end());
                 if !labels.is_empty() {

@@ -121,7 +121,7 @@ fn run_diagnostics(sensor: &mut Environment, ctx: &mut Context<'_>, _: &Value) -
 fn move_to(sensor: &mut Environment, ctx: &mut Context<'_>, scope: &Value) -> Reply {
     let to: IdScope = match scope.as_str().unwrap_or_default().parse() {
         Ok(to) => to,
-        Err(error) => return Reply::refused(400, format!("{MOVE} takes an ID scope: {error}")),
+        Err(error) => return Reply::refused(400, error.to_string()),
     };
     if !ctx.provisioned {
         let reason = "this device goes straight to its hub, without a provisioning service, and so has no \

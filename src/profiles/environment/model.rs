@@ -52,7 +52,7 @@ pub const MODEL: Model = Model {
         CommandSpec {
             name: MOVE,
             title: "move to another ID scope, the outcome is reported",
-            request: Some(Schema::Text { most: 64 }),
+            request: Some(Schema::IdScope),
             example: "\"0ne00000000\"",
             lasting: true,
         },

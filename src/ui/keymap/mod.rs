@@ -4,11 +4,12 @@
 use ratatui::crossterm::event::{
     KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 use crate::app::{AppState, Edit, Intent, Mode, Motion, Overlay, PaneId};
 use crate::device::Phase;
 use crate::ui::layout;
+use crate::ui::panes::devices;
 
 /// Where a key means something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -308,6 +309,8 @@ fn normal(key: KeyEvent) -> Press {
     let KeyEvent { code, modifiers, .. } = key;
     let shifted = modifiers.contains(KeyModifiers::SHIFT);
     match code {
+        // Escape and Ctrl-C that are read at once look as if Alt was held.
+        KeyCode::Char('c' | 'C') if modifiers.contains(KeyModifiers::CONTROL) => ctrl('c'),
         KeyCode::Char(c) => {
             let code = if shifted { KeyCode::Char(c.to_ascii_uppercase()) } else { code };
             let code = match code {
@@ -324,8 +327,8 @@ fn normal(key: KeyEvent) -> Press {
     }
 }
 
-/// What a mouse event means on a screen of this size: a click shows a device or gives a pane the
-/// keyboard, the wheel moves in the pane that has it.
+/// What a mouse event means on a screen of this size: a click shows a device, in the strip
+/// or in the list, or gives a pane the keyboard, the wheel moves in the pane that has it.
 pub fn mouse_intent(state: &AppState, area: Rect, event: MouseEvent) -> Option<Intent> {
     let motion = match event.kind {
         MouseEventKind::Down(MouseButton::Left) => None,
@@ -336,8 +339,13 @@ pub fn mouse_intent(state: &AppState, area: Rect, event: MouseEvent) -> Option<I
     if state.ui.mode == Mode::Form {
         return None;
     }
-    if state.ui.overlay != Overlay::None {
-        return motion.map(I::Move);
+    match state.ui.overlay {
+        Overlay::None => {}
+        Overlay::Devices(cursor) if motion.is_none() => {
+            let at = Position { x: event.column, y: event.row };
+            return devices::listed_at(state, cursor, layout::over(area), at).map(I::Device);
+        }
+        _ => return motion.map(I::Move),
     }
     if let Some(slot) = layout::device_at(state, area, event.column, event.row) {
         return motion.is_none().then_some(I::Device(slot));

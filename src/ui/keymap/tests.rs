@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ui::sample;
+use crate::ui::tests::screen;
 use std::collections::HashSet;
 
 /// A state in which the row works.
@@ -100,6 +101,34 @@ fn a_click_on_a_name_shows_that_device() {
 }
 
 #[test]
+fn a_click_in_the_list_of_devices_shows_that_device() {
+    let names: Vec<_> = (1..=30).map(|number| format!("device-{number:02}")).collect();
+    let mut state = sample::named(&names).state;
+    for (width, height) in [(120, 40), (80, 24), (40, 10)] {
+        for cursor in [0, 15, 29] {
+            state.ui.overlay = Overlay::Devices(cursor);
+            let picture = screen(&state, width, height);
+            let rows: Vec<_> = picture.lines().collect();
+            let click = |column, row| {
+                let kind = MouseEventKind::Down(MouseButton::Left);
+                let event = MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE };
+                mouse_intent(&state, Rect::new(0, 0, width, height), event)
+            };
+            let mut clicked = 0;
+            for (row, line) in (0..).zip(&rows) {
+                // The frame of the list is the only heavy one that has a device in it.
+                let number = line.split_once("┃ ● device-").and_then(|(_, behind)| behind.get(..2));
+                let slot = number.and_then(|number| number.parse::<usize>().ok()).map(|number| number - 1);
+                assert_eq!(click(width / 2, row), slot.map(Intent::Device), "{cursor} {row}\n{picture}");
+                clicked += usize::from(slot.is_some());
+            }
+            assert!(clicked >= 7, "{picture}");
+            assert_eq!(click(0, height - 1), None, "the footer lies under no list");
+        }
+    }
+}
+
+#[test]
 fn while_a_text_is_edited_letters_are_letters() {
     let mut state = sample::online();
     state.ui.mode = Mode::Filter;
@@ -109,6 +138,17 @@ fn while_a_text_is_edited_letters_are_letters() {
     }
     let event = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
     assert_eq!(intent(&state, event), Some(Intent::Interrupt));
+}
+
+#[test]
+fn control_c_interrupts_whatever_else_is_held() {
+    // Escape and Control-C read at once look like Alt, Control and c.
+    for others in [KeyModifiers::ALT, KeyModifiers::SHIFT, KeyModifiers::SUPER] {
+        let event = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL | others);
+        assert_eq!(intent(&sample::online(), event), Some(Intent::Interrupt), "{others:?}");
+    }
+    let event = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::ALT);
+    assert_eq!(intent(&sample::online(), event), None);
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! The devices beside each other, and the list to choose one from.
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use super::header;
 use crate::app::{AppState, Slot};
-use crate::ui::text::{clean, column, cut, width};
+use crate::ui::names::names;
+use crate::ui::text::{column, cut, width};
 use crate::ui::widgets::{list, popup};
 use crate::ui::{Theme, layout};
 
@@ -31,24 +32,37 @@ pub fn strip(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>)
     frame.render_widget(cut(Line::from(spans), usize::from(area.width)), area);
 }
 
+/// How wide names may stand in the list, and how large it is with them.
+fn size(state: &AppState) -> (usize, (u16, u16)) {
+    let widest = state.labels().iter().map(|label| width(label)).max().unwrap_or(0).clamp(12, 48);
+    let wide = u16::try_from(widest + 36).unwrap_or(u16::MAX);
+    (widest, (wide, u16::try_from(state.stations.len() + 2).unwrap_or(u16::MAX)))
+}
+
+/// The device at a place of the list.
+pub fn listed_at(state: &AppState, cursor: Slot, area: Rect, at: Position) -> Option<Slot> {
+    let inner = popup::inner(area, size(state).1);
+    let first = list::first(state.stations.len(), cursor, usize::from(inner.height));
+    let slot = first + usize::from(at.y.checked_sub(inner.y)?);
+    (inner.contains(at) && slot < state.stations.len()).then_some(slot)
+}
+
 /// Draws the list over the panes.
 pub fn draw(state: &AppState, theme: &Theme, cursor: Slot, area: Rect, frame: &mut Frame<'_>) {
-    let labels: Vec<_> = state.stations.iter().map(|station| clean(&station.label())).collect();
-    let names = labels.iter().map(|label| width(label)).max().unwrap_or(0).clamp(12, 48);
-    let wide = u16::try_from(names + 36).unwrap_or(u16::MAX);
-    let high = u16::try_from(labels.len() + 2).unwrap_or(u16::MAX);
-    let hint = format!("{} of {}", cursor + 1, labels.len());
-    let inner = popup::popup(frame, theme, area, (wide, high), "Devices", &hint);
+    let count = state.stations.len();
+    let (widest, size) = size(state);
+    let hint = format!("{} of {count}", cursor + 1);
+    let inner = popup::popup(frame, theme, area, size, "Devices", &hint);
     let (room, height) = (usize::from(inner.width), usize::from(inner.height));
-    let names = names.min(room.saturating_sub(16).max(8));
-    let first = list::first(labels.len(), cursor, height);
-    let rows = state.stations.iter().zip(&labels).enumerate().skip(first).take(height);
-    let rows = rows.map(|(slot, (station, label))| {
+    let widest = widest.min(room.saturating_sub(16).max(8));
+    let first = list::first(count, cursor, height);
+    let rows = state.stations.iter().zip(names(state, widest)).enumerate().skip(first).take(height);
+    let rows = rows.map(|(slot, (station, name))| {
         let (symbol, word, style) = header::standing(station, theme);
         let counters = station.device.counters();
         let line = Line::from(vec![
             Span::styled(format!("{symbol} "), style),
-            Span::styled(column(label, names), theme.strong),
+            Span::styled(column(&name, widest), theme.strong),
             Span::styled(format!("  {}", column(word, 12)), theme.text),
             Span::styled(format!("  {} acknowledged", counters.acknowledged), theme.dim),
         ]);

@@ -87,10 +87,19 @@ fn place(state: &AppState, theme: &Theme) -> Vec<Piece> {
     };
     let mut pieces = vec![Piece::new(6, format!("{to} "), theme.dim).and(clean(&hub), theme.accent)];
     pieces.extend(local.map(|text| Piece::new(3, format!("({text})"), theme.dim)));
+    pieces.extend(scope(state, theme));
     if state.desk.troubled {
         pieces.push(Piece::new(7, format!("{} trouble on request", theme.symbols.warning), theme.warn));
     }
     pieces
+}
+
+/// In which ID scope the device is, which matters more when it is not where it began.
+fn scope(state: &AppState, theme: &Theme) -> Option<Piece> {
+    let station = state.station();
+    let scope = station.scope.as_ref()?;
+    let (keep, style) = if station.has_moved() { (4, theme.accent) } else { (2, theme.text) };
+    Some(Piece::new(keep, "scope ", theme.dim).and(clean(scope.as_str()), style))
 }
 
 fn identity(state: &AppState, theme: &Theme) -> Vec<Piece> {

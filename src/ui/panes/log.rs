@@ -9,6 +9,7 @@ use super::{form, is_focused};
 use crate::app::{AppState, Cursor, Entry, Mode, PaneId};
 use crate::device::Severity;
 use crate::ui::Theme;
+use crate::ui::names::names;
 use crate::ui::text::{clean, clock, column, fit, width};
 use crate::ui::widgets::list;
 
@@ -68,7 +69,7 @@ fn entries(state: &AppState, theme: &Theme, shown: &[&Entry], area: Rect, frame:
     };
     let first = list::first(shown.len(), cursor, height);
     let marked = is_focused(state, PaneId::Log) && state.ui.mode == Mode::Keys;
-    let labels = if state.has_several() { state.labels() } else { Vec::new() };
+    let labels = if state.has_several() { names(state, room / 4) } else { Vec::new() };
     let rows = shown.iter().enumerate().skip(first).take(height).map(|(place, entry)| {
         let line = row(state, theme, entry, &labels, room);
         if marked && place == cursor { list::selected(line, theme.selected, room) } else { line }
@@ -109,7 +110,7 @@ fn row(state: &AppState, theme: &Theme, entry: &Entry, labels: &[String], room: 
         // What the program itself says has no device, and the same column.
         let label = entry.slot.and_then(|slot| labels.get(slot)).map_or("", String::as_str);
         let widest = labels.iter().map(|label| width(label)).max().unwrap_or(0);
-        spans.push(Span::styled(column(label, widest.min(room / 5)) + " ", theme.accent));
+        spans.push(Span::styled(column(label, widest) + " ", theme.accent));
     }
     let text = match entry.severity() {
         Severity::Trace => theme.dim,

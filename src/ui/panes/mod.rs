@@ -168,8 +168,7 @@ pub(super) fn tabs(state: &AppState, theme: &Theme, area: Rect, frame: &mut Fram
 
 /// Draws what lies over the panes; tells whether there is more of it than has room.
 pub(super) fn over(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) -> bool {
-    // The footer stays in sight: it says how to get out.
-    let area = Rect { height: area.height.saturating_sub(1), ..area };
+    let area = layout::over(area);
     if area.is_empty() {
         return false;
     }

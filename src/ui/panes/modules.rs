@@ -9,6 +9,7 @@ use super::{header, is_focused};
 use crate::app::{AppState, PaneId, Station};
 use crate::device::{Flow, Port};
 use crate::ui::Theme;
+use crate::ui::names::names;
 use crate::ui::text::{clean, clock, column, right, spoken, width};
 use crate::ui::widgets::list;
 
@@ -27,9 +28,9 @@ pub fn note(state: &AppState, theme: &Theme, _: usize) -> Line<'static> {
 pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     let room = usize::from(area.width);
     let focused = is_focused(state, PaneId::Modules);
-    let labels = state.labels();
+    let labels = names(state, room / 2);
     let all: Vec<_> = state.modules().flat_map(|(_, station)| station.device.ports()).collect();
-    let names = all.iter().map(|port| width(port.name)).max().unwrap_or(0).min(room / 3);
+    let widest = all.iter().map(|port| width(port.name)).max().unwrap_or(0).min(room / 3);
     let counts = all.iter().map(|port| width(&port.count.to_string())).max().unwrap_or(0);
     let mut lines = Vec::new();
     // The lines of the module under the cursor, to keep them in sight.
@@ -44,7 +45,7 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
         }
         lines.append(&mut own);
         let ports = station.device.ports();
-        lines.extend(ports.iter().map(|one| port(state, theme, one, (names, counts), room)));
+        lines.extend(ports.iter().map(|one| port(state, theme, one, (widest, counts), room)));
         if here {
             under = begins..lines.len();
         }
@@ -72,7 +73,7 @@ fn head(
     let (symbol, word, style) = header::standing(station, theme);
     let mut spans = vec![
         Span::styled(format!("{symbol} "), style),
-        Span::styled(clean(label), theme.accent),
+        Span::styled(label.to_owned(), theme.accent),
         Span::styled(format!("  {word}"), theme.text),
     ];
     if shown && state.has_several() {

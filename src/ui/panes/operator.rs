@@ -10,6 +10,7 @@ use crate::app::{Action, AppState, PaneId};
 use crate::device::property::Convention;
 use crate::device::time::Spoken;
 use crate::ui::Theme;
+use crate::ui::names::names;
 use crate::ui::text::{clean, clock, column, fit, width, wrap};
 use crate::ui::widgets::list;
 
@@ -97,7 +98,8 @@ fn answers(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     if height >= 4 {
         lines.push(list::rule("answers", theme.symbols.rule, theme.dim, room));
     }
-    let labels = if state.has_several() { state.labels() } else { Vec::new() };
+    // What was asked has to have room beside whom.
+    let labels = if state.has_several() { names(state, room / 4) } else { Vec::new() };
     let exchanges = state.desk.exchanges().take(height);
     lines.extend(exchanges.map(|exchange| answer(state, theme, exchange, &labels, room)));
     if lines.len() < 2 && height >= 4 {

@@ -19,6 +19,8 @@ use crate::device::{
 
 const HUB: &str = "localhost:8883";
 
+const SCOPE: &str = "0ne00112233";
+
 /// A program and the made-up world around it.
 pub(crate) struct World {
     pub(crate) state: AppState,
@@ -170,7 +172,8 @@ impl World {
         let assignment = Assignment { hub: HUB.parse().expect("a hub"), device_id };
         self.input_of(slot, from + 20, Input::Start);
         let host = "https://localhost:8443".to_owned();
-        self.input_of(slot, from + 30, Input::Provisioning(ProvisioningStep::Registering { host }));
+        let scope = SCOPE.parse().expect("a scope");
+        self.input_of(slot, from + 30, Input::Provisioning(ProvisioningStep::Registering { host, scope }));
         let operation_id = "4.d0a671905ea5b2c8.42d78160-4c78-479e-8be7".to_owned();
         let again_in = Duration::from_secs(1);
         self.input_of(
@@ -193,6 +196,15 @@ impl World {
         let token_life = Duration::from_secs(3_600);
         self.input_of(slot, at + 21, Input::Link(LinkStep::Online { session_present: false, token_life }));
         self.run(at + 60);
+    }
+
+    /// Takes the row of the operator's pane that begins so.
+    pub(crate) fn operate(&mut self, label: &str) {
+        let rows = self.state.desk.actions(self.state.station());
+        self.state.desk.cursor =
+            rows.iter().position(|action| action.label().starts_with(label)).expect("a row");
+        self.want(Intent::Open);
+        self.run(self.state.now.at.0 + 40);
     }
 
     pub(crate) fn call(&mut self, at: u64, rid: &str, name: &str, payload: Value) {
@@ -310,6 +322,16 @@ pub(crate) fn three() -> World {
     let lost = Failure::new(FailureKind::Lost, format!("lost the link to {HUB}: connection reset by peer"));
     world.input_of(1, 6_000, Input::Failed(lost));
     world.run(6_400);
+    world
+}
+
+/// Environmental sensors that are called so, all of them online.
+pub(crate) fn named(names: &[String]) -> World {
+    let sensor = |name: &String| station(name, environment(), RestartStyle::Held);
+    let mut world = World::of(names.iter().map(sensor).collect());
+    for slot in 0..names.len() {
+        world.connect_one(slot, world.state.now.at.0);
+    }
     world
 }
 

