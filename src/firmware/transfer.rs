@@ -10,13 +10,13 @@ use reqwest::{Response, Url};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::address::Shown;
 use super::answer::Answer;
 use super::download::Fetch;
 use super::store::{Kept, Store};
 use super::web::{self, Unanswered, Web};
 use super::worker::Gone;
 use crate::device::ImageNews;
+use crate::device::discreet::Shown;
 use crate::device::time::Spoken;
 
 /// What is written at once.

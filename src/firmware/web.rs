@@ -8,8 +8,9 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use tokio::time::timeout;
 
-use super::address::{Shown, Way};
+use super::address::Way;
 use super::answer::{self, Answer};
+use crate::device::discreet::Shown;
 use crate::device::time::Spoken;
 use crate::trust::{Fault, Trust};
 

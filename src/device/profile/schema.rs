@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
+use crate::device::discreet::discreet_value;
+
 /// What a value may be.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Schema {
@@ -116,9 +118,9 @@ fn whole(value: &Value) -> Option<i64> {
     })
 }
 
-/// A value in at most forty characters, for messages.
+/// A value in at most forty characters, for messages, which people see: its addresses hold nothing secret.
 pub fn brief(value: &Value) -> String {
-    let text = value.to_string();
+    let text = discreet_value(value).to_string();
     match text.char_indices().nth(40) {
         Some((cut, _)) => format!("{}…", &text[..cut]),
         None => text,
@@ -175,5 +177,6 @@ mod tests {
     #[test]
     fn a_long_value_is_cut_in_messages() {
         assert_eq!(brief(&json!("é".repeat(100))).chars().count(), 41);
+        assert_eq!(brief(&json!({"u": "http://u:pw@h/x?sig=S"})), r#"{"u":"http://…@h/x?…"}"#);
     }
 }

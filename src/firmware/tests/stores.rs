@@ -230,7 +230,7 @@ fn the_state_holds_no_secret_of_an_address() {
     let address = Address::parse("https://me:hidden@host/image?sig=hidden").expect("an address");
     store.begin(&address, None).expect("begun");
     let state = fs::read_to_string(folder.path().join(STATE)).expect("a state");
-    assert!(state.contains("https://host/image?…") && !state.contains("hidden"), "{state}");
+    assert!(state.contains("https://…@host/image?…") && !state.contains("hidden"), "{state}");
 }
 
 #[test]
