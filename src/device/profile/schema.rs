@@ -69,6 +69,8 @@ impl Schema {
             Self::Object(members) => {
                 let Some(object) = value.as_object() else { return refuse() };
                 members.iter().try_for_each(|member| match object.get(member.name) {
+                    // Many back ends write a member that is not there as null.
+                    Some(Value::Null) if !member.required => Ok(()),
                     Some(value) => member.schema.check(member.name, value),
                     None if member.required => Err(format!("{subject} needs the member `{}`", member.name)),
                     None => Ok(()),
@@ -172,6 +174,8 @@ mod tests {
         assert_eq!(said(json!({"version": "1"})), "update needs the member `uri`");
         assert_eq!(said(json!({"uri": 1})), "uri takes text of at most 9 characters, not 1");
         assert_eq!(UPDATE.check("update", &json!({"uri": "a", "else": 1})), Ok(()));
+        assert_eq!(UPDATE.check("update", &json!({"uri": "a", "version": null})), Ok(()));
+        assert_eq!(said(json!({"uri": null})), "uri takes text of at most 9 characters, not null");
     }
 
     #[test]
