@@ -286,8 +286,14 @@ impl Store {
 impl Store {
     /// Opens the download of an image, and goes on with what there is of it. `room` is the most
     /// that it may take.
+    ///
+    /// An image that is still on trial was to be gone back from and could not be, for a full disk perhaps;
+    /// that is made up for first.
     pub(super) fn begin(&mut self, address: &Address, room: Option<u64>) -> Result<Kept, StoreError> {
         self.was_cut_short = false;
+        if self.state.trial {
+            self.roll_back()?;
+        }
         let uri_sha256 = address.digest();
         let kept = self
             .state

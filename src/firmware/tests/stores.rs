@@ -267,3 +267,16 @@ fn a_disk_that_is_really_full_is_told_in_words() {
          with --firmware-dir"
     );
 }
+
+/// Going back after a failed restart may fail as well, when the disk is full.
+#[test]
+fn an_image_that_could_not_be_gone_back_from_does_not_stand_in_the_way_of_the_next() {
+    let folder = folder();
+    let mut store = open(folder.path());
+    fetched(&mut store, b"two");
+    store.install("2.0.0").expect("installed");
+    fetched(&mut store, b"three");
+    assert_eq!(store.installed(), runs("1.0.0"), "nobody has confirmed it");
+    store.install("3.0.0").expect("installed");
+    assert_eq!(store.roll_back().expect("back"), "1.0.0");
+}
