@@ -5,6 +5,7 @@ mod large;
 mod local_cloud;
 mod orders;
 mod patience;
+mod resumption;
 mod server;
 mod stores;
 

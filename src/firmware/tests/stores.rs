@@ -15,7 +15,7 @@ fn open(folder: &Path) -> Store {
 fn fetched(store: &mut Store, content: &[u8]) {
     let address = Address::parse("http://host/image").expect("an address");
     store.begin(&address, None).expect("begun");
-    store.restart(None).expect("empty");
+    store.restart(None, None).expect("empty");
     store.write(content).expect("written");
     assert_eq!(store.keep().expect("kept"), content.len() as u64);
 }
@@ -239,7 +239,7 @@ fn a_part_is_gone_on_from_only_where_the_state_vouches_for_it() {
     let address = Address::parse("http://host/image").expect("an address");
     let mut store = open(folder.path());
     store.begin(&address, None).expect("begun");
-    store.restart(Some("\"one\"".to_owned())).expect("empty");
+    store.restart(Some("\"one\"".to_owned()), None).expect("empty");
     store.write(b"abc").expect("written");
     store.save().expect("saved");
     store.write(b"def").expect("written");
