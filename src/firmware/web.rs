@@ -1,11 +1,9 @@
 //! One request for an image, over HTTP or HTTPS, to where redirects lead.
 
 use std::error::Error;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, IF_RANGE, RANGE};
-use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use tokio::time::timeout;
 
@@ -14,9 +12,6 @@ use super::answer::{self, Answer, Part};
 use crate::device::discreet::Shown;
 use crate::device::time::Spoken;
 use crate::trust::{Fault, Trust};
-
-/// What this program calls itself to servers.
-const USER_AGENT: &str = concat!("envsim/", env!("CARGO_PKG_VERSION"));
 
 /// Why a request has no answer.
 #[derive(Debug)]
@@ -68,18 +63,9 @@ impl Web<'_> {
 
     fn client(&self, url: &Url) -> Result<Client, Unanswered> {
         let failed = |why: String| Unanswered::Failed(why);
-        let config = self.trust.config().map_err(|error| failed(error.to_string()))?;
         // Redirects are followed above, where each can be judged and named.
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(config.as_ref().clone())
-            .user_agent(USER_AGENT)
-            .connect_timeout(self.stall)
-            .redirect(Policy::none());
-        // A proxy has no business between this machine and itself.
-        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        if host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()) {
-            builder = builder.no_proxy();
-        }
+        let builder = self.trust.http(url.host_str().unwrap_or_default());
+        let builder = builder.map_err(|error| failed(error.to_string()))?.connect_timeout(self.stall);
         builder.build().map_err(|error| failed(error.without_url().to_string()))
     }
 }

@@ -17,7 +17,6 @@ use super::sink::Sink;
 use crate::device::time::Spoken;
 use crate::device::{Assignment, Failure, FailureKind, Input, ProvisioningStep};
 use crate::trust::{Fault, Trust};
-use crate::wire::connect::CLIENT_TYPE;
 use crate::wire::dps as wire;
 use crate::wire::sas::{Token, registration_resource};
 
@@ -106,17 +105,9 @@ impl<'a> Service<'a> {
     fn new(options: &'a ProvisioningOptions, trust: &Trust) -> Result<Self, Failure> {
         let (host, port) = endpoint(&options.host)?;
         let unusable = |why: String| Failure::new(FailureKind::Rejected, format!("cannot ask {host}: {why}"));
-        let config = trust.config().map_err(|error| unusable(error.to_string()))?;
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(config.as_ref().clone())
-            .user_agent(CLIENT_TYPE)
-            .timeout(REQUEST)
-            .https_only(true)
-            .redirect(reqwest::redirect::Policy::none());
-        if is_local(&host) {
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(|error| unusable(error.to_string()))?;
+        let builder = trust.http(&host).map_err(|error| unusable(error.to_string()))?;
+        let client = builder.timeout(REQUEST).https_only(true).build();
+        let client = client.map_err(|error| unusable(error.to_string()))?;
         let resource = registration_resource(options.scope.as_str(), options.registration.as_str());
         let token = Token::sign(&options.key, &resource, now() + TOKEN_LIFE, Some(wire::POLICY));
         let mut authorization = HeaderValue::from_str(token.reveal())
@@ -203,10 +194,6 @@ fn endpoint(text: &str) -> Result<(String, u16), Failure> {
 }
 
 /// Whether a proxy has no business with this host.
-fn is_local(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

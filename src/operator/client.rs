@@ -13,7 +13,7 @@ use super::amqp::{self, Asker, Peer};
 use crate::trust::{Fault, Trust};
 use crate::wire::connection_string::Who;
 use crate::wire::sas::Token;
-use crate::wire::{ConnectionString, SharedKey, connect, service};
+use crate::wire::{ConnectionString, SharedKey, service};
 
 /// How long a request may take that waits for no device.
 const REQUEST: Duration = Duration::from_secs(30);
@@ -38,21 +38,10 @@ impl Client {
     /// A client for the hub of a service connection string. Connects nowhere yet.
     pub fn new(connection: &ConnectionString, trust: &Trust) -> Result<Self, OperatorError> {
         let Who::Service(policy) = &connection.who else { return Err(OperatorError::NotService) };
-        let config = trust.config()?;
         let host = connection.hub.name.clone();
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(config.as_ref().clone())
-            .user_agent(connect::CLIENT_TYPE)
-            .connect_timeout(REQUEST)
-            .https_only(true)
-            .redirect(reqwest::redirect::Policy::none());
-        // A proxy has no business between this machine and itself.
-        if host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-        {
-            builder = builder.no_proxy();
-        }
+        let http = trust.http(&host)?.connect_timeout(REQUEST).https_only(true).build();
         Ok(Self {
-            http: builder.build().map_err(|error| OperatorError::Setup(error.to_string()))?,
+            http: http.map_err(|error| OperatorError::Setup(error.to_string()))?,
             port: connection.hub.port.unwrap_or(443),
             // To the letter as in the connection string, port and all: the hub compares it.
             resource: connection.hub.to_string(),

@@ -1,12 +1,13 @@
 //! Whom this program trusts behind a TLS connection, and what it means when one cannot be made.
 //!
-//! Used by everything that connects out: `net`, `operator`, `cli`.
+//! Used by everything that connects out: `net`, `firmware`, `operator`, `cli`.
 //!
-//! Never here: a way to skip checking, protocols above TLS, retries.
+//! Never here: a way to skip checking, what is said over a connection, retries.
 //!
-//! In reading order: [`roots`], [`fault`].
+//! In reading order: [`roots`], [`http`], [`fault`].
 
 pub mod fault;
+pub mod http;
 pub mod roots;
 
 pub use fault::Fault;
