@@ -69,7 +69,8 @@ pub enum Fact {
         took: Duration,
     },
     Received {
-        input: String,
+        /// `None` for a message from the cloud.
+        input: Option<String>,
         body: String,
         properties: Vec<(String, String)>,
     },
@@ -144,7 +145,7 @@ pub enum Source {
     Link,
     /// Telemetry.
     Telemetry,
-    /// Commands.
+    /// Commands, and messages from the cloud.
     Command,
     /// Properties and the twin.
     Twin,
@@ -221,12 +222,15 @@ impl Fact {
             | Self::Restarted { .. } => Source::Link,
             Self::Sent { .. }
             | Self::Acknowledged { .. }
-            | Self::Received { .. }
+            | Self::Received { input: Some(_), .. }
             | Self::Turned { .. }
             | Self::Automatic
             | Self::Paused(_)
             | Self::Period(_) => Source::Telemetry,
-            Self::Called { .. } | Self::Answered { .. } => Source::Command,
+            // Nobody waits for an answer, but it is somebody who wants something of the device.
+            Self::Called { .. } | Self::Answered { .. } | Self::Received { input: None, .. } => {
+                Source::Command
+            }
             Self::TwinFetched { .. }
             | Self::Desired { .. }
             | Self::Reporting { .. }
@@ -250,7 +254,8 @@ impl Fact {
     /// Whether it happens over and over while all is well: telemetry, and what only says that
     /// something has arrived.
     pub fn is_routine(&self) -> bool {
-        matches!(self, Self::Sent { .. } | Self::Received { .. }) || self.severity() == Severity::Trace
+        matches!(self, Self::Sent { .. } | Self::Received { input: Some(_), .. })
+            || self.severity() == Severity::Trace
     }
 
     /// What it holds, for machine-readable output. Durations are in milliseconds. Stable.
@@ -372,7 +377,11 @@ impl fmt::Display for Fact {
             Self::Acknowledged { message, took } => {
                 write!(f, "acknowledged #{message} after {}", Spoken(*took))
             }
-            Self::Received { input, body, .. } => write!(f, "received on {input} {body}"),
+            Self::Received { input: Some(input), body, .. } => write!(f, "received on {input} {body}"),
+            Self::Received { input: None, body, .. } if body.is_empty() => {
+                f.write_str("received an empty message from the cloud")
+            }
+            Self::Received { input: None, body, .. } => write!(f, "received a message from the cloud {body}"),
             Self::Called { command, request } if request.is_null() => write!(f, "{command} called"),
             Self::Called { command, request } => write!(f, "{command} called with {}", brief(request)),
             Self::Answered { command, status, response, took } => {

@@ -50,7 +50,7 @@ pub enum Input {
     },
     /// A command was invoked.
     Called(Call),
-    /// A message has come to an input of a module.
+    /// A message has come, from the cloud or to an input of a module.
     Received(Inbound),
     /// Something became of an order about firmware images.
     Image(ImageNews),
@@ -201,11 +201,11 @@ impl Message {
     }
 }
 
-/// A message that was routed to an input of a module.
+/// A message that was sent to a device by the cloud, or routed to an input of a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inbound {
-    /// Which input.
-    pub input: String,
+    /// Which input of a module; `None` for a message from the cloud.
+    pub input: Option<String>,
     /// As text; what is not UTF-8 is replaced.
     pub body: String,
     /// The application's own properties.

@@ -83,12 +83,24 @@ pub(super) async fn connect(options: &LinkOptions, to: &Assignment, sink: &Sink)
         .await
         .map_err(|error| error::not_accepted(host, device, &error))?;
     let mut filters = vec![topic::filter::METHODS, topic::filter::TWIN_ANSWERS, topic::filter::DESIRED];
-    let inputs = options.module.as_ref().filter(|_| options.inputs);
-    let inputs = inputs.map(|module| topic::filter::inputs(device, module.as_str()));
-    filters.extend(inputs.as_ref().map(|[inputs, _]| inputs.as_str()));
+    let messages = messages(options, device);
+    filters.extend(messages.as_deref());
     let early =
         session.subscribe(&filters, MQTT).await.map_err(|error| error::not_accepted(host, device, &error))?;
     Ok(Standing { session, early, session_present })
+}
+
+/// Which messages are asked for: a device's from the cloud, which modules have none of; a module's to
+/// its inputs.
+fn messages(options: &LinkOptions, device: &str) -> Option<String> {
+    match &options.module {
+        None => Some(topic::filter::device_bound(device)),
+        Some(module) if options.inputs => {
+            let [inputs, _] = topic::filter::inputs(device, module.as_str());
+            Some(inputs)
+        }
+        Some(_) => None,
+    }
 }
 
 /// Seconds since 1970, as tokens count them.

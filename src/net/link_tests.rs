@@ -6,7 +6,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::codec::Framed;
 
 use super::*;
-use crate::device::{Call, FailureKind, Message, Reply, Ticket};
+use crate::device::{Call, FailureKind, Inbound, Message, Reply, Ticket};
 use crate::net::LinkEvent;
 use crate::net::testing::{Hub, key, packet};
 use crate::wire::sas::Presented;
@@ -20,22 +20,29 @@ struct Device {
     tasks: JoinSet<()>,
 }
 
+fn options(trust: Trust) -> LinkOptions {
+    LinkOptions {
+        slot: 3,
+        provisioning: None,
+        key: key(),
+        module: None,
+        inputs: false,
+        gateway: None,
+        model_id: Some("dtmi:com:contoso:EnvSensor;1".to_owned()),
+        keep_alive: Duration::from_secs(60),
+        sas_ttl: Duration::from_secs(3600),
+        mqtt_port: 8883,
+        trust,
+        keep_packets: true,
+    }
+}
+
 impl Device {
     fn start(trust: Trust) -> Self {
-        let options = LinkOptions {
-            slot: 3,
-            provisioning: None,
-            key: key(),
-            module: None,
-            inputs: false,
-            gateway: None,
-            model_id: Some("dtmi:com:contoso:EnvSensor;1".to_owned()),
-            keep_alive: Duration::from_secs(60),
-            sas_ttl: Duration::from_secs(3600),
-            mqtt_port: 8883,
-            trust,
-            keep_packets: true,
-        };
+        Self::of(options(trust))
+    }
+
+    fn of(options: LinkOptions) -> Self {
         let (sender, inputs) = mpsc::channel(64);
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let handle = spawn(options, sender, stop.clone(), &mut tasks);
@@ -101,18 +108,24 @@ async fn accept(hub: &Hub, early: &[Publish]) -> Connection {
     assert!(token.is_signed_by(&key()));
     assert_eq!(token.resource, "localhost/devices/dev-01");
     connection.send(Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, true))).await.expect("CONNACK");
-    let Packet::Subscribe(subscribe) = packet(&mut connection).await else { panic!("SUBSCRIBE") };
-    let filters: Vec<_> = subscribe.filters.iter().map(|filter| filter.path.as_str()).collect();
-    assert_eq!(
-        filters,
-        ["$iothub/methods/POST/#", "$iothub/twin/res/#", "$iothub/twin/PATCH/properties/desired/#"]
-    );
+    let filters = subscribed(&mut connection, early).await;
+    assert_eq!(filters, [&COMMON[..], &["devices/dev-01/messages/devicebound/#"]].concat());
+    connection
+}
+
+/// What devices and modules alike ask for.
+const COMMON: [&str; 3] =
+    ["$iothub/methods/POST/#", "$iothub/twin/res/#", "$iothub/twin/PATCH/properties/desired/#"];
+
+/// Grants the filters that are asked for, all in one packet, after `early`.
+async fn subscribed(connection: &mut Connection, early: &[Publish]) -> Vec<String> {
+    let Packet::Subscribe(subscribe) = packet(connection).await else { panic!("SUBSCRIBE") };
     for publish in early {
         connection.send(Packet::Publish(publish.clone())).await.expect("sent");
     }
-    let codes = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce); 3];
+    let codes = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce); subscribe.filters.len()];
     connection.send(Packet::SubAck(SubAck::new(subscribe.pkid, codes))).await.expect("SUBACK");
-    connection
+    subscribe.filters.into_iter().map(|filter| filter.path).collect()
 }
 
 async fn publish(connection: &mut Connection) -> Publish {
@@ -220,6 +233,45 @@ async fn what_comes_before_suback_follows_online_and_is_acknowledged() {
     device.steps().await;
     assert!(matches!(device.input().await, Input::Called(call) if call.name == "blink"));
     assert_eq!(packet(&mut connection).await, Packet::PubAck(PubAck::new(77)));
+}
+
+#[tokio::test]
+async fn a_module_asks_for_its_inputs_and_for_no_messages_to_its_device() {
+    let hub = Hub::start().await;
+    for (inputs, more) in [(false, None), (true, Some("devices/dev-01/modules/m/inputs/#"))] {
+        let module = Some("m".parse().expect("an id"));
+        let device = Device::of(LinkOptions { module, inputs, ..options(hub.trust.clone()) });
+        device.ask(Output::Connect(at(hub.port)));
+        let mut connection = hub.accept().await;
+        packet(&mut connection).await;
+        let taken = ConnAck::new(ConnectReturnCode::Success, false);
+        connection.send(Packet::ConnAck(taken)).await.expect("CONNACK");
+        let filters = subscribed(&mut connection, &[]).await;
+        assert_eq!(filters, COMMON.into_iter().chain(more).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn messages_from_the_cloud_are_told_as_they_came_then_acknowledged() {
+    let hub = Hub::start().await;
+    let mut device = Device::start(hub.trust.clone());
+    let mut connection = device.online(&hub).await;
+    // Azure's own form: everything in the bag is encoded, and what is the hub's stands in it too.
+    let full = "devices/dev-01/messages/devicebound/%24.mid=7c1f&%24.to=%2Fdevices%2Fdev-01%2Fmessages%2FdeviceBound&%24.ct=application%2Fjson&%24.ce=utf-8&iothub-ack=full&level=3&a%20b=c%2Fd";
+    let own = [("level", "3"), ("a b", "c/d")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    for (number, topic, body, properties) in [
+        (5, full, r#"{"on":true}"#, own.to_vec()),
+        (6, "devices/dev-01/messages/devicebound/", "", Vec::new()),
+    ] {
+        let mut message = Publish::new(topic, QoS::AtLeastOnce, body);
+        message.pkid = number;
+        connection.send(Packet::Publish(message)).await.expect("sent");
+        let event = device.event().await;
+        assert_eq!(event.input, Input::Received(Inbound { input: None, body: body.to_owned(), properties }));
+        let view = event.packet.expect("a view");
+        assert_eq!((view.outbound, view.topic.as_str(), view.payload.as_str()), (false, topic, body));
+        assert_eq!(packet(&mut connection).await, Packet::PubAck(PubAck::new(number)));
+    }
 }
 
 #[tokio::test]

@@ -291,15 +291,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Online<'a, S> {
                     Asked::Whole => Input::TwinRefused { status, message: message_of(body) },
                 })
             }
-            ToDevice::Input { input, bag, .. } => Some(Input::Received(Inbound {
-                input: percent::decode(input).map_or_else(|| input.to_owned(), std::borrow::Cow::into_owned),
-                body: String::from_utf8_lossy(body).into_owned(),
-                properties: Bag::decode(bag).unwrap_or_default().application().collect(),
-            })),
-            ToDevice::DeviceBound { .. } => {
-                tracing::warn!("a cloud-to-device message came without being asked for and is dropped");
-                None
+            ToDevice::Input { input, bag, .. } => {
+                let input = percent::decode(input).map_or_else(|| input.into(), std::borrow::Cow::into_owned);
+                Some(received(Some(input), body, bag))
             }
+            ToDevice::DeviceBound { bag } => Some(received(None, body, bag)),
         }
     }
 
@@ -359,6 +355,15 @@ fn body_of(reply: &Reply) -> String {
     }
     let reason = format!("the response has {} bytes, the most is {MAX_REPLY}", body.len());
     Reply::refused(reply.status, reason).payload.to_string()
+}
+
+/// A message for the device or, with `input`, for a module.
+fn received(input: Option<String>, body: &[u8], bag: &str) -> Input {
+    Input::Received(Inbound {
+        input,
+        body: String::from_utf8_lossy(body).into_owned(),
+        properties: Bag::decode(bag).unwrap_or_default().application().collect(),
+    })
 }
 
 /// The hub's words in the body of a refusal.

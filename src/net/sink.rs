@@ -89,7 +89,7 @@ fn note(slot: usize, input: &Input) {
         Input::Called(call) => {
             tracing::debug!(slot, command = call.name, rid = call.rid, "a command has come");
         }
-        Input::Received(_) => tracing::trace!(slot, "a message has come to an input"),
+        Input::Received(_) => tracing::trace!(slot, "a message has come"),
         Input::Written(ticket) => tracing::trace!(slot, ticket = ticket.0, "written"),
         Input::Acknowledged(ticket) => tracing::trace!(slot, ticket = ticket.0, "acknowledged"),
         Input::ReportTaken { ticket, version } => {

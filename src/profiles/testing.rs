@@ -76,7 +76,7 @@ impl Bench {
 
     pub(super) fn receive(&mut self, input: &str, body: &str, properties: &[(&str, &str)]) {
         let properties = properties.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        self.feed(Input::Received(Inbound { input: input.into(), body: body.into(), properties }));
+        self.feed(Input::Received(Inbound { input: Some(input.into()), body: body.into(), properties }));
     }
 
     pub(super) fn call(&mut self, name: &str) -> Reply {

@@ -194,8 +194,11 @@ impl<'a> ToDevice<'a> {
             let (input, bag) = rest.split_once('/').unwrap_or((rest, ""));
             return Some(Self::Input { module, input, bag });
         }
-        let bag = rest.strip_prefix("/messages/devicebound")?;
-        Some(Self::DeviceBound { bag: bag.strip_prefix('/').unwrap_or(bag) })
+        let bag = match rest.strip_prefix("/messages/devicebound")? {
+            "" => "",
+            rest => rest.strip_prefix('/')?,
+        };
+        Some(Self::DeviceBound { bag })
     }
 }
 
@@ -326,6 +329,11 @@ mod tests {
             ("$iothub/twin/PATCH/properties/desired/?$version=7", Desired { version: Some(7) }),
             ("devices/d/messages/devicebound/%24.mid=7", DeviceBound { bag: "%24.mid=7" }),
             ("devices/d/messages/devicebound/", DeviceBound { bag: "" }),
+            ("devices/d/messages/devicebound", DeviceBound { bag: "" }),
+            (
+                "devices/d/messages/devicebound/%24.to=%2Fdevices%2Fd%2Fmessages%2FdeviceBound&iothub-ack=full&a%2Fb=c",
+                DeviceBound { bag: "%24.to=%2Fdevices%2Fd%2Fmessages%2FdeviceBound&iothub-ack=full&a%2Fb=c" },
+            ),
             (
                 "devices/d/modules/m/inputs/input1/%24.cdid=d&a=b",
                 Input { module: "m", input: "input1", bag: "%24.cdid=d&a=b" },
@@ -335,6 +343,7 @@ mod tests {
             assert_eq!(ToDevice::parse(topic, "d"), Some(expected), "{topic}");
         }
         assert_eq!(ToDevice::parse("devices/d2/messages/devicebound/", "d"), None);
+        assert_eq!(ToDevice::parse("devices/d/messages/deviceboundx", "d"), None);
         assert_eq!(ToDevice::parse("$iothub/twin/res/ok/?$rid=a", "d"), None);
     }
 

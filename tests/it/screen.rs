@@ -144,6 +144,26 @@ fn the_operator_makes_trouble_and_ends_it() {
 }
 
 #[test]
+fn a_message_from_the_cloud_stands_in_the_log_and_is_shown_as_it_came() {
+    let mut screen = online("1h");
+    let args = ["hub", "send", "env-sensor-01", r#"{"on": true}"#, "--property", "level=3"];
+    screen.sandbox.run(&args).expect(0);
+    screen.wait_for("received a message from");
+    screen.keys("6/received");
+    screen.press(Key::Enter);
+    screen.wait_for("/ received");
+    screen.press(Key::Enter);
+    let shown = screen.wait_for("/messages/devicebound/");
+    for part in ["received a message from the cloud {\"on\": true}", "level", "\"on\": true"] {
+        assert!(shown.contains(part), "no `{part}` on\n{shown}");
+    }
+    screen.press(Key::Escape);
+    screen.wait_until("the panes again", |screen| !screen.contains("/messages/devicebound/"));
+    screen.keys("Q");
+    assert_eq!(screen.end().0, 0);
+}
+
+#[test]
 fn a_click_focuses_a_pane_and_help_explains_it() {
     let mut screen = online("200ms");
     let (column, row) = screen.find(" 4  Properties");

@@ -12,8 +12,8 @@ use crate::app::{
     Station, StepState, summary,
 };
 use crate::device::{
-    Assignment, Call, Device, DeviceOptions, Failure, FailureKind, LinkStep, Millis, Output, Phase, Reply,
-    Ticket, TimeScale, TwinDocument,
+    Assignment, Call, Device, DeviceOptions, Failure, FailureKind, Inbound, LinkStep, Millis, Output, Phase,
+    Reply, Ticket, TimeScale, TwinDocument,
 };
 use crate::profiles::environment::Environment;
 
@@ -158,6 +158,27 @@ fn a_message_is_told_when_it_is_written_and_when_it_is_acknowledged() {
     assert!(story.facts().ends_with(&["sent", "acknowledged"]));
     assert_eq!(story.state.station().last_ack, Some(Duration::from_millis(12)));
     assert_eq!(story.state.station().series[0].samples().len(), 1);
+}
+
+#[test]
+fn a_message_from_the_cloud_is_told_without_what_addresses_hide_and_lasts() {
+    let mut story = Story::online();
+    let mut told = |input: Option<&str>, body: &str| {
+        let properties = vec![("level".to_owned(), "3".to_owned())];
+        story.input(Input::Received(Inbound { input: input.map(Into::into), body: body.into(), properties }));
+        story.state.log.entries().last().expect("an entry").fact.clone()
+    };
+    let fact = told(None, r#"{"at":"https://ann:pw@host/image?sig=abc"}"#);
+    let text = r#"received a message from the cloud {"at":"https://…@host/image?…"}"#;
+    assert_eq!(fact.to_string(), text);
+    let fields =
+        json!({"input": null, "body": {"at": "https://…@host/image?…"}, "properties": {"level": "3"}});
+    assert_eq!((fact.name(), serde_json::Value::Object(fact.fields())), ("received", fields));
+    assert!(!fact.is_routine());
+    assert_eq!(told(None, "").to_string(), "received an empty message from the cloud");
+    let fact = told(Some("input1"), "{}");
+    assert_eq!((fact.to_string().as_str(), fact.is_routine()), ("received on input1 {}", true));
+    assert_eq!(fact.fields()["input"], "input1");
 }
 
 #[test]

@@ -183,7 +183,10 @@ impl Device {
             Input::Desired { version, patch } => self.desired(now, version, patch, out),
             Input::Called(call) => self.called(now, call),
             Input::Received(message) => {
-                self.each_profile(now, |profile, ctx| profile.received(ctx, &message));
+                // One from the cloud is for those who watch.
+                if let Some(input) = &message.input {
+                    self.each_profile(now, |profile, ctx| profile.received(ctx, input, &message));
+                }
             }
             Input::Image(news) => self.each_profile(now, |profile, ctx| profile.image(ctx, &news)),
             Input::Written(ticket) => {

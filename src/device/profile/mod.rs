@@ -60,7 +60,7 @@ pub trait Profile: Send {
     fn apply(&mut self, _ctx: &mut Context<'_>, _name: &str, _value: &Value) {}
 
     /// A message has come to one of the module's inputs.
-    fn received(&mut self, _ctx: &mut Context<'_>, _message: &Inbound) {}
+    fn received(&mut self, _ctx: &mut Context<'_>, _input: &str, _message: &Inbound) {}
 
     /// A moment asked for with [`Context::after`] has come.
     fn timer(&mut self, _ctx: &mut Context<'_>, _tag: u64) {}

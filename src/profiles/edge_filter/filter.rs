@@ -101,10 +101,9 @@ impl Profile for Filter {
         ctx.note(Severity::Info, format!("what is above {threshold} °C is an alert"));
     }
 
-    fn received(&mut self, ctx: &mut Context<'_>, message: &Inbound) {
-        if message.input != INPUT {
-            let (input, only) = (&message.input, INPUT);
-            let text = format!("a message came to the input `{input}`, but this module has only `{only}`");
+    fn received(&mut self, ctx: &mut Context<'_>, input: &str, message: &Inbound) {
+        if input != INPUT {
+            let text = format!("a message came to the input `{input}`, but this module has only `{INPUT}`");
             return ctx.note(Severity::Warning, text);
         }
         self.received.add(ctx, &message.body);

@@ -96,7 +96,7 @@ impl Profile for Filter {
         Reply::done().into()
     }
 
-    fn received(&mut self, ctx: &mut Context<'_>, message: &Inbound) {
+    fn received(&mut self, ctx: &mut Context<'_>, _: &str, message: &Inbound) {
         let last = Some((ctx.now.at, message.body.clone()));
         self.came = (self.came.0 + 1, last.clone());
         let body: Value = serde_json::from_str(&message.body).unwrap_or_default();

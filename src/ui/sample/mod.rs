@@ -136,7 +136,7 @@ impl World {
                 self.input_of(slot, at + 12, Input::Acknowledged(ticket));
                 if message.output == Some("temperatureOutput") {
                     // The route of the Edge device: what the sensor sends comes to the filter.
-                    let (input, properties) = ("input1".to_owned(), message.properties);
+                    let (input, properties) = (Some("input1".to_owned()), message.properties);
                     let inbound = Inbound { input, body: message.body, properties };
                     self.input_of(1, at + 14, Input::Received(inbound));
                 }

@@ -233,7 +233,7 @@ fn a_disk_without_room_refuses_changes_and_loses_nothing() {
     assert_eq!(service.twin("d")["properties"]["desired"]["n"], last, "what failed has not happened");
     let (status, _) = service.ask("GET", "/devices/d", &Value::Null).expect("an answer");
     assert_eq!(status, 200, "reads go on");
-    cloud.kill();
+    cloud.stop("KILL");
 
     let cloud = start(folder.path());
     let mut service = Service::open(&cloud).expect("a connection");

@@ -46,7 +46,7 @@ fn what_waits_for_a_module_of_an_edge_device_is_there_after_kill_9_in_its_order(
         let topic = format!("devices/edge/modules/sensor/messages/events/urgent={urgent}");
         sensor.send(&topic, body).expect("taken");
     }
-    cloud.kill();
+    cloud.stop("KILL");
 
     let cloud = start(folder.path());
     assert_eq!(queued(&cloud), [2, 1]);
@@ -65,6 +65,6 @@ fn what_waits_for_a_module_of_an_edge_device_is_there_after_kill_9_in_its_order(
     for (packet, _) in handed {
         filter.acknowledge(packet).expect("heard");
     }
-    cloud.kill();
+    cloud.stop("KILL");
     assert_eq!(queued(&start(folder.path())), [0, 0]);
 }

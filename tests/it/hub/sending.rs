@@ -9,7 +9,7 @@ use envsim::wire::ConnectionString;
 use serde_json::{Value, json};
 
 use super::super::raw::{Victim, expect, packet, policy_key, publication, subscribe};
-use super::super::support::{CloudProcess, Outcome};
+use super::super::support::{CloudProcess, Outcome, Program};
 
 const PORTS: [&str; 6] = ["--mqtt-port", "0", "--https-port", "0", "--amqp-port", "0"];
 
@@ -89,6 +89,41 @@ fn a_message_waits_for_a_device_and_has_an_id_in_any_case() {
     assert_eq!(people.out, "the hub has message m2 for honest and keeps it for as long as its settings say");
     let twin = cloud.hub(&["twin", "show", "honest", "--format", "json"]).expect(0).json();
     assert_eq!(twin["cloudToDeviceMessageCount"], 2);
+}
+
+#[test]
+fn our_own_device_takes_what_is_sent_to_it_and_what_waited_while_it_was_off() {
+    let cloud = cloud(&[]);
+    let taken = |device: &mut Program| {
+        let mut event = device.event("received");
+        event.as_object_mut().expect("an object").remove("time");
+        event
+    };
+    let told = |body: Value, properties: Value| {
+        json!({"event": "received", "device": "env-sensor-01", "input": null, "body": body,
+            "properties": properties})
+    };
+    let mut device = cloud.run("env-sensor-01", &["--interval", "1h"]);
+    device.event("twin");
+    let args = ["send", "env-sensor-01", r#"{"on": true}"#, "--property", "level=3", "--ack", "full"];
+    cloud.hub(&args).expect(0);
+    assert_eq!(taken(&mut device), told(json!({"on": true}), json!({"level": "3"})));
+    send(&cloud, &["env-sensor-01", "over AMQP", "--ack", "full"]).expect(0);
+    assert_eq!(taken(&mut device), told(json!("over AMQP"), json!({})));
+    // Its answer to a command comes after its acknowledgements, on the same link.
+    cloud.hub(&["invoke", "env-sensor-01", "turnon"]).expect(0);
+    let twin = cloud.hub(&["twin", "show", "env-sensor-01", "--format", "json"]).expect(0).json();
+    assert_eq!(twin["cloudToDeviceMessageCount"], 0);
+
+    device.signal("TERM");
+    device.end().expect(0);
+    for body in ["first", "second"] {
+        cloud.hub(&["send", "env-sensor-01", body]).expect(0);
+    }
+    let mut device = cloud.run("env-sensor-01", &["--interval", "1h"]);
+    for body in ["first", "second"] {
+        assert_eq!(taken(&mut device), told(json!(body), json!({})));
+    }
 }
 
 #[test]

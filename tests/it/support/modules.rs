@@ -264,7 +264,7 @@ impl Modules {
                 Input::Desired { version, patch }
             }
             ToDevice::Input { input, bag, .. } => Input::Received(Inbound {
-                input: input.to_owned(),
+                input: Some(input.to_owned()),
                 body: String::from_utf8_lossy(&message.body).into_owned(),
                 properties: Bag::decode(bag).expect("a bag").application().collect(),
             }),

@@ -319,7 +319,7 @@ impl Profile for Restless {
         crate::profiles::find("reboot").expect("a profile").parts[0].model
     }
 
-    fn received(&mut self, ctx: &mut Context<'_>, _: &crate::device::Inbound) {
+    fn received(&mut self, ctx: &mut Context<'_>, _: &str, _: &crate::device::Inbound) {
         ctx.restart(Duration::from_secs(10));
     }
 
@@ -331,9 +331,21 @@ impl Profile for Restless {
 fn restless() -> (Bench, Input) {
     let mut bench = rebooting(RestartStyle::Link);
     bench.device.profiles.push(Box::new(Restless));
-    let message =
-        crate::device::Inbound { input: String::new(), body: String::new(), properties: Vec::new() };
+    let input = Some("input1".to_owned());
+    let message = crate::device::Inbound { input, body: String::new(), properties: Vec::new() };
     (bench, Input::Received(message))
+}
+
+#[test]
+fn a_message_from_the_cloud_decides_nothing_but_one_to_an_input_does() {
+    let (mut bench, to_input) = restless();
+    let Input::Received(message) = to_input.clone() else { panic!("a message") };
+    bench.out.clear();
+    bench.feed(Input::Received(crate::device::Inbound { input: None, ..message }));
+    assert!(bench.device.phase().is_online());
+    assert_eq!(bench.asked(), []);
+    bench.feed(to_input);
+    assert!(!bench.device.phase().is_online());
 }
 
 #[test]
