@@ -39,7 +39,7 @@ fn what_was_answered_stands_in_full_below_the_message_of_the_call() {
     let picture = screen(&world.state, 80, 24);
     assert!(picture.contains("Answered 200 after 20"), "{picture}");
     assert!(picture.contains("\"Response\": \"This is the response from the device\""), "{picture}");
-    world.want(Intent::Move(Motion::Last));
+    world.scroll((40, 10), Motion::Last);
     let picture = screen(&world.state, 40, 10);
     assert!(picture.contains("from the device"), "{picture}");
 }
