@@ -50,6 +50,9 @@ pub enum Intent {
     ToggleHelp,
     /// Move within the focused pane.
     Move(Motion),
+    /// Show what lies over the panes to be read from this line on: only where it is laid out is known
+    /// how many lines there are.
+    Scroll(usize),
     /// Do what stands under the cursor: show a raw message, run an operator's action.
     Open,
     /// Leave what is open: an overlay, a text being edited, a filter.
@@ -80,6 +83,24 @@ pub enum Motion {
     First,
     /// To the last row.
     Last,
+}
+
+/// How many rows a page is.
+const PAGE: usize = 10;
+
+impl Motion {
+    /// A position that counts from the first row, moved within `count` rows.
+    pub fn moved(self, place: usize, count: usize) -> usize {
+        let last = count.saturating_sub(1);
+        match self {
+            Self::Up => place.saturating_sub(1),
+            Self::Down => (place + 1).min(last),
+            Self::PageUp => place.saturating_sub(PAGE),
+            Self::PageDown => (place + PAGE).min(last),
+            Self::First => 0,
+            Self::Last => last,
+        }
+    }
 }
 
 /// A change of a text that is being edited.

@@ -126,6 +126,8 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, ca_file: &Path) -> std::io::Re
             let mut lines = vec![
                 ("IOTHUB_DEVICE_DPS_ENDPOINT", endpoint),
                 ("IOTHUB_DEVICE_DPS_ID_SCOPE", scope.to_string()),
+                // Where a device may be told to move; the first of them is enough to try it.
+                ("ENVSIM_OTHER_ID_SCOPE", others.first().cloned().unwrap_or_default()),
                 // The bare name: what MQTT clients of DPS and of the hub take.
                 ("ENVSIM_HUB", hub.to_owned()),
                 // For what goes straight to the hub: DPS says the port with the name.
@@ -144,7 +146,8 @@ fn announce(args: &CloudArgs, cloud: &LocalCloud, ca_file: &Path) -> std::io::Re
             lines.extend(event_hub.map(|text| ("EVENTHUB_CONNECTION_STRING", text)));
             let export =
                 |(name, value): &(&str, String)| format!("export {name}='{}'", value.replace('\'', r"'\''"));
-            lines.iter().map(export).collect::<Vec<_>>().join("\n")
+            let given = lines.iter().filter(|(_, value)| !value.is_empty());
+            given.map(export).collect::<Vec<_>>().join("\n")
         }
         (false, OutputFormat::Json) => {
             let mut ready = json!({

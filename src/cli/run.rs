@@ -1,6 +1,6 @@
 //! `envsim run`: devices, on a screen or without one, with the local cloud inside or with Azure.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -164,5 +164,11 @@ async fn operate(
         tasks,
         stop,
     };
-    runtime::run(&mut state, wiring).await.context("the screen or standard output broke")
+    let ending = runtime::run(&mut state, wiring).await.context("the screen or standard output broke")?;
+    // The screen has gone, and with it what stood there.
+    if on_screen && let Some(why) = report::last_trouble(&state, ending) {
+        // The exit code says as much as it can where not even that can be written.
+        let _ = writeln!(std::io::stderr(), "envsim: {why}");
+    }
+    Ok(ending)
 }

@@ -183,7 +183,7 @@ impl OperatorError {
             },
             Self::Exists { .. } => "look at it, or delete it first".to_owned(),
             Self::Offline { .. } => "start the device, or wait for it with a connect time-out".to_owned(),
-            Self::NoAnswer { .. } => "give it more time, or see what the device is doing".to_owned(),
+            Self::NoAnswer { .. } => "it may still carry it out: see what it reports before sending it again, or give it more time".to_owned(),
             Self::Cut { .. } => "it may have carried it out: see what it reports before sending it again".to_owned(),
             Self::Changed { .. } => "read it again, then repeat the change".to_owned(),
             Self::Throttled { .. } | Self::Broken { .. } => "try again in a moment".to_owned(),

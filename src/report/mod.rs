@@ -1,4 +1,4 @@
-//! Facts as lines, for runs without a screen. Pure formatting.
+//! Facts as lines, for runs without a screen, and what is left to say after one. Pure formatting.
 //!
 //! Adding a format: a file here and a row in [`FORMATS`].
 //!
@@ -7,10 +7,13 @@
 pub mod json;
 pub mod quiet;
 pub mod text;
+mod trouble;
 
 use jiff::tz::TimeZone;
 
 use crate::app::Entry;
+
+pub use trouble::last_trouble;
 
 /// The device that a fact happened to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind};
 use futures_util::StreamExt as _;
+use ratatui::layout::Rect;
 
 use super::terminal::TakenTerminal;
 use crate::app::{AppState, Edit, EntryId, Event, Intent, Mode, Station};
@@ -157,6 +158,8 @@ impl Screen {
     /// What a person meant by what came from the terminal, if anything: most movements of a mouse
     /// mean nothing, and must not wake anybody.
     fn meaning(&mut self, state: &AppState, event: TerminalEvent) -> io::Result<Option<Event>> {
+        let size = self.taken.terminal.size()?;
+        let area = Rect::new(0, 0, size.width, size.height);
         let intent = match event {
             TerminalEvent::Key(key) => {
                 let intent = ui::keymap::intent(state, key);
@@ -169,11 +172,7 @@ impl Screen {
                 };
                 intent.filter(|_| counts)
             }
-            TerminalEvent::Mouse(mouse) => {
-                let size = self.taken.terminal.size()?;
-                let area = ratatui::layout::Rect::new(0, 0, size.width, size.height);
-                ui::keymap::mouse_intent(state, area, mouse)
-            }
+            TerminalEvent::Mouse(mouse) => ui::keymap::mouse_intent(state, area, mouse),
             TerminalEvent::Paste(text) if state.ui.mode != Mode::Keys => {
                 // Texts that are entered here have one line.
                 let line: Vec<char> = text.chars().filter(|c| !c.is_control()).collect();
@@ -183,7 +182,7 @@ impl Screen {
             TerminalEvent::Resize(..) => return Ok(Some(Event::Tick)),
             _ => None,
         };
-        Ok(intent.map(Event::Intent))
+        Ok(intent.map(|intent| Event::Intent(ui::placed(state, &self.theme, area, intent))))
     }
 }
 

@@ -39,7 +39,7 @@ fn what_was_answered_stands_in_full_below_the_message_of_the_call() {
     let picture = screen(&world.state, 80, 24);
     assert!(picture.contains("Answered 200 after 20"), "{picture}");
     assert!(picture.contains("\"Response\": \"This is the response from the device\""), "{picture}");
-    world.want(Intent::Move(Motion::Last));
+    world.scroll((40, 10), Motion::Last);
     let picture = screen(&world.state, 40, 10);
     assert!(picture.contains("from the device"), "{picture}");
 }
@@ -142,4 +142,23 @@ fn a_call_that_is_not_answered_yet_is_told_with_its_request() {
     world.run(29_000);
     let picture = screen(&world.state, 120, 40);
     assert!(picture.contains("✓ 200 rebootDevice 42"), "{picture}");
+}
+
+#[test]
+fn every_command_is_named_while_the_calls_leave_room() {
+    let mut world = sample::world();
+    world.want(Intent::Focus(PaneId::Commands));
+    world.state.stations[0].commands.truncate(3);
+    for (width, height) in [(80, 24), (60, 20)] {
+        let picture = screen(&world.state, width, height);
+        for name in ["blink", "turnon", "turnoff", "rundiagnostics", "DeviceMove"] {
+            assert!(picture.contains(name), "{name} at {width}x{height}\n{picture}");
+        }
+    }
+    // Calls go before names.
+    let again = world.state.stations[0].commands[0].clone();
+    world.state.stations[0].commands.push_back(again);
+    let picture = screen(&world.state, 80, 24);
+    assert_eq!(picture.matches("200 blink 5").count(), 2, "{picture}");
+    assert!(picture.contains("rundiagn\u{2026}") && !picture.contains("DeviceMove"), "{picture}");
 }

@@ -1,8 +1,8 @@
 //! State in, screen out: what a person sees, and what keys and mouse mean to it.
 //!
 //! [`draw`] makes one picture of the state; nothing on the screen is remembered from one picture
-//! to the next. [`keymap`] turns keys and mouse into intents, [`next_change`] tells when the
-//! picture changes by itself.
+//! to the next. [`keymap`] turns keys and mouse into intents, [`placed`] says what they mean on a
+//! screen of this size, [`next_change`] tells when the picture changes by itself.
 //!
 //! Never here: anything mutable, terminals, clocks, sockets, decisions about the device. Text
 //! that came over the network reaches the screen only through [`text`], which cleans it.
@@ -31,8 +31,9 @@ mod several_tests;
 mod tests;
 
 use ratatui::Frame;
+use ratatui::layout::Rect;
 
-use crate::app::AppState;
+use crate::app::{AppState, Intent};
 
 pub use change::next_change;
 pub use theme::{ColorDepth, Theme};
@@ -52,4 +53,12 @@ pub fn draw(state: &AppState, theme: &Theme, frame: &mut Frame<'_>) {
     }
     let scrolls = panes::over(state, theme, area, frame);
     panes::footer::draw(state, theme, scrolls, screen.footer, frame);
+}
+
+/// What a wish means on a screen of this size: how far a text can be moved depends on how it is laid out.
+pub fn placed(state: &AppState, theme: &Theme, area: Rect, intent: Intent) -> Intent {
+    match intent {
+        Intent::Move(motion) => panes::scrolled(state, theme, area, motion).map_or(intent, Intent::Scroll),
+        _ => intent,
+    }
 }

@@ -76,10 +76,10 @@ fn the_twin_is_read_in_full_from_the_properties() {
     world.want(Intent::Open);
     for (width, height) in [(120, 40), (80, 24), (40, 10)] {
         let mut seen = String::new();
-        world.want(Intent::Move(Motion::First));
+        world.scroll((width, height), Motion::First);
         for _ in 0..120 {
             seen += &screen(&world.state, width, height);
-            world.want(Intent::Move(Motion::Down));
+            world.scroll((width, height), Motion::Down);
         }
         for words in ["\"desired\"", "that ends here", "\"reported\"", "\"brightness\""] {
             assert!(seen.contains(words), "{words} at {width}x{height}");
@@ -118,4 +118,35 @@ fn the_smallest_screen_names_a_device_that_restarts() {
     state.stations[0].name = "env-sensor-01".to_owned();
     let picture = screen(&state, 40, 10);
     assert!(picture.starts_with("env-sensor"), "{picture}");
+}
+
+#[test]
+fn one_step_back_from_the_end_is_seen() {
+    let mut world = sample::world();
+    world.want(Intent::Focus(PaneId::Properties));
+    let overlays: [fn(&mut sample::World); 3] = [
+        |world| world.want(Intent::Open),
+        |world| world.want(Intent::ToggleHelp),
+        |world| {
+            let sent = world.state.log.entries().find(|entry| entry.fact.name() == "sent");
+            world.state.ui.overlay = Overlay::Packet(sent.expect("a message").id, 0);
+        },
+    ];
+    for (width, height) in [(100, 14), (60, 12), (40, 10)] {
+        for open in overlays {
+            open(&mut world);
+            let begins = screen(&world.state, width, height);
+            for _ in 0..200 {
+                world.scroll((width, height), Motion::Down);
+            }
+            let ends = screen(&world.state, width, height);
+            assert_ne!(begins, ends);
+            world.scroll((width, height), Motion::First);
+            world.scroll((width, height), Motion::Last);
+            assert_eq!(screen(&world.state, width, height), ends);
+            world.scroll((width, height), Motion::Up);
+            assert_ne!(screen(&world.state, width, height), ends);
+            world.want(Intent::Back);
+        }
+    }
 }

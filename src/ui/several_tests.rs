@@ -76,3 +76,18 @@ fn the_operators_answers_name_every_device_as_no_other() {
         assert_eq!(named_before(&picture, ": turnon ").len(), 3, "{picture}");
     }
 }
+
+#[test]
+fn the_way_to_the_other_devices_is_always_named() {
+    let mut state = sample::three().state;
+    for pane in state.panes() {
+        state.ui.focus = pane;
+        for (width, height) in [(120, 40), (80, 24), (60, 20)] {
+            let picture = screen(&state, width, height);
+            let footer = picture.lines().last().unwrap_or_default();
+            assert!(footer.contains("d devices  ? help  q quit"), "{pane:?} {footer}");
+        }
+    }
+    let picture = screen(&sample::online(), 80, 24);
+    assert!(!picture.contains("d devices"), "{picture}");
+}

@@ -76,7 +76,7 @@ fn the_variables_are_those_that_the_sdks_read() {
         names.push(name.to_owned());
         (name == "NODE_EXTRA_CA_CERTS").then_some(())
     });
-    let wanted = "IOTHUB_DEVICE_DPS_ENDPOINT IOTHUB_DEVICE_DPS_ID_SCOPE ENVSIM_HUB ENVSIM_MQTT_PORT ENVSIM_GROUP_KEY \
+    let wanted = "IOTHUB_DEVICE_DPS_ENDPOINT IOTHUB_DEVICE_DPS_ID_SCOPE ENVSIM_OTHER_ID_SCOPE ENVSIM_HUB ENVSIM_MQTT_PORT ENVSIM_GROUP_KEY \
                   IOTHUB_CONNECTION_STRING PROVISIONING_SERVICE_CONNECTION_STRING ENVSIM_CA SSL_CERT_FILE \
                   REQUESTS_CA_BUNDLE NODE_EXTRA_CA_CERTS";
     assert_eq!(names, wanted.split_whitespace().collect::<Vec<_>>());

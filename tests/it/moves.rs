@@ -111,3 +111,33 @@ fn the_cloud_inside_has_another_scope_to_try_it_with() {
     device.event("acknowledged");
     ended(device);
 }
+
+#[cfg(unix)]
+#[test]
+fn the_move_in_the_readme_works_as_it_is_pasted() {
+    let readme = include_str!("../../README.md");
+    let command =
+        readme.lines().find(|line| line.contains("envsim hub invoke") && line.contains("DeviceMove"));
+    let sandbox = Sandbox::new();
+    let mut variables = String::new();
+    let mut cloud = sandbox.start(&["cloud", "--mqtt-port", "0", "--https-port", "0", "--env"]);
+    cloud.line("last variable", |line| {
+        variables += &format!("{line}\n");
+        line.contains("NODE_EXTRA_CA_CERTS").then_some(())
+    });
+    let file = sandbox.write("cloud.env", &variables);
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_envsim"));
+    let shell = |command: &str| {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut shell = sandbox.other("sh".as_ref(), &["-c", command]);
+        shell.current_dir(file.parent().expect("a folder"));
+        shell.env("PATH", format!("{}:{path}", program.parent().expect("a folder").display()));
+        Program::start(shell)
+    };
+    let mut device =
+        shell(". ./cloud.env && exec envsim run --headless --format json --device-id env-sensor-01");
+    device.event("twin");
+    let said = shell(command.expect("the example")).end().expect(0).out;
+    assert!(said.contains("reported \"completed\""), "{said}");
+    ended(device);
+}

@@ -257,5 +257,8 @@ fn a_device_that_gives_up_stays_on_the_screen_and_says_why() {
     screen
         .wait_until("a cause", |screen| screen.contains("nothing listens") && screen.contains("127.0.0.1:9"));
     screen.keys("q");
-    assert_eq!(screen.end().0, 3);
+    let (code, left) = screen.end();
+    assert_eq!(code, 3);
+    let said = left.split_once("envsim: ").map(|(_, said)| said.replace('\n', ""));
+    assert!(said.is_some_and(|said| said.contains("nothing listens")), "{left}");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tui_input::{Input as TextInput, InputRequest};
 
 use super::{desk, device, ending};
@@ -11,15 +11,6 @@ use crate::app::{
 };
 use crate::device::property::Convention;
 use crate::device::{Input, Phase};
-
-/// How many rows a page is.
-const PAGE: usize = 10;
-
-/// More rows than any help has.
-const MOST_HELP: usize = 60;
-
-/// The cells of a row on a narrow screen.
-const NARROW: usize = 36;
 
 /// The periods that keys go through.
 const PERIODS: [Duration; 11] = [
@@ -74,6 +65,13 @@ pub(super) fn wanted(state: &mut AppState, intent: Intent, effects: &mut Vec<Eff
             };
         }
         Intent::Move(motion) => move_cursor(state, motion),
+        Intent::Scroll(line) => {
+            if let Overlay::Help(from) | Overlay::Packet(_, from) | Overlay::Text(_, _, from) =
+                &mut state.ui.overlay
+            {
+                *from = line;
+            }
+        }
         Intent::Open => open(state, effects),
         Intent::Back => back(state),
         Intent::EditFilter => {
@@ -175,49 +173,21 @@ fn focus(state: &mut AppState, pane: PaneId) {
     state.ui.focus = pane;
 }
 
-/// A position that counts from the first row, moved within `count` rows.
-fn moved(place: usize, count: usize, motion: Motion) -> usize {
-    let last = count.saturating_sub(1);
-    match motion {
-        Motion::Up => place.saturating_sub(1),
-        Motion::Down => (place + 1).min(last),
-        Motion::PageUp => place.saturating_sub(PAGE),
-        Motion::PageDown => (place + PAGE).min(last),
-        Motion::First => 0,
-        Motion::Last => last,
-    }
-}
-
 /// A position that counts up from the newest row.
 fn moved_from_newest(place: usize, count: usize, motion: Motion) -> usize {
     let last = count.saturating_sub(1);
-    last - moved(last.saturating_sub(place), count, motion).min(last)
+    last - motion.moved(last.saturating_sub(place), count).min(last)
 }
 
 fn move_cursor(state: &mut AppState, motion: Motion) {
     match &mut state.ui.overlay {
         Overlay::None => {}
-        Overlay::Help(row) => {
-            // How many rows there are is known where they are laid out, which stops at the last.
-            *row = moved(*row, MOST_HELP, motion);
-            return;
-        }
         Overlay::Devices(slot) => {
-            *slot = moved(*slot, state.stations.len(), motion);
+            *slot = motion.moved(*slot, state.stations.len());
             return;
         }
-        Overlay::Packet(id, line) => {
-            // A payload's lines are only known when they are laid out; the picture stops at the
-            // last, and this bound keeps the number sane.
-            let (id, line) = (*id, *line);
-            let line = moved(line, message_lines(state, id), motion);
-            state.ui.overlay = Overlay::Packet(id, line);
-            return;
-        }
-        Overlay::Text(_, lines, line) => {
-            *line = moved(*line, lines.iter().map(|line| rows(line)).sum(), motion);
-            return;
-        }
+        // These are scrolled, from where they are laid out.
+        Overlay::Help(_) | Overlay::Packet(..) | Overlay::Text(..) => return,
     }
     match state.ui.focus {
         PaneId::Connection => {
@@ -227,44 +197,19 @@ fn move_cursor(state: &mut AppState, motion: Motion) {
             state.ui.command = moved_from_newest(state.ui.command, state.station().commands.len(), motion);
         }
         PaneId::Properties => {
-            state.ui.property = moved(state.ui.property, state.station().device.properties().len(), motion);
+            state.ui.property = motion.moved(state.ui.property, state.station().device.properties().len());
         }
         PaneId::Operator => {
             let count = state.desk.actions(state.station()).len();
-            state.desk.cursor = moved(state.desk.cursor, count, motion);
+            state.desk.cursor = motion.moved(state.desk.cursor, count);
         }
         PaneId::Log => move_log(state, motion),
         PaneId::Modules => {
             let count = state.modules().count();
-            state.ui.module = moved(state.ui.module, count, motion);
+            state.ui.module = motion.moved(state.ui.module, count);
         }
         PaneId::Telemetry => {}
     }
-}
-
-/// The lines of an entry's message and of the answer to it, about as many as they are laid out in.
-fn message_lines(state: &AppState, id: EntryId) -> usize {
-    let Some(entry) = state.log.get(id) else { return 0 };
-    let told = entry.packet.as_ref().map_or_else(
-        || json_lines(&Value::Object(entry.fact.fields())),
-        |packet| {
-            let payload = serde_json::from_str(&packet.payload);
-            payload.map_or_else(|_| packet.payload.lines().map(rows).sum(), |value| json_lines(&value))
-                + packet.properties.len()
-        },
-    );
-    let answer = state.call_of(entry).and_then(|record| record.answer.as_ref());
-    told + answer.map_or(0, |(_, response, _)| json_lines(response) + 2) + 6
-}
-
-/// The lines of a value with one for each member.
-fn json_lines(value: &Value) -> usize {
-    format!("{value:#}").lines().map(rows).sum()
-}
-
-/// The rows that a line is wrapped into on a narrow screen, about.
-fn rows(line: &str) -> usize {
-    1 + line.chars().count() / NARROW
 }
 
 fn move_log(state: &mut AppState, motion: Motion) {
@@ -273,7 +218,7 @@ fn move_log(state: &mut AppState, motion: Motion) {
         Cursor::Tail => shown.len().saturating_sub(1),
         Cursor::At(id) => shown.partition_point(|one| *one < id).min(shown.len().saturating_sub(1)),
     };
-    let next = moved(place, shown.len(), motion);
+    let next = motion.moved(place, shown.len());
     // At the end it follows again; a step up from the end holds still.
     state.ui.log = match shown.get(next) {
         Some(id) if next + 1 < shown.len() => Cursor::At(*id),

@@ -97,7 +97,8 @@ fn advice(why: &OperatorError, args: &InvokeArgs) -> Option<String> {
             Spoken(args.connect_timeout)
         )),
         OperatorError::NoAnswer { .. } => Some(format!(
-            "see what it is doing, or give --response-timeout more than {}",
+            "it may still carry it out: see what it reports before sending it again, or give --response-timeout \
+             more than {}",
             Spoken(args.response_timeout)
         )),
         _ => None,
@@ -145,8 +146,7 @@ async fn wait_for(
                         &hub.zone,
                         hub.format,
                     )))?;
-                    let said = format!("{wanted} will not come: the device reported {unwanted}");
-                    anyhow::bail!("{}", clean(&said));
+                    anyhow::bail!("{}", will_not_come(wanted, unwanted, &shown));
                 }
                 last = Some(progress);
             }
@@ -250,6 +250,13 @@ fn step(
     }
 }
 
+/// Why waiting for longer would be in vain.
+fn will_not_come(wanted: &WaitFor, unwanted: &WaitFor, reported: &Value) -> String {
+    let around = unwanted.around(reported).map(|(path, value)| format!(", with {path}: {value}"));
+    let around = around.unwrap_or_default();
+    clean(&format!("{wanted} will not come: the device reported {unwanted}{around}"))
+}
+
 /// Why waiting ended without the outcome.
 fn gave_up(wanted: &WaitFor, last: &Progress, after: Duration) -> String {
     let found = match last {
@@ -272,8 +279,8 @@ mod tests {
         "2026-11-21T13:03:07.12Z".parse().expect("a timestamp")
     }
 
-    async fn invoke(payload: Option<&str>) -> Result<Option<Value>, String> {
-        let args = InvokeArgs {
+    fn args(payload: Option<&str>) -> InvokeArgs {
+        InvokeArgs {
             target: Target { device: "d".parse().expect("an id"), module: None },
             command: "blink".to_owned(),
             payload: payload.map(str::to_owned),
@@ -283,8 +290,11 @@ mod tests {
             wait_for: None,
             unless: None,
             timeout: Duration::from_secs(60),
-        };
-        let invocation = invocation(&args).await.map_err(|error| error.to_string())?;
+        }
+    }
+
+    async fn invoke(payload: Option<&str>) -> Result<Option<Value>, String> {
+        let invocation = invocation(&args(payload)).await.map_err(|error| error.to_string())?;
         assert_eq!((invocation.name.as_str(), invocation.response_timeout.as_secs()), ("blink", 30));
         Ok(invocation.payload)
     }
@@ -326,6 +336,30 @@ mod tests {
         );
         assert_eq!(exit_of(&result), Exit::Done);
         assert_eq!(exit_of(&MethodResult { status: 404, payload: Value::Null }), Exit::Failed);
+    }
+
+    #[test]
+    fn who_waits_in_vain_is_told_what_may_still_come() {
+        let args = args(None);
+        let late = OperatorError::NoAnswer { subject: "d".to_owned() };
+        let said = advice(&late, &args).expect("advice");
+        assert!(said.starts_with("it may still carry it out: ") && said.contains("30 s"), "{said}");
+        assert!(late.advice().starts_with("it may still carry it out: "), "{}", late.advice());
+    }
+
+    #[test]
+    fn why_the_outcome_will_not_come_is_told_with_what_stands_beside_it() {
+        let of = |text: &str| text.parse::<WaitFor>().expect("a path");
+        let reported = json!({"move": {"status": "failed", "value": "refused\u{1b}"}, "error": "why"});
+        assert_eq!(
+            will_not_come(&of("move.status=completed"), &of("move.status=failed"), &reported),
+            "move.status=completed will not come: the device reported move.status=failed, with \
+             move: {\"status\":\"failed\",\"value\":\"refused\\u001b\"}"
+        );
+        assert_eq!(
+            will_not_come(&of("status=completed"), &of("error"), &reported),
+            "status=completed will not come: the device reported error"
+        );
     }
 
     #[test]

@@ -79,6 +79,13 @@ impl WaitFor {
         self.path.iter().try_fold(reported, |value, name| value.get(name)).filter(|value| !value.is_null())
     }
 
+    /// The object that the value stands in, with its path: what else it says often tells why.
+    pub fn around<'a>(&self, reported: &'a Value) -> Option<(String, &'a Value)> {
+        let (_, path) = self.path.split_last().filter(|(_, path)| !path.is_empty())?;
+        let found = path.iter().try_fold(reported, |value, name| value.get(name))?;
+        found.is_object().then(|| (path.join("."), found))
+    }
+
     /// When the hub says the value was written.
     pub fn written<'a>(&self, reported: &'a Value) -> Option<&'a Value> {
         let metadata = reported.get("$metadata")?;
@@ -132,6 +139,21 @@ mod tests {
         }
         assert_eq!(progress("x.y", None, reported.clone()), Progress::Missing);
         assert_eq!(progress("count=6", None, reported), Progress::Other(json!(5)));
+    }
+
+    #[test]
+    fn what_stands_beside_it_is_known() {
+        let reported =
+            json!({"move": {"status": "failed", "value": "why"}, "other": 1, "deep": {"a": {"b": 2}}});
+        let beside = |wanted: &str| {
+            let wanted = wanted.parse::<WaitFor>().expect("something to wait for");
+            wanted.around(&reported).map(|(name, value)| (name, value.clone()))
+        };
+        let whole = json!({"status": "failed", "value": "why"});
+        assert_eq!(beside("move.status=failed"), Some(("move".to_owned(), whole)));
+        assert_eq!(beside("deep.a.b"), Some(("deep.a".to_owned(), json!({"b": 2}))));
+        assert_eq!(beside("other"), None);
+        assert_eq!(beside("other.x"), None);
     }
 
     #[test]

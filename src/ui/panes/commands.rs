@@ -22,6 +22,9 @@ const LEAST_NAME: usize = 6;
 /// The shortest bar that says anything.
 const LEAST_BAR: usize = 4;
 
+/// What stands where there is no history.
+const NO_CALLS: &str = "nothing has been asked yet: 5 is the operator's desk";
+
 /// Cells for how long an answer took.
 const TOOK: usize = 8;
 
@@ -68,9 +71,9 @@ pub fn draw(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) 
         head.extend(specs.iter().map(|spec| offer(theme, spec, room)));
         head.push(list::rule("history", theme.symbols.rule, theme.dim, room));
     } else if height >= head.len() + 3 && !specs.is_empty() {
-        let names: Vec<_> = specs.iter().map(|spec| spec.name).collect();
-        let separator = format!(" {} ", theme.symbols.separator);
-        head.push(Line::styled(names.join(&separator), theme.dim));
+        // The last calls go before names that need more lines than one.
+        let most = height.saturating_sub(head.len() + calls(state, room)).max(1);
+        head.extend(names(theme, &specs, room, most));
     }
     let (top, bottom) = list::split(area, head.len());
     list::lines(frame, top, head);
@@ -136,11 +139,36 @@ fn offer(theme: &Theme, spec: &CommandSpec, room: usize) -> Line<'static> {
     Line::from(spans)
 }
 
+/// The names of the commands, in as many lines as they need; what is beyond the `most` is cut.
+fn names(theme: &Theme, specs: &[&CommandSpec], room: usize, most: usize) -> Vec<Line<'static>> {
+    let separator = format!(" {} ", theme.symbols.separator);
+    let mut lines: Vec<String> = Vec::new();
+    for spec in specs {
+        let full = lines.len() == most;
+        match lines.last_mut() {
+            Some(line) if full || width(line) + width(&separator) + width(spec.name) <= room => {
+                *line += &separator;
+                *line += spec.name;
+            }
+            _ => lines.push(spec.name.to_owned()),
+        }
+    }
+    lines.into_iter().map(|line| Line::styled(line, theme.dim)).collect()
+}
+
+/// How many rows the history would like.
+fn calls(state: &AppState, room: usize) -> usize {
+    match state.station().commands.len() {
+        0 => wrap(NO_CALLS, room).len(),
+        count => count,
+    }
+}
+
 fn history(state: &AppState, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     let records = &state.station().commands;
     let room = usize::from(area.width);
     if records.is_empty() {
-        let hint = wrap("nothing has been asked yet: 5 is the operator's desk", room);
+        let hint = wrap(NO_CALLS, room);
         let lines = hint.into_iter().map(|text| Line::styled(text, theme.dim)).collect();
         return list::lines(frame, area, lines);
     }

@@ -15,8 +15,8 @@ struct Hint {
     pinned: bool,
 }
 
-/// Draws it. The way out and the help stay in sight when the rest has no room; `scrolls` is whether
-/// what lies over the panes has more lines than room.
+/// Draws it. The ways out, to the help and to other devices stay in sight when the rest has no room;
+/// `scrolls` is whether what lies over the panes has more lines than room.
 pub fn draw(state: &AppState, theme: &Theme, scrolls: bool, area: Rect, frame: &mut Frame<'_>) {
     if area.is_empty() {
         return;
@@ -72,7 +72,7 @@ fn hints(state: &AppState, scrolls: bool, ascii: bool) -> Vec<Hint> {
             keys: keys.join(if arrows { "" } else { "/" }),
             words: keymap::words(state, short),
             pinned: if plain {
-                matches!(short, "help" | "quit")
+                matches!(short, "devices" | "help" | "quit")
             } else {
                 matches!(short, "done" | "leave" | "close")
             },

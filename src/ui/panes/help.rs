@@ -1,17 +1,17 @@
 //! The keys that work, of the focused pane and everywhere.
 
-use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::reading::Page;
 use crate::app::AppState;
 use crate::ui::keymap::{self, Binding, Context};
 use crate::ui::text::{column, width, wrap};
-use crate::ui::widgets::{list, popup};
+use crate::ui::widgets::popup;
 use crate::ui::{Theme, panes};
 
-/// Draws it over the panes, from a row on where there is no room for all; tells whether there is not.
-pub fn draw(state: &AppState, theme: &Theme, from: usize, area: Rect, frame: &mut Frame<'_>) -> bool {
+/// How it is read.
+pub(super) fn page(state: &AppState, theme: &Theme, area: Rect) -> Page {
     let pane = panes::pane(state.ui.focus);
     let rows = rows(state, !theme.symbols.arrow.contains('→'));
     let keys = rows.iter().map(|(keys, _)| width(keys)).max().unwrap_or(0).min(24);
@@ -25,8 +25,7 @@ pub fn draw(state: &AppState, theme: &Theme, from: usize, area: Rect, frame: &mu
     let height = u16::try_from(high + about.len() + 3).unwrap_or(u16::MAX);
     let width = u16::try_from(wide + 4).unwrap_or(u16::MAX);
     let title = format!("Help: {}", pane.title);
-    let inner = popup::popup(frame, theme, area, (width, height), &title, "Esc closes");
-    let room = usize::from(inner.height);
+    let room = usize::from(popup::inner(area, (width, height)).height);
     let about = about.into_iter().map(|text| Line::styled(text, theme.text));
     let keys = (0..high).map(|n| {
         let mut spans = Vec::new();
@@ -41,16 +40,12 @@ pub fn draw(state: &AppState, theme: &Theme, from: usize, area: Rect, frame: &mu
     });
     let gap = std::iter::once(Line::default());
     // The keys matter most where there is no room for everything: the words follow them there.
-    let mut lines: Vec<Line<'static>> = match room.checked_sub(high + about.len()) {
+    let lines = match room.checked_sub(high + about.len()) {
         None => keys.chain(gap).chain(about).collect(),
         Some(0) => about.chain(keys).collect(),
         Some(_) => about.chain(gap).chain(keys).collect(),
     };
-    let first = from.min(lines.len().saturating_sub(room));
-    let below = lines.len().saturating_sub(first + room);
-    list::lines(frame, inner, lines.split_off(first));
-    list::hidden(frame, theme, inner, first, below);
-    first + below > 0
+    Page { title, lines, size: (width, height), marked: true }
 }
 
 /// Keys and what they do, those of the focused pane first; neighbours with the same words are one.

@@ -24,8 +24,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Padding};
 
+use self::reading::Page;
 use super::{Theme, layout, text};
-use crate::app::{AppState, Mode, Overlay, PaneId};
+use crate::app::{AppState, Mode, Motion, Overlay, PaneId};
 
 /// A pane.
 pub struct Pane {
@@ -175,14 +176,29 @@ pub(super) fn over(state: &AppState, theme: &Theme, area: Rect, frame: &mut Fram
     if let (Mode::Form, Some(form)) = (state.ui.mode, &state.desk.form) {
         form::draw(state, theme, form, area, frame);
     }
-    match &state.ui.overlay {
-        Overlay::None => false,
-        Overlay::Help(from) => help::draw(state, theme, *from, area, frame),
-        Overlay::Devices(cursor) => {
-            devices::draw(state, theme, *cursor, area, frame);
-            false
-        }
-        Overlay::Packet(id, from) => packet::draw(state, theme, *id, *from, area, frame),
-        Overlay::Text(title, lines, from) => reading::draw(theme, (title, lines, *from), area, frame),
+    if let Overlay::Devices(cursor) = state.ui.overlay {
+        devices::draw(state, theme, cursor, area, frame);
     }
+    let Some((page, from)) = page(state, theme, area) else { return false };
+    let scrolls = page.last(area) > 0;
+    page.draw(theme, from, area, frame);
+    scrolls
+}
+
+/// What lies over the panes to be read, and the line it is shown from.
+fn page(state: &AppState, theme: &Theme, area: Rect) -> Option<(Page, usize)> {
+    match &state.ui.overlay {
+        Overlay::None | Overlay::Devices(_) => None,
+        Overlay::Help(from) => Some((help::page(state, theme, area), *from)),
+        Overlay::Packet(id, from) => Some((packet::page(state, theme, *id, area), *from)),
+        Overlay::Text(title, lines, from) => Some((reading::page(theme, title, lines, area), *from)),
+    }
+}
+
+/// The line that a motion leads to in what lies over the panes to be read, never past the end.
+pub(super) fn scrolled(state: &AppState, theme: &Theme, area: Rect, motion: Motion) -> Option<usize> {
+    let area = layout::over(area);
+    let (page, from) = page(state, theme, area)?;
+    let last = page.last(area);
+    Some(motion.moved(from.min(last), last + 1))
 }

@@ -1,29 +1,22 @@
 //! The raw message behind a line of the log.
 
-use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use serde_json::Value;
 
-use super::{log, reading};
+use super::log;
+use super::reading::{self, Page};
 use crate::app::{AppState, CommandRecord, Entry, EntryId};
 use crate::device::time::Spoken;
 use crate::ui::Theme;
 use crate::ui::text::{clock, column, width, wrap};
 
-/// Draws it over the panes, from line `from` on; tells whether there are more lines than have room.
-pub fn draw(
-    state: &AppState,
-    theme: &Theme,
-    id: EntryId,
-    from: usize,
-    area: Rect,
-    frame: &mut Frame<'_>,
-) -> bool {
+/// How it is read.
+pub(super) fn page(state: &AppState, theme: &Theme, id: EntryId, area: Rect) -> Page {
     let room = reading::room(area);
     let Some(entry) = state.log.get(id) else {
         let gone = "this entry is so old that it is not kept any more";
-        return reading::show(theme, "Message", vec![Line::styled(gone, theme.dim)], 0, area, frame);
+        return Page::new("Message", vec![Line::styled(gone, theme.dim)]);
     };
     let title = format!("{} {}", clock(entry.now.wall, &state.zone), entry.fact.name());
     let mut lines = lines(theme, entry, room);
@@ -31,7 +24,7 @@ pub fn draw(
         lines.push(Line::default());
         answer(&mut lines, theme, record, room);
     }
-    reading::show(theme, &title, lines, from, area, frame)
+    Page::new(&title, lines)
 }
 
 /// What became of a call, in full: the history has a line for both.

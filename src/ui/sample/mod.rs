@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use ratatui::layout::Rect;
 use serde_json::{Map, Value, json};
 
-use crate::app::{AppState, Desk, DeskAnswer, Effect, Event, Intent, Place, Station, reduce};
+use crate::app::{AppState, Desk, DeskAnswer, Effect, Event, Intent, Motion, Place, Station, reduce};
 use crate::device::{
     Assignment, Call, Device, DeviceOptions, Failure, FailureKind, ImageNews, Inbound, Input, LinkStep,
     Millis, Now, Output, PacketView, Profile, ProvisioningStep, RestartStyle, TimeScale, TwinDocument,
 };
+use crate::ui::{Theme, placed};
 
 const HUB: &str = "localhost:8883";
 
@@ -87,6 +89,12 @@ impl World {
 
     fn packet_of(&mut self, slot: usize, at: u64, input: Input, packet: PacketView) {
         self.say(at, Event::Device { slot, input, packet: Some(packet) });
+    }
+
+    /// Somebody moves on a screen of this size.
+    pub(crate) fn scroll(&mut self, (width, height): (u16, u16), motion: Motion) {
+        let area = Rect::new(0, 0, width, height);
+        self.want(placed(&self.state, &Theme::default(), area, Intent::Move(motion)));
     }
 
     pub(crate) fn want(&mut self, intent: Intent) {
