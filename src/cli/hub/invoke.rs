@@ -78,7 +78,8 @@ pub async fn run(hub: &mut Hub, args: &InvokeArgs) -> anyhow::Result<Exit> {
     let began = Instant::now();
     let (device, module) = (&args.target.device, args.target.module.as_ref());
     let result = advised(hub.client.invoke(device, module, &invocation).await, |why| advice(why, args))?;
-    even_unread(hub.say(&answer(&args.command, &result, began.elapsed(), Timestamp::now(), hub.format)))?;
+    let at = (Timestamp::now(), &hub.zone);
+    even_unread(hub.say(&answer(&args.command, &result, began.elapsed(), at, hub.format)))?;
     let exit = exit_of(&result);
     match &args.wait_for {
         Some(wanted) if exit == Exit::Done => wait_for(hub, args, wanted, before.as_ref()).await,
@@ -179,28 +180,24 @@ async fn invocation(args: &InvokeArgs) -> Result<Invocation, InputError> {
     })
 }
 
-/// A device's answer to a command. For people its status, its time and its words; for programs
+/// A device's answer to a command, with its time. For people its status and its words; for programs
 /// what the service said.
 fn answer(
     command: &str,
     result: &MethodResult,
     took: Duration,
-    at: Timestamp,
+    (at, zone): (Timestamp, &TimeZone),
     format: OutputFormat,
 ) -> String {
+    let MethodResult { status, payload } = result;
     match format {
         OutputFormat::Text => {
-            format!(
-                "{} answered {} after {}: {}",
-                clean(command),
-                result.status,
-                Spoken(took),
-                result.payload
-            )
+            let (time, command, took) = (time_of_day(at, zone), clean(command), Spoken(took));
+            format!("{time}  {command} answered {status} after {took}: {payload}")
         }
         OutputFormat::Json => {
-            json!({"event": "answer", "time": at.to_string(), "command": command, "status": result.status,
-            "payload": result.payload, "tookMs": millis(took)})
+            json!({"event": "answer", "time": at.to_string(), "command": command, "status": status,
+            "payload": payload, "tookMs": millis(took)})
             .to_string()
         }
     }
@@ -325,11 +322,12 @@ mod tests {
         let result = MethodResult { status: 200, payload: json!({"Response": "done"}) };
         let took = Duration::from_millis(350);
         assert_eq!(
-            answer("blink", &result, took, at(), OutputFormat::Text),
-            r#"blink answered 200 after 350 ms: {"Response":"done"}"#
+            answer("blink", &result, took, (at(), &TimeZone::UTC), OutputFormat::Text),
+            r#"13:03:07.120  blink answered 200 after 350 ms: {"Response":"done"}"#
         );
         let told: Value =
-            serde_json::from_str(&answer("blink", &result, took, at(), OutputFormat::Json)).expect("JSON");
+            serde_json::from_str(&answer("blink", &result, took, (at(), &TimeZone::UTC), OutputFormat::Json))
+                .expect("JSON");
         assert_eq!(
             told,
             json!({"event": "answer", "time": "2026-11-21T13:03:07.12Z", "command": "blink", "status": 200, "payload": {"Response": "done"}, "tookMs": 350})
