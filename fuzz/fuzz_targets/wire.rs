@@ -7,7 +7,8 @@ use envsim::wire::connection_string::ConnectionString;
 use envsim::wire::dps::OperationStatus;
 use envsim::wire::enrolment::EnrolmentBody;
 use envsim::wire::sas::Presented;
-use envsim::wire::service::{CloudMessage, MethodCall};
+use envsim::wire::local::CloudMessage;
+use envsim::wire::service::MethodCall;
 use envsim::wire::topic::{FromDevice, ToDevice};
 use libfuzzer_sys::fuzz_target;
 

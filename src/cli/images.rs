@@ -99,11 +99,7 @@ fn folder_name(name: &str) -> String {
     if text.len() > LONGEST_NAME {
         // Other names may begin as this one does.
         text.truncate(LONGEST_NAME - 65);
-        let digest = Sha256::digest(name).iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
-        text = format!("{text}-{digest}");
+        text = format!("{text}-{}", hex::encode(Sha256::digest(name)));
     }
     text
 }

@@ -28,6 +28,7 @@ pub use exit::Exit;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::time::Duration;
 
 use crate::cloud::CloudError;
 use crate::config::{ConfigError, Profiles, RunConfig};
@@ -99,13 +100,13 @@ fn carry_out(command: Command, clock: Clock) -> anyhow::Result<Exit> {
             let known = Profiles { names: &names, compose: &ground::compose, options };
             let config = RunConfig::load(args.into_layer(), &known)?;
             logging::start(&config.logging, run::is_on_screen(&config))?;
-            runtime(threads())?.block_on(run::run(config, clock))
+            to_its_end(threads(), run::run(config, clock))
         }
         Command::Cloud(args) => {
             logging::start(&args.logging(logging::filter_given()), false)?;
-            runtime(threads().div_ceil(2))?.block_on(cloud::run(args))
+            to_its_end(threads().div_ceil(2), cloud::run(args))
         }
-        Command::Hub(args) => runtime(threads())?.block_on(hub::run(args)),
+        Command::Hub(args) => to_its_end(threads(), hub::run(args)),
         Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::man(&args),
     }
@@ -117,6 +118,35 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?)
+/// How long the end waits for what threads still have to do that nobody waits for any more.
+const LEAVING: Duration = Duration::from_secs(1);
+
+/// Runs one command to its end. A thread that waits for a disk or a name and gets no answer is left behind.
+fn to_its_end<T>(threads: usize, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(LEAVING);
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_thread_that_waits_for_a_disk_does_not_keep_the_program_from_its_end() {
+        let (answer, disk) = mpsc::channel::<()>();
+        let (end, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            let work = async {
+                let (begin, has_begun) = tokio::sync::oneshot::channel();
+                tokio::task::spawn_blocking(move || begin.send(()).map(|()| disk.recv()));
+                Ok(has_begun.await?)
+            };
+            end.send(to_its_end(1, work).is_ok())
+        });
+        assert_eq!(ended.recv_timeout(Duration::from_secs(60)), Ok(true));
+        drop(answer);
+    }
 }

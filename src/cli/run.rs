@@ -26,7 +26,7 @@ use crate::runtime::desk::DeskClerk;
 use crate::runtime::signals::Signals;
 use crate::runtime::{self, Clock, Show, Wiring};
 use crate::ui::{ColorDepth, Theme};
-use crate::wire::service::FIRMWARE_PATH;
+use crate::wire::local::FIRMWARE_PATH;
 
 /// How many link events may wait for the loop: a few seconds of the busiest device. Links wait
 /// when it is full.

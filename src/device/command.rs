@@ -2,10 +2,14 @@
 //!
 //! IoT Hub calls it a direct method on the wire, IoT Central a command; here it is a command.
 
+use std::fmt;
+
 use serde_json::{Value, json};
 
-/// One invocation of a command.
-#[derive(Debug, Clone, PartialEq)]
+use super::discreet::{discreet, discreet_value};
+
+/// One invocation of a command. Its `Debug` hides what may be secret in an address.
+#[derive(Clone, PartialEq)]
 pub struct Call {
     /// The hub's name for this invocation, echoed in the reply. Opaque.
     pub rid: String,
@@ -13,6 +17,14 @@ pub struct Call {
     pub name: String,
     /// The request, `Null` when there is none; `Err` holds the text that is not JSON.
     pub payload: Result<Value, String>,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let payload = self.payload.as_ref().map(discreet_value).map_err(|text| discreet(text));
+        let Self { rid, name, .. } = self;
+        f.debug_struct("Call").field("rid", rid).field("name", name).field("payload", &payload).finish()
+    }
 }
 
 /// A device's own name for a call that it has not answered yet.
@@ -62,5 +74,22 @@ impl Reply {
     /// Refused with a status and a reason: `{"error": reason}`.
     pub fn refused(status: i32, reason: impl Into<String>) -> Self {
         Self { status, payload: json!({ "error": reason.into() }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_does_not_give_its_addresses_away() {
+        for payload in [
+            Ok(json!({"fwPackageUri": "http://u:SECRET@h/x?sig=SECRET"})),
+            Err("http://u:SECRET@h/x?sig=SECRET".to_owned()),
+        ] {
+            let call = Call { rid: "1".to_owned(), name: "firmwareUpdate".to_owned(), payload };
+            let said = format!("{call:?}");
+            assert!(said.contains("http://…@h/x?…") && !said.contains("SECRET"), "{said}");
+        }
     }
 }

@@ -4,8 +4,41 @@
 //! installed and then on trial: only when it is confirmed does it stay. A device that starts with
 //! an image on trial has been interrupted between the two, and goes back to the one before.
 
+use std::fmt;
+
+use super::discreet::discreet;
+
 /// The longest name of a version, in characters: it comes from whoever asks for an update.
 pub const LONGEST_VERSION: usize = 64;
+
+/// Where an image is, as whoever asks for it has written it. It may hold a password or a signature, so its
+/// `Debug` and `Display` are [`discreet`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct ImageUri(String);
+
+impl ImageUri {
+    /// Takes an address as it is written.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The address itself. For whoever follows it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ImageUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&discreet(&self.0))
+    }
+}
+
+impl fmt::Debug for ImageUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ImageUri({self})")
+    }
+}
 
 /// One thing a device wants done with its images. Each is answered by [`ImageNews`] of the same run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +51,7 @@ pub enum ImageOrder {
         /// Which update.
         run: u64,
         /// `http:`, `https:` or `file:`.
-        uri: String,
+        uri: ImageUri,
         /// The SHA-256 that it must have, 64 hexadecimal digits in lower case.
         sha256: Option<String>,
     },
@@ -148,5 +181,18 @@ impl ImageNews {
             | Self::RolledBack { run, .. }
             | Self::Failed { run, .. } => Some(*run),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_does_not_give_its_address_away() {
+        let uri = ImageUri::new("http://u:SECRET@h/x?sig=SECRET");
+        assert_eq!(uri.to_string(), "http://…@h/x?…");
+        let order = ImageOrder::Fetch { run: 1, uri, sha256: None };
+        assert_eq!(format!("{order:?}"), "Fetch { run: 1, uri: ImageUri(http://…@h/x?…), sha256: None }");
     }
 }

@@ -9,12 +9,13 @@
 //!
 //! In reading order: [`message`] (the whole vocabulary), [`machine`], [`lifecycle`], [`outbox`],
 //! [`reports`], [`property`], [`command`], [`profile`], [`twin`], [`failure`], [`backoff`],
-//! [`schedule`], [`image`], [`identity`], [`discreet`], [`time`].
+//! [`schedule`], [`image`], [`identity`], [`discreet`], [`harmful`], [`time`].
 
 pub mod backoff;
 pub mod command;
 pub mod discreet;
 pub mod failure;
+pub mod harmful;
 pub mod identity;
 pub mod image;
 pub mod lifecycle;
@@ -31,7 +32,7 @@ pub mod twin;
 pub use command::{Answer, Call, CallId, Reply};
 pub use failure::{Failure, FailureKind, Retry};
 pub use identity::{Assignment, DeviceId, HubHost, IdScope, ModuleId, RegistrationId};
-pub use image::{ImageNews, ImageOrder};
+pub use image::{ImageNews, ImageOrder, ImageUri};
 pub use lifecycle::Phase;
 pub use machine::{Device, DeviceOptions, RestartStyle};
 pub use message::{

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use reqwest::Url;
 
 use super::draft::sha256;
+use crate::device::discreet::Shown;
 
-/// Where an image is. Shown without what may be secret: a user's name and password, and the query,
-/// where signatures of storage services stand.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where an image is. Shown without what may be secret, also by its `Debug`: a user's name and password,
+/// and the query, where signatures of storage services stand.
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Address {
     Web(Url),
     File { path: PathBuf, url: Url },
@@ -50,23 +51,13 @@ impl fmt::Display for Address {
     }
 }
 
-/// An address as people may see it.
-pub(super) struct Shown<'a>(pub(super) &'a Url);
-
-impl fmt::Display for Shown<'_> {
+impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(url) = self;
-        write!(f, "{}://{}", url.scheme(), url.host_str().unwrap_or_default())?;
-        if let Some(port) = url.port() {
-            write!(f, ":{port}")?;
-        }
-        f.write_str(url.path())?;
-        if url.query().is_some() { f.write_str("?…") } else { Ok(()) }
+        write!(f, "Address({self})")
     }
 }
 
 /// The way from redirect to redirect.
-#[derive(Debug)]
 pub(super) struct Way(Vec<Url>);
 
 impl Way {
@@ -133,7 +124,9 @@ mod tests {
     #[test]
     fn an_address_is_shown_without_its_secrets() {
         let shown = |text: &str| Address::parse(text).expect(text).to_string();
-        assert_eq!(shown("https://me:pass@host:8443/a/b?sig=abc#x"), "https://host:8443/a/b?…");
+        assert_eq!(shown("https://me:pass@host:8443/a/b?sig=abc#x"), "https://…@host:8443/a/b?…");
+        let address = Address::parse("https://me:SECRET@host/?sig=SECRET").expect("an address");
+        assert_eq!(format!("{address:?}"), "Address(https://…@host/?…)");
         assert_eq!(shown("file:///C:/tmp/image.bin"), "file:///C:/tmp/image.bin");
     }
 

@@ -65,7 +65,7 @@ impl Fetch<'_> {
                 self.do_on_disk(discard).await;
                 return Err(failed(&name, &why));
             }
-            Err(Trouble::Lost(why, _) | Trouble::NobodyThere(why)) => {
+            Err(Trouble::Lost(why, _) | Trouble::NobodyThere(why) | Trouble::Refused(why)) => {
                 self.do_on_disk(Store::give_up).await;
                 return Err(failed(&name, &why));
             }
@@ -74,6 +74,10 @@ impl Fetch<'_> {
                 return Err(Ended::Cancelled);
             }
             Err(Trouble::Gone) => return Err(Ended::Gone),
+        }
+        if transfer.received() == 0 {
+            self.do_on_disk(discard).await;
+            return Err(failed(&name, "the image is empty; check the address"));
         }
         self.check(&name, wanted).await
     }

@@ -85,7 +85,9 @@ pub(super) fn reason(error: &io::Error) -> String {
         Kind::ReadOnlyFilesystem | Kind::FileTooLarge | Kind::NotADirectory | Kind::AlreadyExists => {
             "choose another folder with --firmware-dir"
         }
-        Kind::NotFound => "check that nobody has removed it",
+        Kind::NotFound => {
+            "check that nobody has removed the folder, or choose another one with --firmware-dir"
+        }
         _ => return error.to_string(),
     };
     format!("{error}; {advice}")

@@ -60,6 +60,9 @@ pub(super) struct Download {
     pub(super) validator: Option<String>,
     /// How many bytes are surely on the disk.
     pub(super) received: u64,
+    /// How many bytes the image has, when the server has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) total: Option<u64>,
     /// The image's SHA-256, when it is whole and has been checked.
     pub(super) sha256: Option<String>,
     /// Whether an update is still waiting for it. Who starts with one that does was ended in the middle.

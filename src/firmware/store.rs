@@ -52,6 +52,7 @@ pub struct Installed {
 pub(super) struct Kept {
     pub(super) received: u64,
     pub(super) validator: Option<String>,
+    pub(super) total: Option<u64>,
 }
 
 /// One thing done to the folder. A change is a list of them, so that a test can stop between any two.
@@ -73,8 +74,8 @@ impl Store {
         Self::take(folder, None)
     }
 
-    /// A fresh folder that is removed when the store is dropped; one that a process left
-    /// which was killed is removed on the way.
+    /// A fresh folder that is removed when the store is dropped. Those that killed processes have left are
+    /// removed on the way.
     pub fn temporary() -> Result<Self, StoreError> {
         let made = temporary::make()?;
         let path = made.path().to_owned();
@@ -286,8 +287,14 @@ impl Store {
 impl Store {
     /// Opens the download of an image, and goes on with what there is of it. `room` is the most
     /// that it may take.
+    ///
+    /// An image that is still on trial was to be gone back from and could not be, for a full disk perhaps;
+    /// that is made up for first.
     pub(super) fn begin(&mut self, address: &Address, room: Option<u64>) -> Result<Kept, StoreError> {
         self.was_cut_short = false;
+        if self.state.trial {
+            self.roll_back()?;
+        }
         let uri_sha256 = address.digest();
         let kept = self
             .state
@@ -299,6 +306,7 @@ impl Store {
             uri_sha256,
             validator: None,
             received: 0,
+            total: None,
             sha256: None,
             wanted: true,
         });
@@ -307,19 +315,25 @@ impl Store {
         let draft = Draft::open(&path, download.received, room)
             .map_err(StoreError::io("write the image to", &path))?;
         download.received = draft.written();
-        let kept = Kept { received: download.received, validator: download.validator.clone() };
+        let Download { received, total, validator, .. } = download.clone();
+        let kept = Kept { received, validator, total };
         self.draft = Some(draft);
         self.remember(State { download: Some(download), ..self.state.clone() })?;
         Ok(kept)
     }
 
-    /// Begins the download anew, with an image that the server knows by `validator`.
-    pub(super) fn restart(&mut self, validator: Option<String>) -> Result<(), StoreError> {
+    /// Begins the download anew, with an image that the server knows by `validator` and that has `total`
+    /// bytes.
+    pub(super) fn restart(
+        &mut self,
+        validator: Option<String>,
+        total: Option<u64>,
+    ) -> Result<(), StoreError> {
         let path = self.folder.join(DOWNLOAD);
         self.draft()?.empty().map_err(StoreError::io("write the image to", &path))?;
         let mut state = self.state.clone();
         if let Some(download) = &mut state.download {
-            (download.received, download.validator) = (0, validator);
+            (download.received, download.validator, download.total) = (0, validator, total);
         }
         self.remember(state)
     }

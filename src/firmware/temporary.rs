@@ -33,11 +33,13 @@ fn clear(place: &Path, ours: &Path) -> io::Result<()> {
     let owner = owner(&fs::symlink_metadata(ours)?);
     for entry in fs::read_dir(place)?.flatten() {
         let path = entry.path();
-        let is_ours = path == ours || !entry.file_name().to_string_lossy().starts_with(PREFIX);
+        if path == ours || !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            continue;
+        }
         // Anyone may make something of that name here; a link might lead anywhere.
         let is_own =
             fs::symlink_metadata(&path).is_ok_and(|there| there.is_dir() && self::owner(&there) == owner);
-        if !is_ours && is_own {
+        if is_own {
             remove(&path);
         }
     }

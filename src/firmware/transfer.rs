@@ -3,6 +3,7 @@
 //! What comes goes to the disk in pieces and is forgotten here, so an image of any size takes the same
 //! memory.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,18 +11,18 @@ use reqwest::{Response, Url};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::address::Shown;
-use super::answer::Answer;
+use super::answer::{Answer, Part};
 use super::download::Fetch;
 use super::store::{Kept, Store};
 use super::web::{self, Unanswered, Web};
 use super::worker::Gone;
 use crate::device::ImageNews;
+use crate::device::discreet::Shown;
 use crate::device::time::Spoken;
 
 /// What is written at once.
 const PIECE: usize = 256 * 1024;
-/// How much of a download, and how long a one, a crash may cost.
+/// The most that a crash may cost of a download: so many bytes, and what came in so long.
 const SAVE_BYTES: u64 = 4 * 1024 * 1024;
 const SAVE_EVERY: Duration = Duration::from_secs(2);
 /// How often progress is told at most, and at least.
@@ -34,6 +35,8 @@ pub(super) enum Trouble {
     Lost(String, Option<Duration>),
     /// Nobody was there.
     NobodyThere(String),
+    /// The server does not give the rest of what is here; another time it may.
+    Refused(String),
     /// Something that trying again does not mend.
     Failed(String),
     Cancelled,
@@ -64,6 +67,8 @@ pub(super) struct Transfer<'a> {
     written: u64,
     validator: Option<String>,
     total: Option<u64>,
+    /// Where what comes at the moment has to end.
+    end: Option<u64>,
     /// Whether a server has answered.
     reached: bool,
     told: Instant,
@@ -74,14 +79,15 @@ pub(super) struct Transfer<'a> {
 
 impl<'a> Transfer<'a> {
     pub(super) fn new(fetch: Fetch<'a>, kept: Kept) -> Self {
-        let Kept { received, validator } = kept;
+        let Kept { received, validator, total } = kept;
         let now = Instant::now();
         Self {
             fetch,
             piece: Vec::new(),
             written: received,
             validator,
-            total: None,
+            total,
+            end: None,
             reached: false,
             told: now,
             saved: (now, received),
@@ -89,8 +95,18 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    fn received(&self) -> u64 {
+    pub(super) fn received(&self) -> u64 {
         self.written + self.piece.len() as u64
+    }
+
+    /// What to do after a failure, with what there is.
+    fn again(&self) -> String {
+        match self.received() {
+            1.. if self.validator.is_some() => {
+                format!("ask again to go on behind the {} bytes that are here", self.received())
+            }
+            _ => "check that the server is running, and ask again".to_owned(),
+        }
     }
 
     pub(super) async fn take_from_web(&mut self, url: &Url) -> Result<(), Trouble> {
@@ -106,19 +122,26 @@ impl<'a> Transfer<'a> {
             };
             self.flush().await?;
             self.save().await;
+            self.tell().await?;
             in_vain = if self.received() > furthest + limits.least { 1 } else { in_vain + 1 };
             furthest = furthest.max(self.received());
             lost += 1;
             let is_late = Instant::now() >= self.deadline;
             if in_vain >= limits.tries || lost >= limits.tries_in_all || is_late {
-                let kept = match self.received() {
-                    0 => "check that the server is running, and ask again".to_owned(),
-                    received => format!("ask again to go on behind the {received} bytes that are here"),
-                };
-                return Err(Trouble::Lost(format!("{why}, the {} time; {kept}", ordinal(lost)), None));
+                let why = format!("{why}, the {} time; {}", ordinal(lost), self.again());
+                return Err(Trouble::Lost(why, None));
             }
-            let pause = limits.pause.saturating_mul(1 << (in_vain - 1).min(16));
-            let pause = after.map_or(pause, |after| after.max(pause)).min(limits.longest_pause);
+            let pause = limits.pause.saturating_mul(1 << (in_vain - 1).min(16)).min(limits.longest_pause);
+            // Whoever says when it will be ready is not asked before.
+            let pause = after.map_or(pause, |after| after.max(pause));
+            if let Some(after) = after
+                && after >= self.deadline.saturating_duration_since(Instant::now())
+            {
+                let after = Spoken(after);
+                let why =
+                    format!("{why}; it says to come back in {after}, which is too long: ask again then");
+                return Err(Trouble::Lost(why, None));
+            }
             let reason = format!("{why}; trying again in {}", Spoken(pause));
             self.fetch.sink.tell(ImageNews::Interrupted { run: self.fetch.run, reason }).await?;
             tokio::select! {
@@ -134,12 +157,12 @@ impl<'a> Transfer<'a> {
         loop {
             let received = self.received();
             if received > 0 && self.validator.is_none() {
-                self.restart(None).await?;
+                self.restart(None, None).await?;
                 continue;
             }
             let web = Web { trust: self.fetch.trust, stall: self.fetch.limits.stall };
-            let part =
-                self.validator.as_deref().filter(|_| received > 0).map(|validator| (received, validator));
+            let part = self.validator.as_deref().filter(|_| received > 0);
+            let part = part.map(|validator| Part { received, validator, total: self.total });
             let (response, answer) = tokio::select! {
                 biased;
                 () = self.fetch.cancel.cancelled() => return Err(Trouble::Cancelled),
@@ -150,22 +173,31 @@ impl<'a> Transfer<'a> {
             match answer {
                 Answer::Whole { total, validator } => {
                     self.check_size(total)?;
-                    self.restart(validator).await?;
-                    self.total = total;
+                    self.restart(validator, total).await?;
+                    self.end = total;
                     return self.body(response).await;
                 }
-                Answer::Rest { total } => {
-                    self.check_size(total)?;
+                Answer::Rest { end, total } => {
+                    self.check_size(total.or(Some(end)))?;
                     // Some servers say the size only with the whole.
                     self.total = total.or(self.total);
-                    return self.body(response).await;
+                    self.end = Some(end);
+                    self.body(response).await?;
+                    // Some never do, and perhaps this was not all of it: there is something behind it until
+                    // the server says that there is nothing.
+                    if self.total.is_some() {
+                        return Ok(());
+                    }
                 }
                 Answer::NothingMissing => {
                     self.total = Some(received);
                     return self.check_size(self.total);
                 }
-                Answer::StartOver => self.restart(None).await?,
+                Answer::StartOver => self.restart(None, None).await?,
                 Answer::Later { why, after } => return Err(Trouble::Lost(why, after)),
+                Answer::Refused(why) if part.is_some() => {
+                    return Err(Trouble::Refused(format!("{why}; {}", self.again())));
+                }
                 Answer::Refused(why) => return Err(Trouble::Failed(why)),
                 // Followed there already.
                 Answer::Moved(_) => return Err(Trouble::Failed("it has moved".to_owned())),
@@ -211,7 +243,7 @@ impl<'a> Transfer<'a> {
             }
         }
         self.flush().await?;
-        match self.total {
+        match self.total.or(self.end) {
             Some(total) if total != self.received() => {
                 let why = format!("the server has ended after {} of {total} bytes", self.received());
                 Err(Trouble::Lost(why, None))
@@ -225,29 +257,17 @@ impl<'a> Transfer<'a> {
     }
 
     pub(super) async fn take_from_file(&mut self, path: &Path) -> Result<(), Trouble> {
-        let failed = |error: std::io::Error| {
-            let advice = match error.kind() {
-                std::io::ErrorKind::NotFound => "check the address for typing errors",
-                std::io::ErrorKind::PermissionDenied => "let this user read it",
-                _ => "check the file",
-            };
-            Trouble::Failed(format!("{error}; {advice}"))
-        };
         // Before it is opened: opening a pipe waits for somebody to write into it.
-        is_plain_file(&tokio::fs::metadata(path).await.map_err(failed)?)?;
-        let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
-        let there = file.metadata().await.map_err(failed)?;
+        is_plain_file(&self.of_disk(tokio::fs::metadata(path)).await?)?;
+        let mut file = self.of_disk(tokio::fs::File::open(path)).await?;
+        let there = self.of_disk(file.metadata()).await?;
         is_plain_file(&there)?;
         self.check_size(Some(there.len()))?;
-        self.total = Some(there.len());
+        (self.total, self.end) = (Some(there.len()), Some(there.len()));
         self.tell().await?;
         let mut piece = vec![0; PIECE];
         loop {
-            let read = tokio::select! {
-                biased;
-                () = self.fetch.cancel.cancelled() => return Err(Trouble::Cancelled),
-                read = file.read(&mut piece) => read.map_err(failed)?,
-            };
+            let read = self.of_disk(file.read(&mut piece)).await?;
             if read == 0 {
                 return self.flush().await;
             }
@@ -255,8 +275,39 @@ impl<'a> Transfer<'a> {
         }
     }
 
+    /// Waits for a disk, which may be on another machine, or a file in name only, and never answer.
+    async fn of_disk<T>(&self, answer: impl Future<Output = io::Result<T>>) -> Result<T, Trouble> {
+        let stall = self.fetch.limits.stall;
+        // A timer comes up to a millisecond late, and meanwhile an answer would be taken.
+        if Instant::now() >= self.deadline {
+            return Err(self.too_long());
+        }
+        tokio::select! {
+            biased;
+            () = self.fetch.cancel.cancelled() => Err(Trouble::Cancelled),
+            () = sleep_until(self.deadline) => Err(self.too_long()),
+            answered = answer => answered.map_err(|error| {
+                let advice = match error.kind() {
+                    io::ErrorKind::NotFound => "check the address for typing errors",
+                    io::ErrorKind::PermissionDenied => "let this user read it",
+                    _ => "check the file",
+                };
+                Trouble::Failed(format!("{error}; {advice}"))
+            }),
+            () = sleep(stall) => {
+                let why = format!("it has given nothing for {}; check what it is on", Spoken(stall));
+                Err(Trouble::Failed(why))
+            }
+        }
+    }
+
     async fn take(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
-        self.check_size(Some(self.received() + bytes.len() as u64))?;
+        let received = self.received() + bytes.len() as u64;
+        self.check_size(Some(received))?;
+        if let Some(end) = self.end.filter(|end| received > *end) {
+            let why = format!("more comes than the {end} bytes that were announced; check the address");
+            return Err(Trouble::Failed(why));
+        }
         self.piece.extend_from_slice(bytes);
         if self.piece.len() >= PIECE {
             self.flush().await?;
@@ -309,10 +360,11 @@ impl<'a> Transfer<'a> {
         self.saved = (Instant::now(), self.written);
     }
 
-    async fn restart(&mut self, validator: Option<String>) -> Result<(), Trouble> {
+    async fn restart(&mut self, validator: Option<String>, total: Option<u64>) -> Result<(), Trouble> {
         self.piece.clear();
         self.validator.clone_from(&validator);
-        let restarted = self.fetch.disk.run(move |store| store.restart(validator)).await;
+        self.total = total;
+        let restarted = self.fetch.disk.run(move |store| store.restart(validator, total)).await;
         restarted.map_err(|error| Trouble::Failed(error.to_string()))?;
         self.written = 0;
         self.saved = (Instant::now(), 0);

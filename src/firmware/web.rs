@@ -1,5 +1,6 @@
 //! One request for an image, over HTTP or HTTPS, to where redirects lead.
 
+use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use tokio::time::timeout;
 
-use super::address::{Shown, Way};
-use super::answer::{self, Answer};
+use super::address::Way;
+use super::answer::{self, Answer, Part};
+use crate::device::discreet::Shown;
 use crate::device::time::Spoken;
 use crate::trust::{Fault, Trust};
 
@@ -36,17 +38,17 @@ pub(super) struct Web<'a> {
 }
 
 impl Web<'_> {
-    /// Asks for an image, or for what is behind the first bytes of it, if it is still the one that the
-    /// server knows by a validator.
+    /// Asks for an image, or for what is behind a part of it, if it is still the one that the server knows
+    /// by the part's validator.
     pub(super) async fn ask(
         &self,
         start: &Url,
-        part: Option<(u64, &str)>,
+        part: Option<Part<'_>>,
     ) -> Result<(Response, Answer), Unanswered> {
         let (mut way, mut url) = (Way::new(start.clone()), start.clone());
         loop {
             let mut request = self.client(&url)?.get(url.clone()).header(ACCEPT_ENCODING, "identity");
-            if let Some((received, validator)) = part {
+            if let Some(Part { received, validator, .. }) = part {
                 request = request.header(RANGE, format!("bytes={received}-")).header(IF_RANGE, validator);
             }
             let response = match timeout(self.stall, request.send()).await {
@@ -57,8 +59,7 @@ impl Web<'_> {
                     return Err(Unanswered::Lost(format!("{host} has not answered for {stall}")));
                 }
             };
-            let received = part.map_or(0, |(received, _)| received);
-            match answer::read(response.status(), response.headers(), received) {
+            match answer::read(response.status(), response.headers(), part) {
                 Answer::Moved(location) => url = way.follow(&location).map_err(Unanswered::Failed)?,
                 answer => return Ok((response, answer)),
             }
@@ -92,8 +93,13 @@ pub(super) fn lost(url: &Url, error: &reqwest::Error) -> String {
 fn unanswered(url: &Url, error: &reqwest::Error) -> Unanswered {
     let (host, port) = place(url);
     // What is no fault of the connection has the address in its words, and perhaps a secret with it.
-    if error.is_builder() || error.is_request() && std::error::Error::source(error).is_none() {
+    if error.is_builder() || error.is_request() && error.source().is_none() {
         return Unanswered::Failed(format!("no request can be made for {}", Shown(url)));
+    }
+    if let Some(said) = malformed(error) {
+        let from = Shown(url);
+        let why = format!("{from} does not answer as HTTP wants it ({said}); check the address and the port");
+        return Unanswered::Failed(why);
     }
     let fault = Fault::of(error);
     let reason = fault.reason(host, port);
@@ -110,6 +116,18 @@ fn unanswered(url: &Url, error: &reqwest::Error) -> Unanswered {
         | Fault::BadCertificate(_)
         | Fault::NotTls(_) => Unanswered::Failed(whole()),
     }
+}
+
+/// What is wrong with an answer that is none: asked again, the server would give the same.
+fn malformed(error: &reqwest::Error) -> Option<String> {
+    let mut at: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = at {
+        if let Some(http) = error.downcast_ref::<hyper::Error>().filter(|error| error.is_parse()) {
+            return Some(http.to_string());
+        }
+        at = error.source();
+    }
+    None
 }
 
 fn place(url: &Url) -> (&str, u16) {

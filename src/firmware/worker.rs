@@ -236,7 +236,7 @@ impl Worker {
             let done = match order {
                 ImageOrder::Fetch { run, uri, sha256 } => {
                     self.fetched = None;
-                    match self.fetch(run, &uri, sha256.as_deref()).await {
+                    match self.fetch(run, uri.reveal(), sha256.as_deref()).await {
                         Ok(Some(news)) => {
                             self.fetched = matches!(news, ImageNews::Fetched { .. }).then_some(run);
                             Ok(news)

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::{Client, OperatorError};
 use crate::device::DeviceId;
-use crate::wire::service::{self, EdgeStatus, is_azure};
+use crate::wire::local::{self, EdgeStatus};
+use crate::wire::service::{self, is_azure};
 
 impl Client {
     /// Applies content, `{"modulesContent": {…}}`, to an IoT Edge device. What is wrong with it is
@@ -21,7 +22,7 @@ impl Client {
         if is_azure(self.host()) {
             return Ok(None);
         }
-        let request = self.request(Method::GET, &service::edge_path(device.as_str()))?;
+        let request = self.request(Method::GET, &local::edge_path(device.as_str()))?;
         match self.json(request, device.as_str(), None).await {
             Ok(status) => Ok(serde_json::from_value(status).ok()),
             // It has no such path.

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use super::{Client, OperatorError};
 use crate::device::DeviceId;
 use crate::device::time::Spoken;
-use crate::wire::service::{self, FAULTS_PATH, is_azure};
+use crate::wire::local::{self, FAULTS_PATH};
+use crate::wire::service::is_azure;
 
 /// What errors are about that name no device.
 const TROUBLE: &str = "trouble on request";
@@ -40,7 +41,7 @@ impl Client {
 
     /// Drops the connections of a device and its modules, or all. Answers how many there were.
     pub async fn drop_connections(&self, device: Option<&DeviceId>) -> Result<u64, OperatorError> {
-        let path = service::drop_path(device.map(DeviceId::as_str));
+        let path = local::drop_path(device.map(DeviceId::as_str));
         let subject = device.map_or(TROUBLE, DeviceId::as_str);
         let answer = self.ask_for_trouble(Method::POST, &path, subject, |request| request).await?;
         answer["dropped"].as_u64().ok_or_else(|| OperatorError::NotAHub(self.host().to_owned()))

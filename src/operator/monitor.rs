@@ -8,7 +8,8 @@ use super::{Client, OperatorError};
 use crate::device::DeviceId;
 use crate::trust::{Fault, Trust};
 use crate::wire::amqp;
-use crate::wire::service::{self, EVENTS_AFTER, EVENTS_STARTED, HubEvent, is_azure};
+use crate::wire::local::{self, EVENTS_AFTER, EVENTS_STARTED, HubEvent};
+use crate::wire::service::is_azure;
 
 /// The longest line that is taken: a message of 256 KiB in base64 and its properties.
 const MAX_LINE: usize = 1024 * 1024;
@@ -69,7 +70,7 @@ impl Client {
     async fn lines(&self, device: Option<&DeviceId>, after: Option<u64>) -> Result<Lines, OperatorError> {
         let host = self.host().to_owned();
         // No time-out: a quiet hub has nothing to say.
-        let path = service::events_path(device.map(DeviceId::as_str), after);
+        let path = local::events_path(device.map(DeviceId::as_str), after);
         let response =
             self.request(Method::GET, &path)?.send().await.map_err(|error| self.unreached(&error))?;
         match response.status() {

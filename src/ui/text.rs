@@ -7,15 +7,10 @@ use jiff::tz::TimeZone;
 use ratatui::text::{Line, Span};
 use serde_json::Value;
 
+use crate::device::harmful::is_harmful;
+
 /// What stands for a character that must not reach the terminal.
 const STAND_IN: char = '�';
-
-/// Whether a character could move the cursor, change colours or turn text around: it came over
-/// the network, and the terminal would obey it.
-fn is_harmful(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
 
 /// Text in one line, without anything that a terminal would obey.
 pub fn clean(text: &str) -> String {

@@ -69,8 +69,7 @@ impl SharedKey {
 
     /// Eight hexadecimal digits that tell keys apart and give nothing away.
     pub fn fingerprint(&self) -> String {
-        let digest = Sha256::digest(&self.0);
-        format!("{:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3])
+        hex::encode(&Sha256::digest(&self.0)[..4])
     }
 
     fn mac(&self, text: &str) -> Hmac<Sha256> {

@@ -7,7 +7,7 @@
 //! Never here: sockets, retries, decisions, or knowledge of any profile.
 //!
 //! In reading order: [`key`], [`sas`], [`connection_string`], [`percent`], [`connect`], [`bag`],
-//! [`topic`], [`twin`], [`dps`], [`enrolment`], [`service`],
+//! [`topic`], [`twin`], [`dps`], [`enrolment`], [`service`], [`local`],
 //! [`amqp`], [`event_hub`].
 
 pub mod amqp;
@@ -18,6 +18,7 @@ pub mod dps;
 pub mod enrolment;
 pub mod event_hub;
 pub mod key;
+pub mod local;
 pub mod percent;
 pub mod sas;
 pub mod service;

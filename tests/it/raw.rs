@@ -109,12 +109,20 @@ fn read_all(stream: &mut Secured) -> Result<Vec<u8>, Vec<u8>> {
     let mut all = Vec::new();
     let mut part = [0; 16 * 1024];
     loop {
-        match stream.read(&mut part) {
+        // Read by itself: the stream's own way first writes what is left to be written, and fails when
+        // nobody takes that any more, though an answer has come.
+        match stream.conn.reader().read(&mut part) {
             Ok(0) => return Ok(all),
             Ok(count) => all.extend_from_slice(&part[..count]),
-            // With a reset, or without TLS's own end.
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Ok(all),
-            Err(_) => return Err(all),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                match stream.conn.read_tls(&mut stream.sock) {
+                    Ok(1..) if stream.conn.process_new_packets().is_ok() => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(all),
+                    // With a reset, or without TLS's own end.
+                    _ => return Ok(all),
+                }
+            }
+            Err(_) => return Ok(all),
         }
     }
 }

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::intent::to_device;
 use crate::app::desk::{Ask, Follow, Form};
 use crate::app::{Action, AppState, DeskAnswer, DeskRequest, Effect, Fact, Mode, Overlay, Station};
-use crate::device::discreet::discreet_value;
 use crate::device::profile::brief;
 use crate::device::property::Convention;
 use crate::device::{Input, Schema};
@@ -70,10 +69,8 @@ fn parse(action: &Action, text: &str) -> Result<Value, String> {
 fn send(state: &mut AppState, action: &Action, value: Option<Value>, effects: &mut Vec<Effect>) {
     let (said, ask) = match action {
         Action::Invoke { command, .. } => {
-            let said = value.as_ref().map_or_else(
-                || (*command).to_owned(),
-                |v| format!("{command} {}", brief(&discreet_value(v))),
-            );
+            let said =
+                value.as_ref().map_or_else(|| (*command).to_owned(), |v| format!("{command} {}", brief(v)));
             (said, Ask::Invoke { command: (*command).to_owned(), request: value })
         }
         Action::Set { property, .. } => {

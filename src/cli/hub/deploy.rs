@@ -12,7 +12,8 @@ use super::which::{Hub, advised, even_unread, explained};
 use crate::cli::Exit;
 use crate::device::{DeviceId, ModuleId};
 use crate::operator::OperatorError;
-use crate::wire::service::{EDGE_AGENT, EDGE_HUB, EdgeRoute, EdgeStatus};
+use crate::wire::local::{EdgeRoute, EdgeStatus};
+use crate::wire::service::{EDGE_AGENT, EDGE_HUB};
 
 /// The options of `envsim hub deploy`.
 #[derive(Debug, Clone, PartialEq, Args)]

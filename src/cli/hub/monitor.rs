@@ -20,7 +20,7 @@ use crate::device::time::Spoken;
 use crate::device::{DeviceId, ModuleId};
 use crate::operator::{Events, Heard, Origin};
 use crate::wire::event_hub::{DEFAULT_GROUP, EventHub};
-use crate::wire::service::{EVENTS_MISSED, HubEvent};
+use crate::wire::local::{EVENTS_MISSED, HubEvent};
 
 /// The options of `envsim hub monitor`.
 #[derive(Debug, Clone, PartialEq, Args)]

@@ -33,7 +33,7 @@ impl SecretFile {
         }
         let draft = if replace { draft_of(path) } else { path.to_owned() };
         if replace {
-            // One that a process left which was killed; its number has come up again.
+            // A killed process has left it; its number has come up again.
             let _ = fs::remove_file(&draft);
         }
         match files::private().write(true).create_new(true).open(&draft) {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::registry::Address;
 use crate::wire::bag::Bag;
-use crate::wire::service::{self, HubEvent};
+use crate::wire::local::{self, HubEvent};
 
 /// Where the ring stops growing: events, and bytes of their bodies.
 const MOST_EVENTS: usize = 4096;
@@ -226,7 +226,7 @@ impl Captured {
                 if let Some(model_id) = model_id {
                     properties.insert("dt-dataschema".to_owned(), json!(model_id));
                 }
-                ("Telemetry", service::readable(body))
+                ("Telemetry", local::readable(body))
             }
             Content::Twin(patch) => ("twinChangeEvents", patch.clone()),
             Content::Connection { connected } => {

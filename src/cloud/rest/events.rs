@@ -14,7 +14,7 @@ use super::Call;
 use crate::cloud::core::auth::Right;
 use crate::cloud::core::fault::Fault;
 use crate::cloud::shared::Shared;
-use crate::wire::service::{EVENTS_AFTER, EVENTS_MISSED, EVENTS_STARTED, HubEvent};
+use crate::wire::local::{EVENTS_AFTER, EVENTS_MISSED, EVENTS_STARTED, HubEvent};
 
 /// Events written at once.
 const BATCH: usize = 256;

@@ -15,7 +15,7 @@ use super::Call;
 use super::reply::{self, set};
 use crate::cloud::core::fault::Fault;
 use crate::cloud::core::firmware::{SAMPLES, Sample};
-use crate::wire::service::FIRMWARE_PATH;
+use crate::wire::local::FIRMWARE_PATH;
 
 /// What is made and sent at once.
 const PIECE: usize = 64 * 1024;

@@ -20,8 +20,9 @@ use crate::cloud::core::fault::Fault;
 use crate::cloud::core::message::{Ack, Outgoing, Settle, moment};
 use crate::cloud::core::reading;
 use crate::device::DeviceId;
+use crate::wire::local::{CloudMessage, SentMessage};
 use crate::wire::percent;
-use crate::wire::service::{CloudMessage, FEEDBACK_TYPE, SentMessage};
+use crate::wire::service::FEEDBACK_TYPE;
 
 /// Empties a device's queue.
 pub(super) fn purge(call: &Call, id: &str) -> Result<Response<Body>, Fault> {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::PendingReply;
+use crate::device::discreet::discreet;
 use crate::device::time::Spoken;
 use crate::device::{Answer, Call, CallId, Device, Now, Reply, Schema};
 
@@ -50,7 +51,10 @@ impl Device {
                 &written
             }
             Ok(request) => request,
-            Err(text) => return Reply::refused(400, format!("the request is not JSON: {text}")).into(),
+            Err(text) => {
+                let why = format!("the request is not JSON: {}", discreet(text));
+                return Reply::refused(400, why).into();
+            }
         };
         if let Some(Err(reason)) = spec.request.as_ref().map(|schema| schema.check(spec.name, request)) {
             return Reply::refused(400, reason).into();

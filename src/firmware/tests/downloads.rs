@@ -264,13 +264,13 @@ async fn redirects_are_followed_and_a_circle_is_named() {
 #[tokio::test]
 async fn what_a_server_refuses_is_told_in_words_and_not_tried_again() {
     let folder = folder();
-    let refusals = [404, 403, 500].map(|status| {
+    let refusals = [404, 403, 501].map(|status| {
         Reply::Head(format!("HTTP/1.1 {status} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
     });
     let server = Server::start(refusals).await;
     let mut bench = Bench::new(folder.path(), quick());
     for words in
-        ["404: there is no such image", "403: the server does not allow it", "500: the server has failed"]
+        ["404: there is no such image", "403: the server does not allow it", "501 (Not Implemented); check"]
     {
         bench.fetch(1, &server.uri("image"), None);
         let (interruptions, news) = bench.outcome().await;
@@ -284,12 +284,12 @@ async fn what_a_server_refuses_is_told_in_words_and_not_tried_again() {
 #[tokio::test]
 async fn a_server_that_is_not_ready_is_asked_again() {
     let (folder, content) = (folder(), bytes(1000));
-    let busy = "HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\nRetry-After: 3600\r\n\r\n";
+    let busy = "HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\nRetry-After: 0\r\n\r\n";
     let server = Server::start([Reply::Head(busy.to_owned()), Reply::Image(image(&content))]).await;
     let mut bench = Bench::new(folder.path(), quick());
     bench.fetch(1, &server.uri("image"), None);
     let (interruptions, news) = bench.outcome().await;
-    assert_eq!(interruptions, ["the server answers 503: the server is not ready; trying again in 4 ms"]);
+    assert_eq!(interruptions, ["the server answers 503: the server is not ready; trying again in 1 ms"]);
     assert_eq!(news, fetched(1, &content));
     bench.end().await;
 }

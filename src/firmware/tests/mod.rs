@@ -5,6 +5,7 @@ mod large;
 mod local_cloud;
 mod orders;
 mod patience;
+mod resumption;
 mod server;
 mod stores;
 
@@ -17,7 +18,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{FirmwareEvent, FirmwareHandle, FirmwareOptions, Limits, Store, spawn};
-use crate::device::{ImageNews, ImageOrder};
+use crate::device::{ImageNews, ImageOrder, ImageUri};
 use crate::trust::Trust;
 
 /// How long anything may take before a test is given up.
@@ -57,7 +58,7 @@ impl Bench {
     }
 
     fn fetch(&self, run: u64, uri: &str, sha256: Option<&str>) {
-        self.order(ImageOrder::Fetch { run, uri: uri.to_owned(), sha256: sha256.map(str::to_owned) });
+        self.order(ImageOrder::Fetch { run, uri: ImageUri::new(uri), sha256: sha256.map(str::to_owned) });
     }
 
     async fn next(&mut self) -> ImageNews {

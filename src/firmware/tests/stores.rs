@@ -15,7 +15,7 @@ fn open(folder: &Path) -> Store {
 fn fetched(store: &mut Store, content: &[u8]) {
     let address = Address::parse("http://host/image").expect("an address");
     store.begin(&address, None).expect("begun");
-    store.restart(None).expect("empty");
+    store.restart(None, None).expect("empty");
     store.write(content).expect("written");
     assert_eq!(store.keep().expect("kept"), content.len() as u64);
 }
@@ -230,7 +230,7 @@ fn the_state_holds_no_secret_of_an_address() {
     let address = Address::parse("https://me:hidden@host/image?sig=hidden").expect("an address");
     store.begin(&address, None).expect("begun");
     let state = fs::read_to_string(folder.path().join(STATE)).expect("a state");
-    assert!(state.contains("https://host/image?…") && !state.contains("hidden"), "{state}");
+    assert!(state.contains("https://…@host/image?…") && !state.contains("hidden"), "{state}");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_part_is_gone_on_from_only_where_the_state_vouches_for_it() {
     let address = Address::parse("http://host/image").expect("an address");
     let mut store = open(folder.path());
     store.begin(&address, None).expect("begun");
-    store.restart(Some("\"one\"".to_owned())).expect("empty");
+    store.restart(Some("\"one\"".to_owned()), None).expect("empty");
     store.write(b"abc").expect("written");
     store.save().expect("saved");
     store.write(b"def").expect("written");
@@ -266,4 +266,17 @@ fn a_disk_that_is_really_full_is_told_in_words() {
         "cannot write the image to /dev/full: the disk is full; free some room there, or choose another folder \
          with --firmware-dir"
     );
+}
+
+/// Going back after a failed restart may fail as well, when the disk is full.
+#[test]
+fn an_image_that_could_not_be_gone_back_from_does_not_stand_in_the_way_of_the_next() {
+    let folder = folder();
+    let mut store = open(folder.path());
+    fetched(&mut store, b"two");
+    store.install("2.0.0").expect("installed");
+    fetched(&mut store, b"three");
+    assert_eq!(store.installed(), runs("1.0.0"), "nobody has confirmed it");
+    store.install("3.0.0").expect("installed");
+    assert_eq!(store.roll_back().expect("back"), "1.0.0");
 }

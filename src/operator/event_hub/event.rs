@@ -11,7 +11,7 @@ use serde_json::{Map, json};
 
 use crate::operator::amqp::guid;
 use crate::wire::bag::system;
-use crate::wire::service::{self, HubEvent};
+use crate::wire::local::{self, HubEvent};
 
 /// The number of an event within its partition.
 pub(super) fn sequence_number(message: &Message<Body<Value>>) -> Option<i64> {
@@ -84,7 +84,7 @@ fn body(body: &Body<Value>) -> serde_json::Value {
     match body {
         Body::Data(parts) => {
             let bytes: Vec<u8> = parts.iter().flat_map(|part| part.0.iter().copied()).collect();
-            service::readable(&bytes)
+            local::readable(&bytes)
         }
         Body::Value(AmqpValue(value)) => json_of(value),
         Body::Sequence(parts) => {

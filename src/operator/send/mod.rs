@@ -15,7 +15,8 @@ use serde_json::Value;
 use super::{Client, OperatorError};
 use crate::device::DeviceId;
 use crate::wire::amqp;
-use crate::wire::service::{self, CloudMessage, SentMessage, is_azure};
+use crate::wire::local::{self, CloudMessage, SentMessage};
+use crate::wire::service::is_azure;
 
 /// A message to a device, as its sender has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,7 +75,7 @@ impl Client {
             ttl_seconds: message.time_to_live.map(|life| life.as_secs()),
             ..CloudMessage::default()
         };
-        let path = service::messages_path(device.as_str());
+        let path = local::messages_path(device.as_str());
         let request = self.request(Method::POST, &path)?.json(&message);
         let answer = self.json(request, device.as_str(), None).await?;
         let sent: SentMessage =

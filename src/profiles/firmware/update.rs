@@ -82,6 +82,12 @@ impl Firmware {
 
             // What fails: before anything was put in place there is nothing to go back from.
             (phase @ P::Fetching { .. }, News(N::Failed { run: 1.., reason })) => {
+                // Of a download that never began nothing was told.
+                if let P::Fetching { transfer, .. } = &phase
+                    && transfer.told.is_some()
+                {
+                    ctx.report(json!({ "downloadProgress": transfer.report() }));
+                }
                 let cause = Cause { phase: phase.name(), reason: reason.clone() };
                 self.failed(ctx, &cause)
             }

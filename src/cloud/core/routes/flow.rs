@@ -15,7 +15,7 @@ use crate::cloud::core::quota::Operation;
 use crate::cloud::core::registry::Address;
 use crate::cloud::core::{Core, Delivery, Output};
 use crate::device::{DeviceId, ModuleId, Now};
-use crate::wire::service::EdgeStatus;
+use crate::wire::local::EdgeStatus;
 
 impl Core {
     /// Whether what a client sends goes by routes: it is a module of an IoT Edge device to which

@@ -11,7 +11,7 @@ use super::message::{Routed, View};
 use super::queue::{Entry, Place, Queue};
 use super::route::Sink;
 use crate::device::{Millis, ModuleId};
-use crate::wire::service::{EdgeRoute, EdgeStatus};
+use crate::wire::local::{EdgeRoute, EdgeStatus};
 
 /// Messages that wait by one route at most, those in a module's hands included.
 pub const MESSAGES: usize = 1000;

@@ -20,7 +20,7 @@ use crate::cloud::core::changes::Changes;
 use crate::cloud::core::clients::ConnectionId;
 use crate::cloud::core::message::LockToken;
 use crate::device::{DeviceId, Millis, ModuleId, Now};
-use crate::wire::service::EdgeStatus;
+use crate::wire::local::EdgeStatus;
 
 /// Bytes that wait by all routes of all devices at most.
 pub const ALL_BYTES: usize = 64 * 1024 * 1024;

@@ -43,6 +43,28 @@ fn a_failure_in_any_phase_is_reported_with_its_reason_and_the_old_version_stays(
 }
 
 #[test]
+fn how_far_a_download_came_stands_beside_why_it_failed() {
+    let mut bench = Bench::new(RestartStyle::Held);
+    bench.reach(1, "downloading");
+    for received in [0, 400] {
+        bench.news(ImageNews::Progress { run: 1, received, total: Some(1_000) });
+    }
+    assert_eq!(bench.twin["downloadProgress"]["received"], 0, "told every 5 s at most");
+    bench.news(failed(1));
+    assert_eq!(bench.twin["downloadProgress"], json!({"received": 400, "total": 1_000, "percent": 40}));
+    bench.reach(2, "downloading");
+    bench.news(failed(2));
+    assert!(!bench.twin.contains_key("downloadProgress"), "nothing has come");
+}
+
+#[test]
+fn a_member_that_is_null_is_not_there() {
+    let mut bench = Bench::new(RestartStyle::Held);
+    let reply = bench.ask(json!({"fwPackageUri": URI, "sha256": null, "version": null}));
+    assert_eq!(reply.status, 200, "{reply:?}");
+}
+
+#[test]
 fn a_long_reason_is_cut_so_that_a_hub_takes_it() {
     let mut bench = Bench::new(RestartStyle::Held);
     bench.reach(1, "downloading");

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Bench, DIGEST, URI, failed, fetched};
-use crate::device::{ImageNews, ImageOrder, Millis, Reply, RestartStyle};
+use crate::device::{ImageNews, ImageOrder, ImageUri, Millis, Reply, RestartStyle};
 
 #[test]
 fn at_the_start_it_stands_by_and_says_its_version() {
@@ -96,7 +96,7 @@ fn an_image_is_fetched_placed_restarted_with_and_confirmed() {
         bench.begin();
         assert_eq!(
             bench.ordered(),
-            [ImageOrder::Fetch { run: 1, uri: URI.to_owned(), sha256: Some(DIGEST.to_owned()) }]
+            [ImageOrder::Fetch { run: 1, uri: ImageUri::new(URI), sha256: Some(DIGEST.to_owned()) }]
         );
         assert_eq!((bench.status(), bench.job().as_str()), ("downloading", "downloading 0 bytes"));
         bench.news(ImageNews::Progress { run: 1, received: 262_144, total: Some(1_048_576) });

@@ -235,7 +235,9 @@ fn sources_take_what_the_documentation_says() {
 
 fn name() -> impl Strategy<Value = ModuleId> {
     let text = "[a-zA-Z0-9$:.+%_#?!(),=@;'-]{1,12}";
-    text.prop_map(|text| text.parse().expect("a module"))
+    // Names that are a step in a path are none of a module.
+    let is_name = |text: &String| text != "." && text != "..";
+    text.prop_filter("a name", is_name).prop_map(|text| text.parse().expect("a module"))
 }
 
 fn source() -> impl Strategy<Value = Source> {

@@ -25,7 +25,7 @@ use crate::cloud::core::testing::{self, now};
 use crate::cloud::core::twins::TwinUpdate;
 use crate::cloud::core::{Core, Delivery, Output};
 use crate::device::{Millis, Now};
-use crate::wire::service::{EdgeRoute, EdgeStatus};
+use crate::wire::local::{EdgeRoute, EdgeStatus};
 use crate::wire::topic::filter;
 
 const TO_FILTER: &str = "FROM /messages/modules/tempSensor/outputs/temperatureOutput INTO BrokeredEndpoint(\"/modules/filterModule/inputs/input1\")";
