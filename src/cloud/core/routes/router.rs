@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::deployment::{Declared, Deployment, LOWEST};
 use super::message::{Routed, View};
 use super::queue::{Entry, Place, Queue};
-use super::route::Sink;
+use super::route::{Origin, Sink};
 use crate::device::{Millis, ModuleId};
 use crate::wire::local::{EdgeRoute, EdgeStatus};
 
@@ -99,7 +99,8 @@ impl Router {
                 }
             }
         }
-        if chosen.is_empty() {
+        // That a twin has changed is news for whoever asked for it, and no loss to anybody else.
+        if chosen.is_empty() && matches!(message.origin, Origin::Message { .. }) {
             self.unrouted += 1;
         }
         chosen.into_values().map(|(name, declared)| (Arc::clone(name), Arc::clone(declared))).collect()

@@ -76,4 +76,5 @@ fn changes_of_twins_are_routed_too() {
     };
     assert_eq!(report(&mut core, "{\"level\":2}"), ["{\"level\":2}"]);
     assert_eq!(report(&mut core, "{\"level\":1}"), Vec::<String>::new());
+    assert_eq!(status(&core).unrouted, 0, "what nobody asked for is not lost");
 }
