@@ -75,14 +75,14 @@ pub async fn run(hub: &mut Hub, args: &InvokeArgs) -> anyhow::Result<Exit> {
         Some(_) => Some(explained(reported(hub, &args.target).await)?),
         None => None,
     };
-    let began = Instant::now();
+    let (began, sent) = (Instant::now(), Timestamp::now());
     let (device, module) = (&args.target.device, args.target.module.as_ref());
     let result = advised(hub.client.invoke(device, module, &invocation).await, |why| advice(why, args))?;
     let at = (Timestamp::now(), &hub.zone);
     even_unread(hub.say(&answer(&args.command, &result, began.elapsed(), at, hub.format)))?;
     let exit = exit_of(&result);
     match &args.wait_for {
-        Some(wanted) if exit == Exit::Done => wait_for(hub, args, wanted, before.as_ref()).await,
+        Some(wanted) if exit == Exit::Done => wait_for(hub, args, wanted, (before.as_ref(), sent)).await,
         _ => Ok(exit),
     }
 }
@@ -115,7 +115,7 @@ async fn wait_for(
     hub: &mut Hub,
     args: &InvokeArgs,
     wanted: &WaitFor,
-    before: Option<&Value>,
+    (before, sent): (Option<&Value>, Timestamp),
 ) -> anyhow::Result<Exit> {
     let began = Instant::now();
     let poll = if is_azure(hub.client.host()) { POLL } else { LOCAL_POLL };
@@ -129,7 +129,7 @@ async fn wait_for(
                     even_unread(hub.say(&step(
                         wanted,
                         &progress,
-                        time_of(wanted, &shown),
+                        time_of(wanted, &shown, sent),
                         &hub.zone,
                         hub.format,
                     )))?;
@@ -143,7 +143,7 @@ async fn wait_for(
                     even_unread(hub.say(&step(
                         unwanted,
                         &found,
-                        time_of(unwanted, &shown),
+                        time_of(unwanted, &shown, sent),
                         &hub.zone,
                         hub.format,
                     )))?;
@@ -209,9 +209,11 @@ fn exit_of(result: &MethodResult) -> Exit {
 }
 
 /// When the hub took what it shows of this; now, when it shows nothing.
-fn time_of(wanted: &WaitFor, reported: &Value) -> Timestamp {
+fn time_of(wanted: &WaitFor, reported: &Value, sent: Timestamp) -> Timestamp {
     let written = wanted.written(reported).and_then(Value::as_str);
-    written.and_then(|text| text.parse().ok()).unwrap_or_else(Timestamp::now)
+    let written = written.and_then(|text| text.parse().ok());
+    // What stood there before the command was sent is seen now.
+    written.filter(|at| *at >= sent).unwrap_or_else(Timestamp::now)
 }
 
 /// A step of waiting for an outcome, with its time.
@@ -365,8 +367,10 @@ mod tests {
         let wanted: WaitFor = "status.phase=done".parse().expect("a path");
         let reported = json!({"status": {"phase": "busy"}, "$metadata": {"$lastUpdated": "2000-01-01T00:00:00Z",
             "status": {"phase": {"$lastUpdated": "2026-11-21T13:03:07.12Z"}}}});
-        assert_eq!(time_of(&wanted, &reported), at());
-        assert!(time_of(&wanted, &json!({})) > at());
+        assert_eq!(time_of(&wanted, &reported, at()), at());
+        assert!(time_of(&wanted, &json!({}), at()) > at());
+        let later = at() + Duration::from_millis(1);
+        assert!(time_of(&wanted, &reported, later) > later, "it is from before the command");
     }
 
     #[test]
