@@ -108,7 +108,10 @@ impl Source {
                 match self.connect().await {
                     Ok(standing) => break standing,
                     Err(error) => {
-                        tracing::info!("events cannot be read yet: {error}");
+                        // Whoever hears it tells a reason once.
+                        if queue.send(Ok(Heard::Lost(error.to_string()))).await.is_err() {
+                            return;
+                        }
                         why = error;
                     }
                 }
