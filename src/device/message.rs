@@ -221,8 +221,10 @@ pub struct PacketView {
     pub topic: String,
     /// The properties in the topic, decoded.
     pub properties: Vec<(String, String)>,
-    /// The payload as text.
+    /// The payload as text, without what addresses in it may hide.
     pub payload: String,
+    /// How many bytes it had on the wire.
+    pub size: usize,
 }
 
 /// A remark for whoever watches.

@@ -19,6 +19,7 @@ pub(super) fn view(publish: &Publish, outbound: bool) -> PacketView {
         topic: topic.to_owned(),
         properties,
         payload: discreet(&String::from_utf8_lossy(&publish.payload)),
+        size: publish.payload.len(),
     }
 }
 
@@ -40,7 +41,14 @@ mod tests {
             [("$.ct", "application/json"), ("$.ce", "utf-8")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
         );
-        assert_eq!(view.payload, "{}");
+        assert_eq!((view.payload.as_str(), view.size), ("{}", 2));
+    }
+
+    #[test]
+    fn a_payload_has_the_size_that_it_had_and_not_that_of_what_is_shown() {
+        let sent: &[u8] = b"https://h/x?sig=SECRET\xff";
+        let view = view(&Publish::new("$iothub/methods/POST/x/?$rid=1", QoS::AtMostOnce, sent), false);
+        assert_eq!((view.payload.as_str(), view.size), ("https://h/x?\u{2026}", sent.len()));
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn lines(theme: &Theme, entry: &Entry, room: usize) -> Vec<Line<'static>> {
         }
     }
     lines.push(Line::default());
-    let bytes = packet.payload.len();
+    let bytes = packet.size;
     let unit = if bytes == 1 { "byte" } else { "bytes" };
     heading(&mut lines, theme, &format!("Payload, {bytes} {unit}"));
     pretty(&mut lines, theme, &packet.payload, room);

@@ -139,6 +139,7 @@ impl World {
                         ("$.ce".into(), "utf-8".into()),
                     ],
                     payload: message.body.clone(),
+                    size: message.body.len(),
                 };
                 self.packet_of(slot, at, Input::Written(ticket), packet);
                 self.input_of(slot, at + 12, Input::Acknowledged(ticket));
@@ -222,6 +223,7 @@ impl World {
             topic: format!("$iothub/methods/POST/{name}/?$rid={rid}"),
             properties: vec![("$rid".into(), rid.into())],
             payload: payload.to_string(),
+            size: payload.to_string().len(),
         };
         let call = Call { rid: rid.into(), name: name.into(), payload: Ok(payload) };
         self.packet(at, Input::Called(call), packet);
