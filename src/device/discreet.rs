@@ -33,9 +33,13 @@ fn of_json(text: &str) -> Option<String> {
 }
 
 /// Whatever else may have an address in it. It hides too much rather than too little: all that stands
-/// between a colon and the last `@` of a word, and everything behind the first `?` that something follows.
+/// between a colon and the last `@` of a word, and everything behind the first `?` that something follows
+/// and that ends what may be an address.
 fn of_words(text: &str) -> String {
-    let query = |(at, _): &(usize, &str)| text[at + 1..].starts_with(|c: char| !c.is_whitespace());
+    let query = |(at, _): &(usize, &str)| {
+        let word = text[..*at].rsplit(char::is_whitespace).next().unwrap_or_default();
+        word.contains(['/', '.', ':', '\\']) && text[at + 1..].starts_with(|c: char| !c.is_whitespace())
+    };
     let (text, query) = match text.match_indices('?').find(query) {
         Some((at, _)) => (&text[..at], "?…"),
         None => (text, ""),
@@ -115,6 +119,8 @@ mod tests {
             ("https://h/a#b", "https://h/a#b"),
             ("what? a@b :// //", "what? a@b :// //"),
             ("to: bob@h", "to: bob@h"),
+            ("is it on?yes", "is it on?yes"),
+            ("select ?1, a.b?", "select ?1, a.b?"),
             ("", ""),
             ("https://", "https://"),
             ("sb://u:p@h?sig=S", "sb://…@h?…"),

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::app::{AppState, CommandRecord, Effect, Ending, Fact, Outbound, Slot, Station, Step, StepState};
-use crate::device::discreet::{discreet, discreet_value};
+use crate::device::discreet::discreet_value;
 use crate::device::time::Spoken;
 use crate::device::{
     Call, Failure, ImageNews, Input, LinkStep, Millis, Now, Output, PacketView, Phase, ProvisioningStep,
@@ -107,7 +107,7 @@ fn observe_input(station: &mut Station, now: Now, input: &Input, facts: &mut Vec
         Input::Called(call) => observe_call(station, now, call, facts),
         Input::Received(message) => facts.push(Fact::Received {
             input: message.input.clone(),
-            body: discreet(&message.body),
+            body: message.body.clone(),
             properties: message.properties.clone(),
         }),
         Input::Image(news) => observe_image(news, facts),

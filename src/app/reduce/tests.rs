@@ -161,18 +161,18 @@ fn a_message_is_told_when_it_is_written_and_when_it_is_acknowledged() {
 }
 
 #[test]
-fn a_message_from_the_cloud_is_told_without_what_addresses_hide_and_lasts() {
+fn a_message_from_the_cloud_is_told_as_it_came_and_lasts() {
     let mut story = Story::online();
     let mut told = |input: Option<&str>, body: &str| {
         let properties = vec![("level".to_owned(), "3".to_owned())];
         story.input(Input::Received(Inbound { input: input.map(Into::into), body: body.into(), properties }));
         story.state.log.entries().last().expect("an entry").fact.clone()
     };
-    let fact = told(None, r#"{"at":"https://ann:pw@host/image?sig=abc"}"#);
-    let text = r#"received a message from the cloud {"at":"https://…@host/image?…"}"#;
+    let fact = told(None, r#"{"is it":"on?yes","by":"ann@host"}"#);
+    let text = r#"received a message from the cloud {"is it":"on?yes","by":"ann@host"}"#;
     assert_eq!(fact.to_string(), text);
     let fields =
-        json!({"input": null, "body": {"at": "https://…@host/image?…"}, "properties": {"level": "3"}});
+        json!({"input": null, "body": {"is it": "on?yes", "by": "ann@host"}, "properties": {"level": "3"}});
     assert_eq!((fact.name(), serde_json::Value::Object(fact.fields())), ("received", fields));
     assert!(!fact.is_routine());
     assert_eq!(told(None, "").to_string(), "received an empty message from the cloud");
