@@ -79,7 +79,7 @@ pub(super) async fn connect(options: &LinkOptions, to: &Assignment, sink: &Sink)
     sink.tell(Input::Link(LinkStep::Secured { protocol: protocol(&tls) })).await?;
 
     let device = to.device_id.as_str();
-    let (mut session, session_present) = Session::open(tls, hello(options, to, now()), MQTT)
+    let (mut session, session_present) = Session::open(tls, hello(options, to, since_1970()), MQTT)
         .await
         .map_err(|error| error::not_accepted(host, device, &error))?;
     let mut filters = vec![topic::filter::METHODS, topic::filter::TWIN_ANSWERS, topic::filter::DESIRED];
@@ -103,25 +103,35 @@ fn messages(options: &LinkOptions, device: &str) -> Option<String> {
     }
 }
 
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 /// Seconds since 1970, as tokens count them.
 pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    i64::try_from(since_1970().as_secs()).unwrap_or(i64::MAX)
+}
+
+/// When a token ends that is to live for `life`: tokens count whole seconds, and it must not end sooner,
+/// as the device renews it by what it was meant to live.
+fn end_of_token(now: Duration, life: Duration) -> i64 {
+    let end = now.saturating_add(life);
+    let seconds = i64::try_from(end.as_secs()).unwrap_or(i64::MAX);
+    if end.subsec_nanos() == 0 { seconds } else { seconds.saturating_add(1) }
 }
 
 /// What the device says first: its token is signed here, at the moment of connecting, and held no
 /// longer than the packet takes.
-fn hello(options: &LinkOptions, to: &Assignment, now: i64) -> Hello {
+fn hello(options: &LinkOptions, to: &Assignment, now: Duration) -> Hello {
     let (hub, device) = (to.hub.name.as_str(), to.device_id.as_str());
     let module = options.module.as_ref().map(crate::device::ModuleId::as_str);
-    let life = i64::try_from(options.sas_ttl.as_secs()).unwrap_or(i64::MAX).max(1);
     Hello {
         client_id: connect::client_id(device, module),
         user_name: connect::hub_user_name(hub, device, module, options.model_id.as_deref()),
         password: Token::sign(
             &options.key,
             &device_resource(hub, device, module),
-            now.saturating_add(life),
+            end_of_token(now, options.sas_ttl),
             None,
         ),
         keep_alive: options.keep_alive,
@@ -195,5 +205,21 @@ fn cipher(suite: rustls::CipherSuite) -> &'static str {
         | Suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
         | Suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 => "ChaCha20-Poly1305",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_lives_no_shorter_than_it_is_meant_to() {
+        for (now, life, end) in
+            [(28_000, 2_000, 30), (27_997, 2_000, 30), (28_001, 2_000, 31), (28_200, 1_500, 30)]
+        {
+            let [now, life] = [now, life].map(Duration::from_millis);
+            assert_eq!(end_of_token(now, life), end, "{now:?} {life:?}");
+        }
+        assert_eq!(end_of_token(Duration::MAX, Duration::MAX), i64::MAX);
     }
 }
