@@ -119,6 +119,9 @@ async fn wait_for(
 ) -> anyhow::Result<Exit> {
     let began = Instant::now();
     let poll = if is_azure(hub.client.host()) { POLL } else { LOCAL_POLL };
+    let tell = |hub: &Hub, of: &WaitFor, progress: &Progress, shown: &Value| {
+        even_unread(hub.say(&step(of, progress, time_of(of, shown, sent), &hub.zone, hub.format)))
+    };
     let mut last = None;
     loop {
         let left = args.timeout.saturating_sub(began.elapsed());
@@ -126,13 +129,7 @@ async fn wait_for(
             Ok(Ok(shown)) => {
                 let progress = wanted.progress(before, &shown);
                 if last.as_ref() != Some(&progress) {
-                    even_unread(hub.say(&step(
-                        wanted,
-                        &progress,
-                        time_of(wanted, &shown, sent),
-                        &hub.zone,
-                        hub.format,
-                    )))?;
+                    tell(hub, wanted, &progress, &shown)?;
                 }
                 if matches!(progress, Progress::Met(_)) {
                     return Ok(Exit::Done);
@@ -140,13 +137,7 @@ async fn wait_for(
                 if let Some(unwanted) = &args.unless
                     && let found @ Progress::Met(_) = unwanted.progress(before, &shown)
                 {
-                    even_unread(hub.say(&step(
-                        unwanted,
-                        &found,
-                        time_of(unwanted, &shown, sent),
-                        &hub.zone,
-                        hub.format,
-                    )))?;
+                    tell(hub, unwanted, &found, &shown)?;
                     anyhow::bail!("{}", will_not_come(wanted, unwanted, &shown));
                 }
                 last = Some(progress);
